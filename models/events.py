@@ -1,0 +1,240 @@
+"""Canonical events: what comes in, in one form, whatever CRM it came from.
+
+An event upserts one object of one subject. A field that is absent leaves what is known untouched; `null` clears it.
+`timestamp` is the *version time*, when the source changed the record; occurrences are in `data`. The same JSON is what our
+own webhooks carry (one event, or an array of them) and what `crm.events.v1` holds, there with `received_at` added and the
+subject id prefixed by its connection.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Annotated, Any, Literal, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from models.errors import InvalidEventError
+from models.units import MINUTE, Duration, Millis, isoformat, millis
+
+AHEAD_LIMIT = Duration(5 * MINUTE)
+"""How far what has happened may lie after its receipt; what is planned may lie further ahead."""
+
+EARLIEST = Millis(631_152_000_000)
+"""1990-01-01, before any record of a sales tool; an earlier instant is a unit mistaken for another."""
+
+LATEST = Millis(4_102_444_800_000)
+"""2100-01-01, after any plan."""
+
+Instant: TypeAlias = Annotated[datetime, Meta(tz=True, description="RFC 3339, with its zone offset.")]
+Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
+Channel: TypeAlias = Literal["call", "email", "message"]
+Stage: TypeAlias = Literal["subscriber", "lead", "mql", "sal", "sql", "opportunity", "customer", "disqualified"]
+
+
+class SubjectRef(Struct, frozen=True):
+    """Whom the event is about. Only leads so far."""
+
+    kind: Literal["lead"]
+    id: Name
+
+
+class ObjectRef(Struct, frozen=True):
+    """Which object of the subject the event is about."""
+
+    kind: Literal["inquiry", "touch", "reply", "meeting"]
+    id: Name
+
+
+class LeadData(Struct, frozen=True):
+    """A lead's own fields. `owner` and `stage` are timelines: they hold from `owner_at` / `stage_at`, else from `timestamp`."""
+
+    created_at: Instant | None | UnsetType = UNSET
+    owner: Name | None | UnsetType = UNSET
+    owner_at: Instant | UnsetType = UNSET
+    stage: Stage | None | UnsetType = UNSET
+    stage_at: Instant | UnsetType = UNSET
+    lead_source: Name | None | UnsetType = UNSET
+    origin: Name | None | UnsetType = UNSET
+    sales_region: Name | None | UnsetType = UNSET
+    segment: Name | None | UnsetType = UNSET
+    campaign: Name | None | UnsetType = UNSET
+    account: Name | None | UnsetType = UNSET
+
+
+class InquiryData(Struct, frozen=True):
+    """The lead asked for something at `at`: a form, a chat, a call. The lead's creation is an inquiry by itself."""
+
+    at: Instant | None | UnsetType = UNSET
+
+
+class TouchData(Struct, frozen=True):
+    """Somebody (or, `automated`, a sequence step or auto-reply) reached out to the lead at `at`."""
+
+    at: Instant | None | UnsetType = UNSET
+    channel: Channel | None | UnsetType = UNSET
+    rep: Name | None | UnsetType = UNSET
+    automated: bool | None | UnsetType = UNSET
+    connected: bool | None | UnsetType = UNSET
+    delivered: bool | None | UnsetType = UNSET
+
+
+class ReplyData(Struct, frozen=True):
+    """Something came back. Only kind `human` is a reply; it answers touch `in_reply_to` where that is known."""
+
+    at: Instant | None | UnsetType = UNSET
+    channel: Channel | None | UnsetType = UNSET
+    kind: Literal["human", "out_of_office", "bounce", "unsubscribe"] | None | UnsetType = UNSET
+    sentiment: Literal["positive", "neutral", "negative"] | None | UnsetType = UNSET
+    in_reply_to: Name | None | UnsetType = UNSET
+
+
+class MeetingData(Struct, frozen=True):
+    """A meeting booked at `booked_at` (by `rep`, unless the lead booked it) for `scheduled_at`, and how it went."""
+
+    booked_at: Instant | None | UnsetType = UNSET
+    scheduled_at: Instant | None | UnsetType = UNSET
+    rep: Name | None | UnsetType = UNSET
+    kind: Name | None | UnsetType = UNSET
+    outcome: Literal["held", "no_show", "cancelled"] | None | UnsetType = UNSET
+
+
+class _Event(Struct, frozen=True, tag_field="type", kw_only=True):
+    """What every event carries."""
+
+    id: Name
+    timestamp: Instant
+    subject: SubjectRef
+    sequence: Annotated[int, Meta(ge=0, le=2**53, description="Orders versions of equal timestamp.")] = 0
+    schema_version: Literal[1] = 1
+    received_at: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+
+
+class LeadUpserted(_Event, frozen=True, tag="lead.upserted", kw_only=True):
+    """The lead's own record is new or changed."""
+
+    data: LeadData
+
+
+class InquiryUpserted(_Event, frozen=True, tag="inquiry.upserted", kw_only=True):
+    """An inquiry is new or changed."""
+
+    object: ObjectRef
+    data: InquiryData
+
+
+class TouchUpserted(_Event, frozen=True, tag="touch.upserted", kw_only=True):
+    """A touch is new or changed."""
+
+    object: ObjectRef
+    data: TouchData
+
+
+class ReplyUpserted(_Event, frozen=True, tag="reply.upserted", kw_only=True):
+    """A reply is new or changed."""
+
+    object: ObjectRef
+    data: ReplyData
+
+
+class MeetingUpserted(_Event, frozen=True, tag="meeting.upserted", kw_only=True):
+    """A meeting is new or changed: booked, moved, held, missed, cancelled."""
+
+    object: ObjectRef
+    data: MeetingData
+
+
+class Deleted(_Event, frozen=True, tag="deleted", kw_only=True):
+    """The subject, or one object of it, was deleted in the source. Only a later `restored` brings it back."""
+
+    object: ObjectRef | None = None
+
+
+class Restored(_Event, frozen=True, tag="restored", kw_only=True):
+    """The subject, or one object of it, was restored in the source."""
+
+    object: ObjectRef | None = None
+
+
+class Erased(_Event, frozen=True, tag="erased", kw_only=True):
+    """The person asked to be forgotten: what is known goes, for good."""
+
+
+ObjectUpserted: TypeAlias = InquiryUpserted | TouchUpserted | ReplyUpserted | MeetingUpserted
+Event: TypeAlias = LeadUpserted | ObjectUpserted | Deleted | Restored | Erased
+
+EVENT_TYPES = frozenset(
+    {
+        "lead.upserted",
+        "inquiry.upserted",
+        "touch.upserted",
+        "reply.upserted",
+        "meeting.upserted",
+        "deleted",
+        "restored",
+        "erased",
+    }
+)
+
+_decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_encoder = msgspec.json.Encoder()
+
+
+def decode(body: bytes | msgspec.Raw) -> Event:
+    """One event from its JSON.
+
+    Raises InvalidEventError with the path of the offending field; never anything else, whatever the bytes are.
+    """
+    try:
+        event = _decoder.decode(body)
+    except RecursionError:
+        raise InvalidEventError("$", "nested too deeply", "send flat events") from None
+    except (msgspec.DecodeError, UnicodeError, OverflowError, ValueError) as error:
+        what, _, path = str(error).partition(" - at `")
+        raise InvalidEventError(path.rstrip("`") or "$", what, "see the event schema") from None
+    if isinstance(event, ObjectUpserted) and event.object.kind != kind_of(event):
+        raise InvalidEventError("$.object.kind", f"is {event.object.kind!r} in a {kind_of(event)!r} event")
+    return event
+
+
+def kind_of(event: ObjectUpserted) -> str:
+    """The kind of object that an upsert names by its type, such as `touch`."""
+    return str(event.__struct_config__.tag).partition(".")[0]
+
+
+def encode(event: Event) -> bytes:
+    """The event's JSON on one line."""
+    return _encoder.encode(event)
+
+
+def instants(event: Event) -> Iterator[tuple[str, Millis, bool]]:
+    """Each instant in the event: its path, itself, and whether it is planned (else it *has happened*)."""
+    yield "$.timestamp", millis(event.timestamp), False
+    data = getattr(event, "data", None)
+    for name in ("created_at", "owner_at", "stage_at", "at", "booked_at", "scheduled_at"):
+        value = getattr(data, name, None)
+        if isinstance(value, datetime):
+            yield f"$.data.{name}", millis(value), name == "scheduled_at"
+
+
+def believe(event: Event, received_at: Millis) -> None:
+    """Check the event's instants against its receipt.
+
+    Raises InvalidEventError if one is outside 1990 to 2100, or *has happened* more than 5 minutes after the receipt.
+    """
+    for path, at, planned in instants(event):
+        if not EARLIEST <= at < LATEST:
+            raise InvalidEventError(path, f"{at} ms is outside the years 1990 to 2099", "send RFC 3339 instants")
+        if at > received_at + AHEAD_LIMIT and not planned:
+            late = f"{isoformat(at)} lies over 5 minutes after the receipt at {isoformat(received_at)}"
+            raise InvalidEventError(path, late, "check the sender's clock")
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (draft 2020-12) of what a webhook of ours may carry: one event or an array of them."""
+    (one,), parts = msgspec.json.schema_components([Event], ref_template="#/$defs/{name}")
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Leadbeat events, version 1",
+        "anyOf": [one, {"type": "array", "items": one}],
+        "$defs": parts,
+    }

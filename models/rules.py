@@ -1,0 +1,132 @@
+"""Rules: what the organisation has decided, as one immutable, versioned document.
+
+Every entry is valid from an instant, so that changing a rule does not rewrite the past unless it is backdated on purpose.
+Nothing here is folded into state; contributions read it, and its hash is part of the valuation.
+"""
+
+from bisect import bisect_right
+from functools import cached_property
+
+from msgspec import Struct
+
+from models.errors import InvalidRulesError
+from models.units import HOUR, MINUTE, Duration, Millis
+
+UNASSIGNED = "unassigned"
+"""The rep and team of what nobody owns."""
+
+OTHER = "other"
+"""A dimension value that the rules do not know."""
+
+UNKNOWN = "unknown"
+"""A dimension value that the facts do not tell."""
+
+WARNING_PERCENTS = (50, 80)
+"""The shares of an SLA at which a lead that still waits is warned about."""
+
+
+class Membership(Struct, frozen=True, order=True):
+    """`rep` belongs to `team` from `valid_from` on; a team of None means that the rep has left."""
+
+    rep: str
+    valid_from: Millis
+    team: str | None = None
+
+
+class SlaPolicy(Struct, frozen=True):
+    """How soon an inquiry must be answered, wall time, from `valid_from` on; None matches anything."""
+
+    target_ms: Duration
+    valid_from: Millis = Millis(0)
+    team: str | None = None
+    lead_source: str | None = None
+    segment: str | None = None
+
+    @property
+    def specificity(self) -> int:
+        """How many attributes the policy names; the most specific one that matches applies."""
+        return sum(name is not None for name in (self.team, self.lead_source, self.segment))
+
+
+class Rules(Struct, frozen=True, dict=True):
+    """All that contributions depend on beside the facts. Build a changed copy with `msgspec.structs.replace`."""
+
+    version: int = 1
+    zone: str = "UTC"
+    roster: tuple[Membership, ...] = ()
+    sla: tuple[SlaPolicy, ...] = (SlaPolicy(Duration(5 * MINUTE)),)
+    lead_sources: tuple[str, ...] = ("inbound", "outbound")
+    meeting_grace_ms: Duration = HOUR
+    unmarked_meetings_count_as_held: bool = False
+
+    @cached_property
+    def _terms(self) -> dict[str, tuple[list[Millis], list[str | None]]]:
+        terms: dict[str, tuple[list[Millis], list[str | None]]] = {}
+        for entry in sorted(self.roster, key=lambda entry: (entry.rep, entry.valid_from)):
+            starts, teams = terms.setdefault(entry.rep, ([], []))
+            starts.append(entry.valid_from)
+            teams.append(entry.team)
+        return terms
+
+    @cached_property
+    def _policies(self) -> list[SlaPolicy]:
+        """Best first: most specific, then latest, then last written."""
+        numbered = sorted(enumerate(self.sla), key=lambda item: (item[1].specificity, item[1].valid_from, item[0]))
+        return [policy for _, policy in reversed(numbered)]
+
+    def rep(self, rep: str | None) -> str:
+        """The rep as a dimension value: `unassigned` for None, `other` if the roster never knew the name."""
+        if rep is None:
+            return UNASSIGNED
+        return rep if rep in self._terms else OTHER
+
+    def team(self, rep: str | None, at: Millis) -> str:
+        """The rep's team at an instant: `unassigned` for no rep, `other` before, after or outside the roster."""
+        if rep is None:
+            return UNASSIGNED
+        starts, teams = self._terms.get(rep, ([], []))
+        index = bisect_right(starts, at) - 1
+        return (teams[index] if index >= 0 else None) or OTHER
+
+    def next_team_change(self, rep: str | None, after: Millis) -> Millis | None:
+        """When the roster next has an entry for the rep, strictly after an instant."""
+        starts, _ = self._terms.get(rep or "", ([], []))
+        index = bisect_right(starts, after)
+        return starts[index] if index < len(starts) else None
+
+    def lead_source(self, value: str | None) -> str:
+        """The lead source as a dimension value: `unknown` for None, `other` if not among `lead_sources`."""
+        if value is None:
+            return UNKNOWN
+        return value if value in self.lead_sources else OTHER
+
+    def sla_target(self, at: Millis, team: str, lead_source: str | None, segment: str | None) -> Duration | None:
+        """The SLA of a clock that starts at an instant: the most specific matching policy in force then, or None."""
+        for policy in self._policies:
+            if (
+                policy.valid_from <= at
+                and policy.team in (None, team)
+                and policy.lead_source in (None, lead_source)
+                and policy.segment in (None, segment)
+            ):
+                return policy.target_ms
+        return None
+
+    def present(self, at: Millis) -> tuple[list[str], list[str]]:
+        """The reps and the teams that the roster has at an instant, sorted."""
+        teams = {rep: self.team(rep, at) for rep in self._terms}
+        reps = sorted(rep for rep, team in teams.items() if team != OTHER)
+        return reps, sorted({teams[rep] for rep in reps})
+
+    def check(self) -> None:
+        """Raise InvalidRulesError for two entries of one rep at one instant, a reserved name or an SLA that is not positive."""
+        seen: set[tuple[str, Millis]] = set()
+        for entry in self.roster:
+            if (entry.rep, entry.valid_from) in seen:
+                raise InvalidRulesError("roster", f"{entry.rep} has two entries from the same instant", "keep one")
+            if {entry.rep, entry.team} & {UNASSIGNED, OTHER, UNKNOWN, ""}:
+                raise InvalidRulesError("roster", f"{entry.rep!r} in {entry.team!r} uses a reserved name", "rename it")
+            seen.add((entry.rep, entry.valid_from))
+        for policy in self.sla:
+            if policy.target_ms <= 0:
+                raise InvalidRulesError("sla", f"a target of {policy.target_ms} ms is not positive", "give it as 5m or 2h")

@@ -1,0 +1,53 @@
+"""Quantiles that can be added to and taken from: signed counts per logarithmic bucket over whole milliseconds.
+
+DDSketch's buckets (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees",
+PVLDB 2019): bucket i holds (g^(i-1), g^i] with g = (1 + a) / (1 - a), and answers with a value within a of all of them. Counts are integers,
+so sketches add, subtract and merge exactly.
+"""
+
+import math
+from collections.abc import Mapping
+
+RELATIVE_ERROR = 0.0099
+"""A little under the promised 1 %, so that rounding of the logarithm cannot break the promise."""
+
+ZERO = 0
+"""The bucket of durations of no time at all; it answers 0 exactly."""
+
+_GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
+_LOG_GAMMA = math.log(_GAMMA)
+
+
+def bucket(duration_ms: int) -> int:
+    """The bucket of a duration; negative ones (which no measure emits) count as zero."""
+    if duration_ms <= 0:
+        return ZERO
+    return 1 + math.ceil(math.log(duration_ms) / _LOG_GAMMA)
+
+
+def estimate(index: int) -> float:
+    """The value in ms that stands for a bucket."""
+    return 0.0 if index == ZERO else 2 * _GAMMA ** (index - 1) / (_GAMMA + 1)
+
+
+def quantile(counts: Mapping[int, int], q: float) -> float | None:
+    """The nearest-rank quantile (rank ceil(q * n)) in ms, within 1 % of it; None for an empty sketch.
+
+    `counts` maps bucket to count and has no negative ones; q is in (0, 1].
+    """
+    total = sum(counts.values())
+    if total <= 0:
+        return None
+    rank = max(1, math.ceil(round(q * total, 9)))
+    seen = 0
+    for index in sorted(counts):
+        seen += counts[index]
+        if seen >= rank:
+            return estimate(index)
+    return None
+
+
+def maximum(counts: Mapping[int, int]) -> float | None:
+    """The value of the highest bucket in use, in ms; None for an empty sketch."""
+    used = [index for index, count in counts.items() if count > 0]
+    return estimate(max(used)) if used else None

@@ -1,0 +1,146 @@
+"""A lead: what is folded from its events, and nothing that is derived.
+
+`fold` and `merge` change a lead in place and obey three laws: repeating an event changes nothing; any order of the same
+events gives the same lead; the merge of two leads is the lead of the union of their events.
+"""
+
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Struct, field
+
+from models.events import Deleted, Erased, Event, LeadUpserted, Restored
+from models.state.registers import (
+    DELETED,
+    Record,
+    Register,
+    Timeline,
+    from_layers,
+    layers,
+    merge_registers,
+    set_register,
+)
+from models.units import millis
+
+ObjectKey: TypeAlias = str
+"""The object's kind, a colon, its id: `touch:42`."""
+
+TIMELINES = {"owner": "owner_at", "stage": "stage_at"}
+"""Fields that hold from an instant on, and the field that tells which; without it they hold from the version time."""
+
+
+class Lead(Struct):
+    """One lead's facts: own fields, owner and stage timelines, and its objects by key."""
+
+    record: Record = field(default_factory=dict)
+    owner: Timeline = field(default_factory=dict)
+    stage: Timeline = field(default_factory=dict)
+    objects: dict[ObjectKey, Record] = field(default_factory=dict)
+    erased: bool = False
+
+    def timeline(self, name: str) -> Timeline:
+        """The timeline of a field named in TIMELINES."""
+        return self.owner if name == "owner" else self.stage
+
+
+def fold(lead: Lead, event: Event) -> bool:
+    """Fold one event of this lead into it, in place; tell whether anything changed. An erased lead swallows everything."""
+    if lead.erased:
+        return False
+    if isinstance(event, Erased):
+        forget(lead)
+        return True
+    version = millis(event.timestamp)
+    if isinstance(event, Deleted | Restored):
+        target = lead.record if event.object is None else _object(lead, f"{event.object.kind}:{event.object.id}")
+        return set_register(target, DELETED, (version, event.sequence, isinstance(event, Deleted)))
+    if isinstance(event, LeadUpserted):
+        return _fold_lead(lead, event, version)
+    return _fold_fields(_object(lead, f"{event.object.kind}:{event.object.id}"), event.data, version, event.sequence)
+
+
+def forget(lead: Lead) -> None:
+    """Erase: all contents go, only the fact of the erasure stays."""
+    lead.erased = True
+    for part in (lead.record, lead.owner, lead.stage, lead.objects):
+        part.clear()
+
+
+def merge(lead: Lead, other: Lead) -> None:
+    """Make a lead the fold of both leads' events, in place."""
+    if lead.erased or other.erased:
+        forget(lead)
+        return
+    merge_registers(lead.record, other.record)
+    merge_registers(lead.owner, other.owner)
+    merge_registers(lead.stage, other.stage)
+    for key, record in other.objects.items():
+        merge_registers(_object(lead, key), record)
+
+
+def _object(lead: Lead, key: ObjectKey) -> Record:
+    return lead.objects.setdefault(key, {})
+
+
+def _fold_lead(lead: Lead, event: LeadUpserted, version: int) -> bool:
+    changed = _fold_fields(lead.record, event.data, version, event.sequence)
+    for name, instant in TIMELINES.items():
+        content = getattr(event.data, name)
+        if content is not UNSET:
+            since = getattr(event.data, instant)
+            effective = version if since is UNSET else millis(since)
+            changed |= set_register(lead.timeline(name), effective, (version, event.sequence, content))
+    return changed
+
+
+_IN_TIMELINES = frozenset((*TIMELINES, *TIMELINES.values()))
+
+
+def _fold_fields(record: Record, data: Struct, version: int, sequence: int) -> bool:
+    changed = False
+    for name in data.__struct_fields__:
+        content = getattr(data, name)
+        if content is UNSET or name in _IN_TIMELINES:
+            continue
+        if isinstance(content, datetime):
+            content = millis(content)
+        changed |= set_register(record, name, (version, sequence, content))
+    return changed
+
+
+class _Packed(Struct, array_like=True, omit_defaults=True):
+    """A lead as it lies in Redis."""
+
+    record: list[tuple[int, int, dict[str, Any]]]
+    owner: list[tuple[int, Register]]
+    stage: list[tuple[int, Register]]
+    objects: dict[ObjectKey, list[tuple[int, int, dict[str, Any]]]]
+    erased: bool
+    notified: list[str]
+
+
+_packer = msgspec.msgpack.Encoder()
+_unpacker = msgspec.msgpack.Decoder(_Packed)
+
+
+def pack(lead: Lead, notified: list[str]) -> bytes:
+    """A lead and the ids of the alerts sent for it, as MessagePack."""
+    return _packer.encode(
+        _Packed(
+            layers(lead.record),
+            list(lead.owner.items()),
+            list(lead.stage.items()),
+            {key: layers(record) for key, record in lead.objects.items()},
+            lead.erased,
+            notified,
+        )
+    )
+
+
+def unpack(packed: bytes) -> tuple[Lead, list[str]]:
+    """The inverse of `pack`."""
+    raw = _unpacker.decode(packed)
+    objects = {key: from_layers(parts) for key, parts in raw.objects.items()}
+    lead = Lead(from_layers(raw.record), dict(raw.owner), dict(raw.stage), objects, raw.erased)
+    return lead, raw.notified

@@ -1,0 +1,117 @@
+"""Sums by series: an integer per window and a level for each series, and their packed chunks.
+
+A series is a measure (or a part of a duration: `#sum`, `#n`, `#b<bucket>`) in a slice, named `measure|dim=value`; the whole has
+no `|`. Ids are dense from 0 within one partition's generation. Chunks hold 256 series, zeros left out.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from models.windows import WINDOWS
+
+CHUNK = 256
+"""Series to a chunk."""
+
+LEVEL_ROW = len(WINDOWS)
+"""The row of levels, behind those of the windows."""
+
+_ROWS = LEVEL_ROW + 1
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(tuple[list[int], list[int]]).decode
+
+
+def pack(offsets: NDArray[np.int64], amounts: NDArray[np.int64]) -> bytes:
+    """Ascending offsets within a chunk, delta-coded, and their amounts; empty bytes where nothing is left."""
+    kept = amounts != 0
+    if not kept.any():
+        return b""
+    return _encode((np.diff(offsets[kept], prepend=0).tolist(), amounts[kept].tolist()))
+
+
+def unpack(packed: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The inverse of `pack`."""
+    if not packed:
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    deltas, amounts = _decode(packed)
+    return np.cumsum(np.array(deltas, np.int64)), np.array(amounts, np.int64)
+
+
+class Sums:
+    """The totals of a set of series: row per window, last row levels; column per series."""
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self.names: list[str] = []
+        self.ids: dict[str, int] = {}
+        self.values: NDArray[np.int64] = np.zeros((_ROWS, CHUNK), np.int64)
+        for name in names:
+            self.id_of(name)
+
+    def __len__(self) -> int:
+        """How many series there are."""
+        return len(self.names)
+
+    def id_of(self, name: str) -> int:
+        """The id of a series; a new one gets the next."""
+        found = self.ids.get(name)
+        if found is None:
+            found = self.ids[name] = len(self.names)
+            self.names.append(name)
+            self._reserve(found + 1)
+        return found
+
+    def _reserve(self, count: int) -> None:
+        size = self.values.shape[1]
+        if count > size:
+            grown = np.zeros((_ROWS, max(2 * size, -(-count // CHUNK) * CHUNK)), np.int64)
+            grown[:, :size] = self.values
+            self.values = grown
+
+    def chunk(self, row: int, number: int) -> bytes:
+        """A chunk of a row, packed."""
+        part = self.values[row, number * CHUNK : (number + 1) * CHUNK]
+        offsets = np.flatnonzero(part)
+        return pack(offsets, part[offsets])
+
+    def set_chunk(self, row: int, number: int, packed: bytes) -> None:
+        """Replace a chunk of a row by a packed one."""
+        self._reserve((number + 1) * CHUNK)
+        part = self.values[row, number * CHUNK : (number + 1) * CHUNK]
+        part[:] = 0
+        offsets, amounts = unpack(packed)
+        part[offsets] = amounts
+
+    def nonzero(self) -> Iterator[tuple[str, list[int]]]:
+        """Each series that is not 0 throughout, with its row of values, levels last."""
+        used = self.values[:, : len(self.names)]
+        for column in np.flatnonzero(used.any(axis=0)).tolist():
+            yield self.names[column], used[:, column].tolist()
+
+
+def merge(parts: Iterable[Sums]) -> Sums:
+    """The sums of several partitions, by name."""
+    merged = Sums()
+    for part in parts:
+        columns = np.array([merged.id_of(name) for name in part.names], np.int64)
+        merged.values[:, columns] += part.values[:, : len(part)]
+    return merged
+
+
+def series_name(measure: str, name: str, part: str = "") -> str:
+    """The name of a measure, or of a part of it, in a slice."""
+    head = f"{measure}#{part}" if part else measure
+    return f"{head}|{name}" if name else head
+
+
+def split_name(series: str) -> tuple[str, str, str, str]:
+    """A series' measure, part, dimension and value; the last two are empty for the whole."""
+    head, _, name = series.partition("|")
+    measure, _, part = head.partition("#")
+    dim, _, value = name.partition("=")
+    return measure, part, dim, value
+
+
+Chunks = Mapping[int, bytes]
+"""Chunk number to packed chunk; an empty one means that it is gone."""
