@@ -3,6 +3,7 @@
 All is integer arithmetic, so the totals after any sequence of differences are those of the final contributions, exactly.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -23,9 +24,13 @@ _Column: TypeAlias = NDArray[np.int64]
 
 
 class Cut(NamedTuple):
-    """What changed since the last cut, as bytes: what a checkpoint writes. An empty chunk is to be deleted."""
+    """What changed since the last cut, as bytes: what a checkpoint writes. An empty chunk is to be deleted.
 
-    series: list[tuple[str, int]]
+    `series` are the names of new series; the first of them has the id `known_series`.
+    """
+
+    series: list[str]
+    known_series: int
     windows: dict[str, Chunks]
     levels: Chunks
     panes: dict[tuple[Pane, Millis], Chunks]
@@ -35,10 +40,10 @@ class Cut(NamedTuple):
 class Stored(NamedTuple):
     """What a partition's generation holds in Redis, as it was written by cuts."""
 
-    series: list[str]
-    windows: dict[str, Chunks]
+    series: Sequence[str]
+    windows: Mapping[str, Chunks]
     levels: Chunks
-    panes: dict[tuple[Pane, Millis], dict[int, bytes]]
+    panes: Mapping[tuple[Pane, Millis], Chunks]
 
 
 class Totals:
@@ -170,11 +175,11 @@ class Totals:
 
     def cut(self) -> Cut:
         """What changed since the last cut (or load), and remember that it was taken."""
-        series = list(enumerate(self.sums.names))[self._saved_series :]
         rows = [{number: self.sums.chunk(row, number) for number in sorted(changed)} for row, changed in enumerate(self._changed)]
         panes = {(pane, start): cells.cut() for pane, kept in self.panes.items() for start, cells in kept.items()}
         cut = Cut(
-            [(name, number) for number, name in series],
+            self.sums.names[self._saved_series :],
+            self._saved_series,
             {window.name: rows[row] for row, window in enumerate(WINDOWS) if rows[row]},
             rows[LEVEL_ROW],
             {key: chunks for key, chunks in panes.items() if chunks},

@@ -200,7 +200,8 @@ class Story:
         before = [touch for touch in self.facts.touches if touch.at <= reply.at]
         named = [touch for touch in before if touch.id == reply.in_reply_to]
         alike = [touch for touch in before if touch.channel == reply.channel]
-        return (named or alike or before or [None])[-1]
+        candidates = named or alike or before
+        return candidates[-1] if candidates else None
 
     @cached_property
     def replied_touches(self) -> frozenset[str]:

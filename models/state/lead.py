@@ -57,7 +57,12 @@ def fold(lead: Lead, event: Event) -> bool:
         return set_register(target, DELETED, (version, event.sequence, isinstance(event, Deleted)))
     if isinstance(event, LeadUpserted):
         return _fold_lead(lead, event, version)
-    return _fold_fields(_object(lead, f"{event.object.kind}:{event.object.id}"), event.data, version, event.sequence)
+    key = f"{event.object.kind}:{event.object.id}"
+    record = lead.objects.get(key, {})
+    changed = _fold_fields(record, event.data, version, event.sequence)
+    if changed:
+        lead.objects[key] = record
+    return changed
 
 
 def forget(lead: Lead) -> None:

@@ -1,0 +1,69 @@
+# One command for each thing to do. Needs Python 3.11 or 3.12 (with venv) and make; everything else comes out of the lock.
+#   make demo  [ARGS=...]   the whole of it on this machine, with made-up sales teams; keeps nothing
+#   make test  [ARGS=...]   the whole suite, against real servers where they can be had; ARGS go to pytest
+#   make check              formatting, lint, types, layers
+#   make lock               both lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
+#   make kafka              Apache Kafka's jars for the tests (with Maven and Java)
+
+.DEFAULT_GOAL := demo
+.PHONY: demo test check lock kafka
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+KAFKA := .cache/kafka
+PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet --require-virtualenv
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate $(if $(UPGRADE),--upgrade) pyproject.toml --group build
+
+demo: $(VENV)/run.stamp
+	@$(BIN)/leadbeat demo $(ARGS)
+
+test: $(VENV)/dev.stamp
+	@if [ ! -f $(KAFKA)/complete ] && command -v mvn >/dev/null && command -v java >/dev/null; then \
+		$(MAKE) --no-print-directory kafka || echo "Apache Kafka could not be fetched: its tests will be skipped" >&2; fi
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+lock: $(VENV)/dev.stamp
+	$(LOCK) --output-file requirements.lock
+	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+kafka: $(KAFKA)/complete
+
+$(KAFKA)/complete: tests/kafka.pom.xml
+	@rm -rf $(KAFKA)
+	@echo "Fetching Apache Kafka for the tests (45 MB, once)" >&2
+	@mvn --quiet --batch-mode --no-transfer-progress -Dstyle.color=never --file $< dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA))
+	@touch $@
+
+# The checkout itself is installed in place by the setuptools of the lock: nothing is taken from outside it.
+$(VENV)/run.stamp: requirements.lock | $(BIN)/python
+	@echo "Setting up $(VENV) from requirements.lock (once)" >&2
+	@$(PIP) --require-hashes --requirement requirements.lock
+	@$(PIP) --no-deps --no-index --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
+	@echo "Setting up $(VENV) from requirements-dev.lock (once)" >&2
+	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+# PYTHON=... names the interpreter; else the first suited one: 3.13 comes last, there is no embedded Redis for it.
+PYTHONS := $(if $(PYTHON),$(PYTHON):13,python3:12 python3.12:12 python3.11:12 python3:13 python3.13:13)
+SUITED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, int(sys.argv[1])))
+
+$(BIN)/python:
+	@for candidate in $(PYTHONS); do \
+		if "$${candidate%:*}" -c '$(SUITED)' "$${candidate##*:}" 2>/dev/null; then \
+			exec "$${candidate%:*}" -m venv --clear $(VENV); \
+		fi; \
+	done; \
+	echo "Leadbeat needs Python 3.11 or 3.12 with its venv module (on Debian: apt install python3 python3-venv)." >&2; \
+	echo "Install it, or name it: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; \
+	exit 1

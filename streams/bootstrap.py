@@ -1,0 +1,141 @@
+"""The composition root: each service put together from its settings, and the worker's two processes kept alive."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, Literal
+
+import structlog
+
+from streams import telemetry
+from streams.config import Settings, load
+from streams.errors import Fatal
+from streams.inbound import gateway, normaliser
+from streams.processing import worker
+from streams.serving import app as exporter
+from streams.serving.table import RedisTable
+from streams.tables import connect
+from streams.topics import ensure
+
+Part = Literal["normaliser", "processor"]
+"""The two processes of a worker; each is a Faust app with a consumer group of its own."""
+
+PARTS: Final[tuple[Part, ...]] = ("normaliser", "processor")
+
+EXIT_FATAL: Final = 2
+"""What a process ends with that must not be started again until somebody has done something."""
+
+FIRST_PAUSE_S: Final = 0.5
+LONGEST_PAUSE_S: Final = 30.0
+STOP_LIMIT_S: Final = 20.0
+
+log = structlog.get_logger(__name__)
+
+
+def settings_of(config: Path | None) -> Settings:
+    """The settings, and logs set up as they say."""
+    settings = load(config)
+    telemetry.configure(settings.log_level, settings.log_format)
+    return settings
+
+
+def run_gateway(config: Path | None) -> None:
+    """Be the gateway until SIGTERM."""
+    settings = settings_of(config)
+    asyncio.run(_ensure_topics(settings))
+    gateway.main(settings)
+
+
+def run_exporter(config: Path | None) -> None:
+    """Be the exporter until SIGTERM."""
+    settings = settings_of(config)
+    asyncio.run(_export(settings))
+
+
+def run_worker(config: Path | None, part: Part | None) -> None:
+    """Be a worker until SIGTERM: one part of it, or both, each in a process of its own that is started again if it dies."""
+    settings = settings_of(config)
+    if part is None:
+        asyncio.run(_ensure_topics(settings))
+        asyncio.run(_supervise(config))
+    else:
+        asyncio.run(_normalise(settings) if part == "normaliser" else _process(settings))
+
+
+async def _ensure_topics(settings: Settings) -> None:
+    kafka = settings.kafka
+    await ensure(
+        kafka.bootstrap, kafka.partitions, kafka.replication_factor, kafka.topic_prefix, create=kafka.create_topics
+    )
+
+
+async def _export(settings: Settings) -> None:
+    redis = connect(settings.redis.url.get_secret_value())
+    try:
+        await exporter.run(settings, RedisTable(redis, settings.redis.prefix))
+    finally:
+        await redis.aclose()
+
+
+async def _normalise(settings: Settings) -> None:
+    await normaliser.run(settings)
+
+
+async def _process(settings: Settings) -> None:
+    redis = connect(settings.redis.url.get_secret_value())
+    try:
+        await worker.run(settings, redis)
+    finally:
+        await redis.aclose()
+
+
+async def _supervise(config: Path | None) -> None:
+    """Keep both parts alive until we are told to stop. Raises Fatal if one says that it must not be started again."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with asyncio.TaskGroup() as group:
+        for part in PARTS:
+            group.create_task(_keep_alive(part, config, stopping))
+
+
+async def _keep_alive(part: Part, config: Path | None, stopping: asyncio.Event) -> None:
+    pause = FIRST_PAUSE_S
+    while not stopping.is_set():
+        process = await asyncio.create_subprocess_exec(*_command(part, config), start_new_session=True)
+        began = asyncio.get_running_loop().time()
+        ended, told = asyncio.create_task(process.wait()), asyncio.create_task(stopping.wait())
+        await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
+        told.cancel()
+        if not ended.done():
+            await _stop(process, ended)
+            return
+        if stopping.is_set():
+            return
+        if process.returncode == EXIT_FATAL:
+            stopping.set()
+            raise Fatal(part, "cannot go on", "its own message stands above")
+        log.error("part_ended", part=part, code=process.returncode, pause_s=pause)
+        pause = FIRST_PAUSE_S if asyncio.get_running_loop().time() - began > LONGEST_PAUSE_S else pause
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), pause)
+        pause = min(2 * pause, LONGEST_PAUSE_S)
+
+
+async def _stop(process: asyncio.subprocess.Process, ended: "asyncio.Task[int]") -> None:
+    process.terminate()
+    try:
+        await asyncio.wait_for(ended, STOP_LIMIT_S)
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def _command(part: Part, config: Path | None) -> Sequence[str]:
+    named = [] if config is None else ["--config", str(config)]
+    return [sys.executable, "-m", "streams.cli", "worker", "--part", part, *named]

@@ -1,0 +1,40 @@
+"""Settings: one TOML file, overridden by environment variables, checked as a whole before anything starts.
+
+`kafka.bootstrap` of the file is `LEADBEAT_KAFKA__BOOTSTRAP` in the environment; lists are given there as JSON. Every secret may
+also be read from a file (`token_file`, `secret_files`, `url_file`) or from an environment variable of any name (`token_env`,
+`secret_envs`, `url_env`).
+"""
+
+from streams.config.loading import load
+from streams.config.settings import (
+    Connection,
+    ExporterSettings,
+    GatewaySettings,
+    KafkaSettings,
+    MeetingSettings,
+    MinimumN,
+    Organisation,
+    Profile,
+    RedisSettings,
+    RosterEntry,
+    Settings,
+    SlaEntry,
+    parse_duration,
+)
+
+__all__ = [
+    "Connection",
+    "ExporterSettings",
+    "GatewaySettings",
+    "KafkaSettings",
+    "MeetingSettings",
+    "MinimumN",
+    "Organisation",
+    "Profile",
+    "RedisSettings",
+    "RosterEntry",
+    "Settings",
+    "SlaEntry",
+    "load",
+    "parse_duration",
+]

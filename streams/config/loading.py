@@ -1,0 +1,245 @@
+"""Reading the settings: the file, the environment over it, the secrets, and all mistakes at once, each with its place."""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+from models.rules import OTHER, UNASSIGNED
+from streams.config.settings import Section, Settings, instant
+from streams.errors import Fatal
+
+PREFIX = "LEADBEAT_"
+CONFIG = "LEADBEAT_CONFIG"
+
+Place: TypeAlias = tuple[int | str, ...]
+Mistake: TypeAlias = tuple[Place, str]
+
+PLAINLY = {
+    "missing": "is missing",
+    "model_type": "is not a table",
+    "string_sub_type": "is not text",
+    "string_type": "is not text",
+    "string_unicode": "is not text",
+    "too_short": "is empty",
+    "tuple_type": "is not a list",
+}
+"""What pydantic says about Python types, said about settings."""
+
+# What Kubernetes adds for services whose names begin with leadbeat; none of our business, and none of our mistakes.
+SERVICE_LINK = re.compile(r"(\w*_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_\w+)?)")
+SERVICE_PORT = re.compile(r"(\w*_)?PORT=(tcp|udp|sctp)://.*", re.DOTALL)
+
+
+def load(path: Path | str | None = None) -> Settings:
+    """The settings of a TOML file (else the one that LEADBEAT_CONFIG names, else none) and of the environment, which wins.
+
+    Raises Fatal that lists every mistake with its place: an environment variable, or a key of the file. It shows no values.
+    """
+    path = path or os.environ.get(CONFIG) or None
+    raw = _merge(_read(Path(path)) if path else {}, _Environment()())
+    mistakes = list(_resolve_secrets(raw, Path(path).parent if path else Path()))
+    unreadable = {place for place, _ in mistakes}
+    settings, invalid = _validate(raw)
+    mistakes += [mistake for mistake in invalid if mistake[0] not in unreadable]
+    broken = {str(place[0]) for place, _ in mistakes}
+    mistakes += [mistake for reads, check in CHECKS if not reads & broken for mistake in check(settings)]
+    lines = [*_unknown_variables(), *(f"{_name(place, path)}: {what}" for place, what in mistakes)]
+    if lines:
+        count = "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
+        raise Fatal("configuration", f"{count}\n  " + "\n  ".join(lines), "see docs/leadbeat.example.toml")
+    return settings
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Fatal(str(path), f"cannot be read: {error.strerror}", f"check --config and {CONFIG}") from None
+    except ValueError as error:
+        raise Fatal(str(path), f"is not TOML: {error}", "see docs/leadbeat.example.toml") from None
+
+
+class _Variables(Settings, BaseSettings):
+    """The settings as pydantic-settings wants them, to tell which are nested and which are JSON; never made."""
+
+    model_config = SettingsConfigDict(extra="forbid")
+
+
+class _Environment(EnvSettingsSource):
+    """LEADBEAT_* as a nested dict; what should be JSON and is not stays text, so that validation reports it in its place."""
+
+    def __init__(self) -> None:
+        super().__init__(_Variables, env_prefix=PREFIX, env_nested_delimiter="__", env_ignore_empty=True)
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+        merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _resolve_secrets(raw: dict[str, Any], folder: Path) -> Iterator[Mistake]:
+    """Put what `*_file` and `*_env` keys point at under the secret's own key, where also what cannot be had is a mistake."""
+    connections = raw.get("connections")
+    redis = raw.get("redis")
+    if isinstance(redis, dict):
+        yield from _resolve(redis, "url", folder, ("redis",))
+    for index, connection in enumerate(connections if isinstance(connections, list) else []):
+        if isinstance(connection, dict):
+            yield from _resolve(connection, "token", folder, ("connections", index))
+            yield from _resolve_list(connection, folder, ("connections", index))
+
+
+def _resolve(section: dict[str, Any], key: str, folder: Path, place: Place) -> Iterator[Mistake]:
+    given = [name for name in (key, f"{key}_file", f"{key}_env") if name in section]
+    if len(given) > 1:
+        yield (*place, key), f"is given more than once: {', '.join(given)}"
+    for name in given:
+        source = section.pop(name)
+        try:
+            section[key] = source if name == key else _fetch(name, source, folder)
+        except Fatal as error:
+            yield (*place, key), str(error)
+
+
+def _resolve_list(section: dict[str, Any], folder: Path, place: Place) -> Iterator[Mistake]:
+    for name in ("secret_files", "secret_envs"):
+        sources = section.pop(name, [])
+        if not isinstance(sources, list):
+            yield (*place, "secrets"), f"{name} is not a list"
+            continue
+        for source in sources:
+            try:
+                section["secrets"] = [*section.get("secrets", []), _fetch(name, source, folder)]
+            except Fatal as error:
+                yield (*place, "secrets"), str(error)
+
+
+def _fetch(name: str, source: object, folder: Path) -> str:
+    """A secret from a file (relative to the settings file) or a variable. Raises Fatal, which names the source."""
+    if not isinstance(source, str) or not source:
+        raise Fatal(name, "is not a name")
+    if "_env" in name:
+        if not os.environ.get(source):
+            raise Fatal(name, f"{source} is not set")
+        return os.environ[source]
+    try:
+        return (folder / source).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise Fatal(name, f"{source} cannot be read: {error.strerror}") from None
+    except ValueError:
+        raise Fatal(name, f"{source} does not hold text") from None
+
+
+def _validate(raw: dict[str, Any]) -> tuple[Settings, list[Mistake]]:
+    """The settings, with defaults for the sections that have mistakes, and these mistakes."""
+    try:
+        return Settings.model_validate(raw), []
+    except ValidationError as error:
+        found = error.errors(include_input=False)
+        within = {place["loc"][:-1] for place in found}
+        mistakes = [(each["loc"], _message(each)) for each in found if each["loc"] not in within]
+    broken = {place[0] for place, _ in mistakes}
+    return Settings.model_validate({key: value for key, value in raw.items() if key not in broken}), mistakes
+
+
+def _message(error: ErrorDetails) -> str:
+    match error["type"]:
+        case "extra_forbidden":
+            return "is not a setting" + _suggestion(str(error["loc"][-1]), _keys())
+        case "value_error":
+            return str(error["ctx"]["error"])
+        case kind:
+            return PLAINLY.get(kind) or error["msg"][:1].lower() + error["msg"][1:]
+
+
+def _keys() -> list[str]:
+    models = Section.__subclasses__()
+    return sorted({field.alias or name for model in models for name, field in model.model_fields.items()})
+
+
+def _suggestion(word: str, known: Iterable[str], prefix: str = "") -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f": did you mean {prefix}{close[0]}?" if close else ""
+
+
+def _unknown_variables() -> Iterator[str]:
+    known = {name.upper(): field for name, field in Settings.model_fields.items()}
+    nested = [f"{name}__{key}".upper() for name, field in known.items() for key in _fields(field)]
+    for variable, value in sorted(os.environ.items()):
+        name = variable.upper().removeprefix(PREFIX)
+        ours = name != variable.upper() and variable != CONFIG and name.partition("__")[0] not in known
+        if ours and not SERVICE_LINK.fullmatch(name) and not SERVICE_PORT.fullmatch(f"{name}={value}"):
+            yield f"{variable}: is not a setting" + _suggestion(name, [*known, *nested], PREFIX)
+
+
+def _fields(field: FieldInfo) -> Iterable[str]:
+    sections: dict[Any, list[str]] = {section: list(section.model_fields) for section in Section.__subclasses__()}
+    return sections.get(field.annotation, [])
+
+
+def _name(place: Place, path: Path | str | None) -> str:
+    """The variable that gives what lies at a place, with the path within it; else the path within the file."""
+    names = {name.upper(): name for name, value in os.environ.items() if value}
+    for length in range(len(place), 0, -1):
+        variable = names.get(PREFIX + "__".join(str(part).upper() for part in place[:length]))
+        if variable:
+            return variable + _dotted(place[length:])
+    within = _dotted(place).removeprefix(".")
+    return f"{path}: {within}" if path else within
+
+
+def _dotted(place: Place) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+
+
+def _twin_connections(settings: Settings) -> Iterator[Mistake]:
+    yield from _twins("connections", "name", [connection.name for connection in settings.connections])
+    yield from _twins("connections", "token", [connection.token.get_secret_value() for connection in settings.connections])
+
+
+def _twin_entries(settings: Settings) -> Iterator[Mistake]:
+    entries = [(entry.rep, instant(entry.since, settings.organisation.zone)) for entry in settings.roster]
+    yield from _twins("roster", "from", entries)
+
+
+def _twins(section: str, key: str, values: list[Any]) -> Iterator[Mistake]:
+    for index, value in enumerate(values):
+        first = values.index(value)
+        if first < index:
+            yield (section, index, key), f"is the same as in {section}[{first}]"
+
+
+def _strangers_in_sla(settings: Settings) -> Iterator[Mistake]:
+    """A policy for a team or lead source that nobody has would never apply: a slip of the pen that nobody would see."""
+    teams = {entry.team for entry in settings.roster} | {None, UNASSIGNED, OTHER}
+    for index, entry in enumerate(settings.sla):
+        if entry.team not in teams:
+            yield ("sla", index, "team"), f"{entry.team!r} is not a team of the roster"
+        if entry.lead_source not in (None, *settings.lead_sources):
+            yield ("sla", index, "lead_source"), f"{entry.lead_source!r} is not among lead_sources"
+
+
+CHECKS: tuple[tuple[frozenset[str], Callable[[Settings], Iterator[Mistake]]], ...] = (
+    (frozenset({"connections"}), _twin_connections),
+    (frozenset({"roster", "organisation"}), _twin_entries),
+    (frozenset({"sla", "roster", "lead_sources"}), _strangers_in_sla),
+)
+"""What single values cannot tell, with the sections that each check reads: it is left out while one of them has mistakes."""

@@ -1,0 +1,131 @@
+"""The deliveries topic as the gateway writes it: acknowledged by all replicas, or refused."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Protocol, Self
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, KafkaTimeoutError
+
+from streams.config import Settings
+from streams.errors import Retry
+from streams.topics import MAX_RECORD_BYTES, Topics
+
+log = structlog.get_logger(__name__)
+
+PROBE_S = 1.0
+"""How often Kafka is asked whether it is there, and how soon a lost producer is made anew."""
+
+MAX_BATCH_BYTES = 256 * 1024
+REQUEST_TIMEOUT_MS = 10_000
+
+PATIENCE_S = 5.0
+"""How long one such question, or the last words of a producer, may take."""
+
+
+class Deliveries(Protocol):
+    """Where accepted deliveries go."""
+
+    async def append(self, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+        """Return when the delivery is safe. Raises Retry if it is not known to be; it may still arrive then.
+
+        It may take as long as it likes, and can be cancelled.
+        """
+        ...
+
+    def ready(self) -> bool:
+        """Whether a delivery would be safe soon, as far as is known."""
+        ...
+
+
+class KafkaDeliveries:
+    """The topic in Kafka, through one idempotent producer at a time, made anew when it has failed for good."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._bootstrap = settings.kafka.bootstrap
+        self._topic = Topics(settings.kafka.topic_prefix).deliveries
+        self._producer: Any = None
+        self._failed = False
+        self._known = False
+        self._ready = False
+
+    def ready(self) -> bool:
+        """Whether Kafka has answered lately and has the topic."""
+        return self._ready
+
+    async def append(self, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+        """Return when all replicas in sync have the delivery, in a partition of the producer's choice."""
+        producer = self._producer
+        if producer is None or not self._known:
+            # Not even asked for while unknown: a broker may make a topic that is asked for, with settings of its own.
+            raise Retry(self._topic, "cannot be written to yet", "see the gateway's log")
+        try:
+            await producer.send_and_wait(self._topic, value=value, headers=headers)
+        except KafkaTimeoutError as error:
+            raise Retry(self._topic, f"is not written to in time: {error}") from error
+        except KafkaError as error:
+            # What passes an idempotent producer retries by itself; from what it reports it may never recover.
+            self._failed |= producer is self._producer
+            raise Retry(self._topic, f"cannot be written to: {error}") from error
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Self]:
+        """Keep a producer connected; at the end, give it a while to send what it still has."""
+        keeper = asyncio.create_task(self._keep())
+        try:
+            yield self
+        finally:
+            keeper.cancel()
+            await asyncio.wait([keeper])
+            await self._close()
+
+    async def _keep(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(PATIENCE_S):
+                    await self._probe()
+            except (KafkaError, TimeoutError, OSError) as error:
+                self._tell(ready=False, error=repr(error))
+            await asyncio.sleep(PROBE_S)
+
+    async def _probe(self) -> None:
+        if self._failed:
+            await self._close()
+        if self._producer is None:
+            self._producer = await self._started()
+        cluster = await self._producer.client.fetch_all_metadata()
+        self._known = bool(cluster.partitions_for_topic(self._topic))
+        self._tell(ready=self._known, error=None if self._known else "there is no such topic")
+
+    async def _started(self) -> Any:
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self._bootstrap,
+            client_id="leadbeat-gateway",
+            enable_idempotence=True,
+            acks="all",
+            max_batch_size=MAX_BATCH_BYTES,
+            max_request_size=MAX_RECORD_BYTES,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        return producer
+
+    async def _close(self) -> None:
+        producer, self._producer, self._failed, self._known = self._producer, None, False, False
+        if producer is not None:
+            with suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(PATIENCE_S):
+                    await producer.stop()
+
+    def _tell(self, *, ready: bool, error: str | None) -> None:
+        if ready and not self._ready:
+            log.info("deliveries_ready", topic=self._topic)
+        if self._ready and not ready:
+            log.warning("deliveries_not_ready", topic=self._topic, error=error)
+        self._ready = ready

@@ -1,0 +1,216 @@
+"""Where webhooks come in: authentic, not too large, and answered with success only when Kafka has them.
+
+`POST /hooks/{token}`: the opaque token names the connection, whose secrets prove the sender. Answers are 202 accepted; 401 not
+authentic; 404 no such token; 408 and 413 the body is too slow or too large; 415 it is encoded; 503 Kafka does not acknowledge.
+Never a redirect and never 410, which make senders give up.
+"""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import structlog
+import uvloop
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from models.units import SECOND, Millis
+from streams.config import Connection, GatewaySettings, Settings
+from streams.errors import Retry
+from streams.inbound.deliveries import Deliveries, KafkaDeliveries
+from streams.inbound.normalise import Delivery
+from streams.inbound.providers import PROVIDERS, Provider, Unauthentic, standard
+from streams.inbound.server import listen, serve
+from streams.telemetry import GatewayMetrics
+from streams.telemetry import registry as new_registry
+
+log = structlog.get_logger(__name__)
+
+RETRY_AFTER_S = "10"
+
+Reason: TypeAlias = Literal[
+    "disconnected", "encoded", "malformed", "not_acknowledged", "too_large", "too_slow", "unauthentic", "unknown_token"
+]
+
+
+class Refused(Exception):
+    """A request that is not accepted. The reason is for us; what the sender is told gives nothing away."""
+
+    def __init__(self, status: int, told: str, reason: Reason, headers: dict[str, str] | None = None) -> None:
+        super().__init__(status, told, reason)
+        self.reason = reason
+        self.answer = _answer(status, b'{"error":"%s"}' % told.encode(), headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What one token opens: a connection, or, for a token that nobody has, as much work and then nothing."""
+
+    connection: str
+    provider: Provider
+    secrets: tuple[str, ...]
+    known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """The parts that a request passes through, without the HTTP around it."""
+
+    settings: GatewaySettings
+    doors: tuple[tuple[bytes, Door], ...]
+    stranger: Door
+    deliveries: Deliveries
+    clock: Callable[[], Millis]
+    metrics: GatewayMetrics
+
+    async def hook(self, request: Request) -> Response:
+        """Take one delivery in."""
+        began = time.monotonic()
+        door = self.door(request.path_params["token"])
+        try:
+            body = await self.read(request)
+            delivery = self.admit(door, request, body)
+            await self.append(delivery)
+        except Refused as refused:
+            self.metrics.refused.labels(door.connection, refused.reason).inc()
+            return refused.answer
+        self.metrics.accepted.labels(door.connection).inc()
+        self.metrics.seconds.observe(time.monotonic() - began)
+        return _answer(202, b'{"accepted":true}')
+
+    def door(self, token: str) -> Door:
+        """The door that a token opens. All digests are compared, so that the time taken tells nothing about any."""
+        given = _digest(token)
+        found = self.stranger
+        for digest, door in self.doors:
+            if hmac.compare_digest(digest, given):
+                found = door
+        return found
+
+    async def read(self, request: Request) -> bytes:
+        """The body as sent. Raises Refused for one that is encoded, too large or too slow, without keeping it."""
+        if any(encoding.strip().lower() not in {"", "identity"} for encoding in request.headers.getlist("content-encoding")):
+            raise Refused(415, "send the body without a content encoding", "encoded", {"connection": "close"})
+        self._declared(request)
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self.settings.read_timeout / SECOND):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > self.settings.body_limit:
+                        raise self._too_large()
+        except TimeoutError:
+            raise Refused(408, "the body took too long", "too_slow", {"connection": "close"}) from None
+        except ClientDisconnect:
+            raise Refused(400, "the body is incomplete", "disconnected") from None
+        return bytes(body)
+
+    def _declared(self, request: Request) -> None:
+        length = request.headers.get("content-length", "0")
+        if not (length.isascii() and length.isdigit()):
+            raise Refused(400, "content-length is not a number", "malformed", {"connection": "close"})
+        # Compared by its digits first: Python refuses to read thousands of them.
+        if len(length.lstrip("0")) > len(str(self.settings.body_limit)) or int(length) > self.settings.body_limit:
+            raise self._too_large()
+
+    def _too_large(self) -> Refused:
+        return Refused(413, f"the limit is {self.settings.body_limit} bytes", "too_large", {"connection": "close"})
+
+    def admit(self, door: Door, request: Request, body: bytes) -> Delivery:
+        """The delivery, if it is proven to be one. Raises Refused if not."""
+        now = self.clock()
+        try:
+            door.provider.verify(request.headers, body, door.secrets, now)
+        except Unauthentic as fault:
+            if door.known:
+                log.warning("delivery_unauthentic", connection=door.connection, where=fault.where, what=fault.what)
+                raise Refused(401, "not authentic", "unauthentic") from None
+        if not door.known:
+            raise Refused(404, "not found", "unknown_token")
+        kept = {name: request.headers[name] for name in door.provider.KEPT_HEADERS if name in request.headers}
+        return Delivery(door.connection, now, kept, body)
+
+    async def append(self, delivery: Delivery) -> None:
+        """Return when the delivery is safe. Raises Refused if that takes too long or fails: the sender tries again."""
+        try:
+            async with asyncio.timeout(self.settings.acknowledge_timeout / SECOND):
+                await self.deliveries.append(delivery.body, delivery.record_headers())
+        except (Retry, TimeoutError) as error:
+            log.warning("delivery_not_acknowledged", connection=delivery.connection, error=str(error) or "no answer in time")
+            raise Refused(503, "try again later", "not_acknowledged", {"retry-after": RETRY_AFTER_S}) from None
+
+
+def create(
+    settings: Settings, producer: Deliveries, clock: Callable[[], Millis], registry: CollectorRegistry | None = None
+) -> Starlette:
+    """The application: the hooks, and `/livez`, `/readyz` and `/metrics` of this process."""
+    registry = registry or new_registry()
+    gateway = Gateway(
+        settings=settings.gateway,
+        doors=tuple((_digest(connection.token.get_secret_value()), _door(connection)) for connection in settings.connections),
+        stranger=Door("", standard, (base64.b64encode(secrets.token_bytes(32)).decode(),), known=False),
+        deliveries=producer,
+        clock=clock,
+        metrics=GatewayMetrics(registry),
+    )
+
+    async def livez(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_: Request) -> Response:
+        ready = producer.ready()
+        return PlainTextResponse("ok\n" if ready else "Kafka is not there\n", 200 if ready else 503)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
+
+    app = Starlette(
+        routes=[
+            Route("/hooks/{token}", gateway.hook, methods=["POST"]),
+            Route("/livez", livez),
+            Route("/readyz", readyz),
+            Route("/metrics", metrics),
+        ]
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _door(connection: Connection) -> Door:
+    keys = tuple(secret.get_secret_value() for secret in connection.secrets)
+    return Door(connection.name, PROVIDERS[connection.provider], keys)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode(errors="replace")).digest()
+
+
+def _answer(status: int, body: bytes, headers: dict[str, str] | None = None) -> Response:
+    return Response(body, status, headers, media_type="application/json")
+
+
+def wall_clock() -> Millis:
+    """The machine's time."""
+    return Millis(time.time_ns() // 1_000_000)
+
+
+async def run(settings: Settings) -> None:
+    """Be the gateway until SIGTERM or SIGINT. Raises Fatal if its address cannot be had; Kafka may come and go."""
+    listener = listen(settings.gateway.host, settings.gateway.port)
+    log.info("gateway_listening", host=settings.gateway.host, port=listener.getsockname()[1])
+    async with KafkaDeliveries(settings).running() as deliveries:
+        await serve(create(settings, deliveries, wall_clock), listener)
+
+
+def main(settings: Settings) -> None:
+    """Run the gateway as a process of its own, on uvloop."""
+    uvloop.run(run(settings))

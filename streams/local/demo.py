@@ -1,0 +1,94 @@
+"""`leadbeat demo`: the whole of Leadbeat on one machine, fed by a simulated sales floor through signed webhooks.
+
+It keeps nothing. With a time to run it ends by proving itself: every gauge is compared with the truth.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.live import Live
+
+from models.units import SECOND, Millis
+from streams.errors import Fatal
+from streams.local.proof import prove
+from streams.local.stage import Demo, Options, running, wall
+from streams.local.terminal import Status, screen, told
+
+AHEAD_BYTES = 4 * 2**20
+"""How much history may be on its way at once: the embedded broker keeps some 5 MiB a partition."""
+
+STEP_S = 0.5
+LINE_EVERY_S = 5.0
+"""How often a line is printed where the output is no terminal."""
+
+
+async def run(options: Options, console: Console) -> bool:
+    """Run a demo; tell whether all gauges were equal to the truth (True also where nothing was compared)."""
+    try:
+        async with running(options, console) as demo:
+            console.print("Delivering 400 days of history …", style="dim")
+            await feed_history(demo)
+            await live(demo)
+            return await prove(demo) if options.seconds is not None else True
+    except* Fatal as faults:
+        raise _first(faults) from None
+
+
+def _first(group: BaseExceptionGroup[Fatal]) -> BaseException:
+    first: BaseException = group
+    while isinstance(first, BaseExceptionGroup):
+        first = first.exceptions[0]
+    return first
+
+
+async def feed_history(demo: Demo) -> None:
+    """Deliver the floor's past, no further ahead of what is applied than the embedded broker can keep."""
+    now = wall()
+    pending = demo.courier.pack(demo.floor.history(now), now)
+    while pending:
+        sizes = itertools.accumulate(len(batch.body.encode()) for batch in pending)
+        count = max(1, sum(size <= AHEAD_BYTES for size in sizes))
+        await demo.send(pending[:count])
+        pending = pending[count:]
+        await demo.applied(Millis(wall() // SECOND * SECOND + SECOND))
+
+
+async def live(demo: Demo) -> None:
+    """Let the floor live in real time until the time is up, or for ever."""
+    loop = asyncio.get_running_loop()
+    ends = None if demo.options.seconds is None else loop.time() + demo.options.seconds
+    upcoming = demo.floor.live(wall())
+    due, event = next(upcoming)
+    printed = loop.time()
+    with Live(console=demo.console, auto_refresh=False, transient=False) as display:
+        while ends is None or loop.time() < ends:
+            for service in demo.services:
+                service.check()
+            now, events = wall(), []
+            while due <= now:
+                events.append(event)
+                due, event = next(upcoming)
+            await demo.send(demo.courier.pack(events, now))
+            table = await demo.table()
+            if demo.console.is_terminal:
+                display.update(screen(_status(demo), table), refresh=True)
+            elif loop.time() - printed >= LINE_EVERY_S:
+                printed = loop.time()
+                _print_line(demo, table)
+            await asyncio.sleep(STEP_S)
+
+
+def _status(demo: Demo) -> Status:
+    return Status(demo.links, len(demo.delivered), _advice(demo.options.seconds))
+
+
+def _advice(seconds: float | None) -> str:
+    return "Ctrl-C stops everything." if seconds is None else "Ends by itself with a comparison of every gauge."
+
+
+def _print_line(demo: Demo, table: dict[tuple[str, str], dict[str, object]]) -> None:
+    figures: Sequence[tuple[str, str]] = (("leads_awaiting_response", "now"), ("touches", "today"), ("response_within_sla_ratio", "today"))
+    words = "  ".join(f"{name} {told(table.get((name, window)))}" for name, window in figures)
+    demo.console.print(f"{len(demo.delivered):,} events delivered  {words}", highlight=False)

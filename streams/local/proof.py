@@ -1,0 +1,77 @@
+"""The end of a demo: every gauge against the truth."""
+
+import asyncio
+import json
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from models.units import SECOND, Millis
+from streams.errors import Fatal
+from streams.local.embedded import PARTITIONS
+from streams.local.services import until
+from streams.local.stage import APPLY_LIMIT_S, Demo, wall
+from streams.local.truth import truth
+from streams.local.truth_page import Difference, Scraped, compare, is_kpi, parse
+from streams.topics import TICK_KEY, Topics, encode_tick
+
+LAST_TICK_AHEAD_S = 30
+"""The last tick lies ahead of those that the worker will append meanwhile, so that the clocks stand at it for a while."""
+
+SHOWN = 20
+
+
+async def prove(demo: Demo) -> bool:
+    """Deliver what was held back, append a last tick, wait for its exact round, and compare every gauge with the truth."""
+    demo.console.print("Delivering what was held back, then comparing every gauge with the truth …", style="dim")
+    await demo.send([batch for _, batch in demo.courier.rest()])
+    clock = Millis((wall() // SECOND + LAST_TICK_AHEAD_S) * SECOND)
+    await append_ticks(demo.bootstrap, clock)
+    gauges = await scrape(demo, clock)
+    expected = await asyncio.to_thread(truth, canonical(demo), demo.rules, clock)
+    differences = compare(gauges, expected)
+    for difference in differences[:SHOWN]:
+        demo.console.print(told(difference), highlight=False, markup=False)
+    compared = len({key for key in gauges if is_kpi(key[0])} | expected.keys())
+    demo.console.print(f"{compared} gauges, {compared - len(differences)} equal", highlight=False)
+    return not differences and compared > 0
+
+
+def canonical(demo: Demo) -> list[dict[str, Any]]:
+    """What was delivered, as a CRM's JSON says it."""
+    return [json.loads(json.dumps(event)) for event in demo.delivered]
+
+
+async def append_ticks(bootstrap: str, clock: Millis) -> None:
+    """Append a tick to every deliveries partition."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
+    await producer.start()
+    try:
+        for partition in range(PARTITIONS):
+            await producer.send_and_wait(Topics().deliveries, encode_tick(clock // SECOND), key=TICK_KEY, partition=partition)
+    finally:
+        await producer.stop()
+
+
+async def scrape(demo: Demo, clock: Millis) -> Scraped:
+    """One scrape of the exact round at a clock. Raises Fatal if it does not come."""
+    pages: list[Scraped] = []
+
+    async def stands() -> bool:
+        response = await demo.client.get(f"{demo.exporter}/metrics")
+        page = parse(response.text)
+        here = page.get(("leadbeat_clock_timestamp_seconds", frozenset())) == clock / SECOND
+        if here and page.get(("leadbeat_round_exact", frozenset())) == 1:
+            pages.append(page)
+        return bool(pages)
+
+    await until(stands, min(APPLY_LIMIT_S, LAST_TICK_AHEAD_S), "the exact round of the last tick", *demo.services)
+    if not pages:
+        raise Fatal("the last round", "was not scraped", "run it again")
+    return pages[0]
+
+
+def told(difference: Difference) -> str:
+    """A difference in words."""
+    labels = ",".join(f'{name}="{value}"' for name, value in difference.labels.items())
+    return f"{difference.fault}: {difference.metric}{{{labels}}} is {difference.scraped}, truth {difference.expected}"

@@ -1,0 +1,145 @@
+"""A sales floor whose leads live through what leads live through, as canonical events; the same for the same seed."""
+
+import json
+from collections import deque
+from collections.abc import Iterator
+from datetime import datetime
+from heapq import heapify, heappop, heappush
+from itertools import count
+from random import Random
+from typing import TextIO
+from zoneinfo import ZoneInfo
+
+from models.units import DAY, MINUTE, Millis, millis
+from streams.local.deliveries import Batch, Courier, secret_of, sign
+from streams.local.floor import REPS, Office, Rep
+from streams.local.scenes import glimpse, life
+from streams.local.stories import DENSE, LIVELY, REAL, Event, Story, Tempo
+
+DENSE_LEADS = 250
+PAST_LEADS = 200
+PAST_DAYS = 400
+
+BURST_MS = MINUTE
+"""Within which what is recorded may go out together."""
+
+LEAD_EVERY_MS = 7_000
+GLIMPSE_EVERY_MS = 550
+REMEMBERED = 600
+"""Something new may happen to so many of the latest leads, if they are not older than a day."""
+
+
+class Floor:
+    """A seeded sales floor: first `history`, then `live`, each at most once."""
+
+    def __init__(self, seed: int, zone: str, reps: tuple[Rep, ...] = REPS) -> None:
+        self._seed = seed
+        self._zone = ZoneInfo(zone)
+        self._reps = reps
+        self._numbers = count(1)
+        self._order = count()
+        self._pending: list[tuple[int, int, Event]] = []
+        self._stories: deque[Story] = deque(maxlen=REMEMBERED)
+
+    def history(self, now: Millis) -> list[Event]:
+        """All that the CRM recorded up to an instant, in that order: one dense day, and 200 leads over 400 days.
+
+        What these leads still have before them comes from `live`.
+        """
+        office = Office(self._zone, self._reps, now)
+        rng = Random(f"{self._seed}/history")  # noqa: S311 - a simulation must be repeatable
+        for at in office.past(PAST_LEADS, PAST_DAYS, rng):
+            self._begin(office, REAL, at)
+        for at in office.arrivals(DENSE_LEADS, rng):
+            self._begin(office, DENSE, at)
+        heapify(self._pending)
+        events = []
+        while self._pending and self._pending[0][0] <= now:
+            events.append(heappop(self._pending)[2])
+        return events
+
+    def live(self, start: Millis) -> Iterator[tuple[Millis, Event]]:
+        """What happens from an instant on, without end: each event with the instant at which it is recorded, in order.
+
+        A caller lets it happen in real time by waiting for each instant; 2 to 4 events a second.
+        """
+        office = Office(self._zone, self._reps, start)
+        rng = Random(f"{self._seed}/live")  # noqa: S311 - a simulation must be repeatable
+        next_lead = next_glimpse = float(start)
+        while True:
+            now = min(next_lead, next_glimpse)
+            while self._pending and self._pending[0][0] <= now:
+                due, _, event = heappop(self._pending)
+                yield Millis(due), event
+            if next_lead <= next_glimpse:
+                self._begin(office, LIVELY, round(now))
+                next_lead += rng.expovariate(1 / LEAD_EVERY_MS)
+            else:
+                self._continue(rng, round(now))
+                next_glimpse += rng.expovariate(1 / GLIMPSE_EVERY_MS)
+
+    def _begin(self, office: Office, tempo: Tempo, at: int) -> None:
+        story = Story(self._seed, next(self._numbers), office, tempo, at)
+        life(story)
+        self._tell(story)
+        self._stories.append(story)
+
+    def _continue(self, rng: Random, at: int) -> None:
+        there = [story for story in self._stories if at - DAY < story.created_at < at < story.ends_at]
+        if there:
+            story = rng.choice(there)
+            story.tempo = LIVELY
+            glimpse(story, at)
+            self._tell(story)
+
+    def _tell(self, story: Story) -> None:
+        for at, event in story.told():
+            heappush(self._pending, (at, next(self._order), event))
+
+
+def write(out: TextIO, seed: int, now: Millis, zone: str = "Europe/Berlin", connection: str = "demo") -> list[Event]:
+    """Write a floor's history as recorded deliveries, one JSON object a line in the order of their receipt.
+
+    Each was received soon after its latest event, or minutes later if it was held back, and signed with `secret_of(seed)`.
+    Returns the events written; those that would be received after `now` are not.
+    """
+    written: list[Event] = []
+    for received_at, batch in recorded(Floor(seed, zone).history(now), seed):
+        if received_at > now:
+            break
+        line = {
+            "received_at": received_at,
+            "connection": connection,
+            "headers": sign(secret_of(seed), batch, received_at),
+            "body": batch.body,
+        }
+        out.write(json.dumps(line, ensure_ascii=False) + "\n")
+        written += batch.events
+    return written
+
+
+def recorded(events: list[Event], seed: int) -> list[tuple[Millis, Batch]]:
+    """Events as deliveries in the order of their receipt, as if each had been sent soon after it was recorded."""
+    courier = Courier(seed)
+    receipts: list[tuple[Millis, Batch]] = []
+    for chunk in _bursts(events):
+        now = Millis(recorded_at(chunk[-1]) + courier.transit_ms())
+        receipts += [(Millis(now + number), batch) for number, batch in enumerate(courier.pack(chunk, now))]
+    return sorted(receipts + courier.rest(), key=lambda receipt: receipt[0])
+
+
+def recorded_at(event: Event) -> Millis:
+    """When the CRM recorded an event."""
+    return millis(datetime.fromisoformat(event["timestamp"]))
+
+
+def _bursts(events: list[Event]) -> Iterator[list[Event]]:
+    """The events in groups that were recorded shortly after one another."""
+    burst: list[Event] = []
+    for event in events:
+        if burst and recorded_at(event) > recorded_at(burst[0]) + BURST_MS:
+            yield burst
+            burst = []
+        burst.append(event)
+    if burst:
+        yield burst

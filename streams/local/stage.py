@@ -1,0 +1,157 @@
+"""The stage of a demo: embedded servers, Leadbeat's services on them, and the way to deliver webhooks to them."""
+
+import asyncio
+import secrets
+import socket
+import time
+import tomllib
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import httpx
+from rich.console import Console
+
+from models.units import Millis
+from streams.local.deliveries import Batch, Courier, post, secret_of
+from streams.local.embedded import PARTITIONS, EmbeddedKafka, EmbeddedRedis
+from streams.local.floor import demo_rules_toml, morning_zone
+from streams.local.recorder import recording
+from streams.local.services import Service, answers, service, until
+from streams.local.simulator import Floor
+
+CONNECTION = "demo"
+SENDERS = 4
+START_LIMIT_S = 60.0
+APPLY_LIMIT_S = 120.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a demo runs. `seconds` None: until Ctrl-C. `record`: a file for the deliveries as they are received."""
+
+    seconds: float | None = None
+    seed: int = 7
+    record: Path | None = None
+
+
+@dataclass
+class Demo:
+    """A demo that runs: its addresses, and what it has delivered."""
+
+    options: Options
+    console: Console
+    bootstrap: str
+    rules: dict[str, Any]
+    exporter: str
+    hook: str
+    client: httpx.AsyncClient
+    services: Sequence[Service]
+    floor: Floor
+    courier: Courier
+    delivered: list[dict[str, Any]] = field(default_factory=list)
+
+    async def send(self, batches: Sequence[Batch]) -> None:
+        """Deliver batches, a few at a time."""
+        queue = iter(batches)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(SENDERS, len(batches))):
+                group.create_task(self._send_from(queue))
+
+    async def _send_from(self, queue: Iterator[Batch]) -> None:
+        for batch in queue:
+            await post(self.client, self.hook, secret_of(self.options.seed), batch)
+            self.delivered.extend(batch.events)
+
+    async def kpis(self, **query: str) -> dict[str, Any]:
+        """The API's answer."""
+        response = await self.client.get(f"{self.exporter}/api/v1/kpis", params=query)
+        return response.json() if response.is_success else {"clock": None, "kpis": []}
+
+    async def table(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """The API's rows of the whole, by id and window."""
+        rows = (await self.kpis())["kpis"]
+        return {(row["id"], row["window"]): row for row in rows if not row.get("by")}
+
+    @property
+    def links(self) -> list[tuple[str, str]]:
+        """Where to look."""
+        return [("Metrics", f"{self.exporter}/metrics"), ("API", f"{self.exporter}/api/v1/kpis"), ("Webhooks", self.hook)]
+
+    async def applied(self, clock: Millis) -> None:
+        """Wait until all that was acknowledged before a tick is applied: ticks come behind the records they follow."""
+
+        async def reached() -> bool:
+            stands = (await self.kpis(kpi="touches", window="5m")).get("clock")
+            return stands is not None and stands >= clock
+
+        await until(reached, APPLY_LIMIT_S, "applying the deliveries", *self.services)
+
+
+@asynccontextmanager
+async def running(options: Options, console: Console) -> AsyncIterator[Demo]:
+    """All services up and ready, on embedded parts; stopped, and gone with all they kept, at the end."""
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="leadbeat-demo-")))
+        console.print("Starting an embedded Kafka and Redis, gateway, worker and exporter; nothing is kept …", style="dim")
+        bootstrap = await stack.enter_async_context(EmbeddedKafka())
+        redis = await stack.enter_async_context(EmbeddedRedis())
+        token, ports = secrets.token_urlsafe(24), free_ports(8080, 9108)
+        config = folder / "leadbeat.toml"
+        config.write_text(toml(options.seed, bootstrap, redis, token, ports))
+        gateway, exporter = (f"http://127.0.0.1:{port}" for port in ports)
+        services = [await stack.enter_async_context(service(name, config)) for name in ("exporter", "worker", "gateway")]
+        client = await stack.enter_async_context(httpx.AsyncClient(timeout=30))
+        await until(lambda: answers(client, f"{gateway}/readyz"), START_LIMIT_S, "starting the gateway", *services)
+        await until(lambda: answers(client, f"{exporter}/livez"), START_LIMIT_S, "starting the exporter", *services)
+        if options.record is not None:
+            await stack.enter_async_context(recording(bootstrap, options.record))
+        rules = tomllib.loads(config.read_text())
+        yield Demo(
+            options,
+            console,
+            bootstrap,
+            rules,
+            exporter,
+            f"{gateway}/hooks/{token}",
+            client,
+            services,
+            Floor(options.seed, rules["organisation"]["zone"]),
+            Courier(options.seed),
+        )
+
+
+def toml(seed: int, bootstrap: str, redis: str, token: str, ports: Sequence[int]) -> str:
+    """The configuration of the demo's services."""
+    now = wall()
+    return "\n".join(
+        (
+            demo_rules_toml(now, morning_zone(now)),
+            f'[kafka]\nbootstrap = "{bootstrap}"\npartitions = {PARTITIONS}\ncreate_topics = false\n',
+            f'[redis]\nurl = "{redis}"\n',
+            f"[gateway]\nport = {ports[0]}\n",
+            f"[exporter]\nport = {ports[1]}\n",
+            f'[[connections]]\nname = "{CONNECTION}"\ntoken = "{token}"\nsecrets = ["{secret_of(seed)}"]\n',
+        )
+    )
+
+
+def wall() -> Millis:
+    """Now, by the wall clock."""
+    return Millis(time.time_ns() // 1_000_000)
+
+
+def free_ports(*wanted: int) -> list[int]:
+    """The wanted ports, or others where those are taken."""
+    return [_bindable(port) or _bindable(0) for port in wanted]
+
+
+def _bindable(port: int) -> int:
+    with suppress(OSError), socket.create_server(("127.0.0.1", port)) as probe:
+        return int(probe.getsockname()[1])
+    return 0
+
+

@@ -1,0 +1,258 @@
+"""What the oracle knows: the rules, and every lead as its events left it.
+
+Plain and slow on purpose, and with nothing in common with the engine: a lead is folded from all of its events at once,
+each field being simply the value of its largest version.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+Json = Mapping[str, Any]
+
+SPANS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+INSTANTS = {"created_at", "at", "booked_at", "scheduled_at"}
+TIMELINES = {"owner": "owner_at", "stage": "stage_at"}
+MINIMUM_N = {"mean": 1, "ratio": 10, "p50": 1, "p90": 20, "p95": 30, "max": 1}
+BOARD_WINDOWS = ("1h", "24h", "7d", "today", "month")
+
+
+# --- the rules -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How soon an inquiry must be answered; a None matches anything."""
+
+    target_ms: int
+    valid_from: int
+    team: str | None
+    lead_source: str | None
+    segment: str | None
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What the organisation has decided, from the tables of its TOML file."""
+
+    zone: ZoneInfo
+    roster: dict[str, list[tuple[int, str | None]]]
+    policies: list[Policy]
+    lead_sources: list[str]
+    grace_ms: int
+    unmarked_is_held: bool
+    minimum_n: dict[str, int]
+    board_windows: tuple[str, ...]
+
+    def team(self, rep: str | None, at: int) -> str:
+        """The rep's team at an instant, as a value to slice by."""
+        if rep is None:
+            return "unassigned"
+        team = None
+        for valid_from, name in self.roster.get(rep, []):
+            if valid_from <= at:
+                team = name
+        return team or "other"
+
+    def rep(self, rep: str | None) -> str:
+        """The rep as a value to slice by."""
+        if rep is None:
+            return "unassigned"
+        return rep if rep in self.roster else "other"
+
+    def lead_source(self, value: str | None) -> str:
+        """The lead source as a value to slice by."""
+        if value is None:
+            return "unknown"
+        return value if value in self.lead_sources else "other"
+
+    def sla_ms(self, start: int, team: str, lead_source: str | None, segment: str | None) -> int | None:
+        """The target of a clock that starts at an instant: most specific policy, then the latest, then the last written."""
+        best: tuple[int, int, int] | None = None
+        target = None
+        for number, policy in enumerate(self.policies):
+            pairs = [(policy.team, team), (policy.lead_source, lead_source), (policy.segment, segment)]
+            named = [(wanted, actual) for wanted, actual in pairs if wanted is not None]
+            if policy.valid_from > start or any(wanted != actual for wanted, actual in named):
+                continue
+            rank = (len(named), policy.valid_from, number)
+            if best is None or rank > best:
+                best, target = rank, policy.target_ms
+        return target
+
+    def configured(self, clock: int) -> dict[str, set[str]]:
+        """The slice values that are shown even when they are 0."""
+        teams = {rep: self.team(rep, clock) for rep in self.roster}
+        return {
+            "rep": {rep for rep, team in teams.items() if team != "other"},
+            "team": {team for team in teams.values() if team != "other"},
+            "lead_source": set(self.lead_sources),
+            "channel": {"call", "email", "message", "meeting"},
+        }
+
+
+def rules_of(toml: Json) -> Rules:
+    """The rules from the tables of a configuration file (as `tomllib` reads it); other tables are not looked at."""
+    zone = ZoneInfo(toml.get("organisation", {}).get("zone", "UTC"))
+    roster: dict[str, list[tuple[int, str | None]]] = {}
+    for entry in toml.get("roster", []):
+        roster.setdefault(entry["rep"], []).append((_valid_from(entry, zone), entry.get("team")))
+    meetings = toml.get("meetings", {})
+    return Rules(
+        zone=zone,
+        roster={rep: sorted(entries, key=lambda entry: entry[0]) for rep, entries in roster.items()},
+        policies=[
+            Policy(
+                span_ms(entry["target"]),
+                _valid_from(entry, zone),
+                entry.get("team"),
+                entry.get("lead_source"),
+                entry.get("segment"),
+            )
+            for entry in toml.get("sla", [{"target": "5m"}])
+        ],
+        lead_sources=list(toml.get("lead_sources", ["inbound", "outbound"])),
+        grace_ms=span_ms(meetings.get("grace", "1h")),
+        unmarked_is_held=meetings.get("unmarked", "unmarked") == "held",
+        minimum_n={**MINIMUM_N, **toml.get("minimum_n", {})},
+        board_windows=tuple(toml.get("profile", {}).get("board_windows", BOARD_WINDOWS)),
+    )
+
+
+def span_ms(text: str) -> int:
+    """A span such as `5m` in milliseconds."""
+    match = re.fullmatch(r"(\d+)([smhd])", text)
+    if match is None:
+        message = f"not a span of time: {text!r}"
+        raise ValueError(message)
+    return int(match[1]) * SPANS_MS[match[2]]
+
+
+def midnight_ms(day: date, zone: ZoneInfo) -> int:
+    """The instant at which a local day begins."""
+    return _millis(datetime.combine(day, time(0), tzinfo=zone))
+
+
+def _valid_from(entry: Json, zone: ZoneInfo) -> int:
+    value = entry.get("from")
+    if value is None:
+        return 0
+    if not isinstance(value, datetime):
+        return midnight_ms(value, zone)
+    return _millis(value if value.tzinfo else value.replace(tzinfo=zone))
+
+
+# --- the facts -------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Lead:
+    """A lead as it stands. Instants are in ms; deleted objects are absent; timelines are sorted by effective instant."""
+
+    created_at: int | None = None
+    lead_source: str | None = None
+    segment: str | None = None
+    owners: list[tuple[int, str | None]] = field(default_factory=list)
+    stages: list[tuple[int, str | None]] = field(default_factory=list)
+    inquiries: list[dict[str, Any]] = field(default_factory=list)
+    touches: list[dict[str, Any]] = field(default_factory=list)
+    replies: list[dict[str, Any]] = field(default_factory=list)
+    meetings: list[dict[str, Any]] = field(default_factory=list)
+
+    def owner(self, at: int) -> str | None:
+        """Who owned the lead at an instant."""
+        owner = None
+        for effective, name in self.owners:
+            if effective <= at:
+                owner = name
+        return owner
+
+    @property
+    def owner_now(self) -> str | None:
+        """Who owns the lead as far as is known."""
+        return self.owners[-1][1] if self.owners else None
+
+
+Version = tuple[int, int, str]
+ObjectKey = tuple[str, str] | None
+
+
+def leads_of(events: Iterable[Json]) -> list[Lead]:
+    """Every lead that is neither deleted nor erased, from all events, repeated and in any order."""
+    histories: dict[str, list[Json]] = {}
+    for event in events:
+        histories.setdefault(event["subject"]["id"], []).append(event)
+    return [_lead(history) for history in histories.values() if not _is_gone(history)]
+
+
+def _is_gone(history: list[Json]) -> bool:
+    return any(event["type"] == "erased" for event in history) or _is_deleted(history, None)
+
+
+def _is_deleted(history: list[Json], key: ObjectKey) -> bool:
+    """Whether the largest of the deletions and restorations is a deletion; of equal versions the deletion is."""
+    marks = [
+        (_instant(event["timestamp"]), event.get("sequence", 0), event["type"] == "deleted")
+        for event in history
+        if event["type"] in {"deleted", "restored"} and _object_key(event) == key
+    ]
+    return bool(marks) and max(marks)[2]
+
+
+def _lead(history: list[Json]) -> Lead:
+    fields: dict[ObjectKey, dict[str, tuple[Version, Any]]] = {}
+    timelines: dict[str, dict[int, tuple[Version, Any]]] = {"owner": {}, "stage": {}}
+    for event in history:
+        if not event["type"].endswith(".upserted"):
+            continue
+        key = _object_key(event)
+        known = fields.setdefault(key, {})
+        for name, raw in event["data"].items():
+            if name in TIMELINES.values():
+                continue
+            value = _instant(raw) if name in INSTANTS and raw is not None else raw
+            version = _version(event, raw if value is raw else _isoformat(value))
+            if name in TIMELINES:
+                effective = _instant(event["data"].get(TIMELINES[name], event["timestamp"]))
+                _keep_larger(timelines[name], effective, version, value)
+            else:
+                _keep_larger(known, name, version, value)
+    head = {name: value for name, (_, value) in fields.pop(None, {}).items()}
+    lead = Lead(head.get("created_at"), head.get("lead_source"), head.get("segment"))
+    lead.owners = sorted((effective, value) for effective, (_, value) in timelines["owner"].items())
+    lead.stages = sorted((effective, value) for effective, (_, value) in timelines["stage"].items())
+    lists = {"inquiry": lead.inquiries, "touch": lead.touches, "reply": lead.replies, "meeting": lead.meetings}
+    for key, known in fields.items():
+        if key is not None and not _is_deleted(history, key):
+            lists[key[0]].append({"id": key[1]} | {name: value for name, (_, value) in known.items()})
+    return lead
+
+
+def _object_key(event: Json) -> ObjectKey:
+    named = event.get("object")
+    return (named["kind"], named["id"]) if named else None
+
+
+def _keep_larger(known: dict[Any, tuple[Version, Any]], name: object, version: Version, value: object) -> None:
+    if name not in known or version > known[name][0]:
+        known[name] = (version, value)
+
+
+def _version(event: Json, value: object) -> Version:
+    return _instant(event["timestamp"]), event.get("sequence", 0), json.dumps(value, ensure_ascii=False)
+
+
+def _instant(text: str) -> int:
+    return _millis(datetime.fromisoformat(text))
+
+
+def _millis(moment: datetime) -> int:
+    return (moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def _isoformat(at: int) -> str:
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)).isoformat(timespec="milliseconds")

@@ -1,0 +1,83 @@
+"""What the publisher knows of all partitions: their totals, put together by name into one table of lines."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from models.catalogue import FIGURES
+from models.kpis import Formula
+from models.rules import Rules
+from models.snapshot import Line, evaluate, slices
+from models.sums import LEVEL_ROW, Sums, merge
+from models.units import Millis
+from models.windows import DUE_LAG, WINDOW_INDEX
+from streams.tables import Changed, Seen, Waiting
+
+
+@dataclass(slots=True)
+class Part:
+    """One partition as last read."""
+
+    seen: Seen = field(default_factory=Seen)
+    clock: Millis | None = None
+    sums: Sums = field(default_factory=Sums)
+    oldest: dict[str, Waiting] = field(default_factory=dict)
+
+    def take(self, changed: Changed) -> None:
+        """Take in what has changed."""
+        if changed.whole:
+            self.sums, self.oldest = Sums(), {}
+        for name in changed.series:
+            self.sums.id_of(name)
+        for window, chunks in changed.windows.items():
+            for number, packed in chunks.items():
+                self.sums.set_chunk(WINDOW_INDEX[window], number, packed or b"")
+        for number, packed in changed.levels.items():
+            self.sums.set_chunk(LEVEL_ROW, number, packed or b"")
+        for name, waiting in changed.oldest.items():
+            if waiting is None:
+                self.oldest.pop(name, None)
+            else:
+                self.oldest[name] = waiting
+        clock = changed.applied.progress.clock
+        self.seen, self.clock = changed.seen, None if clock is None else Millis(clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where all partitions' clocks stand: the least of them, and how far the others are ahead."""
+
+    clock: Millis
+    spread_ms: int
+
+    @property
+    def known_until(self) -> Millis:
+        """The due clock of the round."""
+        return Millis(self.clock - DUE_LAG)
+
+    @property
+    def exact(self) -> bool:
+        """Whether all partitions stand at the same instant."""
+        return self.spread_ms == 0
+
+
+def standing(clocks: Sequence[Millis | None]) -> Standing | None:
+    """Where the clocks stand; None while a partition has none."""
+    known = [clock for clock in clocks if clock is not None]
+    if not known or len(known) < len(clocks):
+        return None
+    return Standing(min(known), max(known) - min(known))
+
+
+def lines(parts: Sequence[Part], rules: Rules, clock: Millis, minimum_n: Mapping[Formula, int]) -> Iterator[Line]:
+    """Every figure in every slice, over all partitions."""
+    oldest: dict[str, tuple[Millis, Millis | None]] = {}
+    for part in parts:
+        for name, waiting in part.oldest.items():
+            found = Millis(waiting.since), None if waiting.due is None else Millis(waiting.due)
+            oldest[name] = min(oldest.get(name, found), found, key=_soonest)
+    return evaluate(FIGURES, merge(part.sums for part in parts), oldest, slices(rules, clock), minimum_n)
+
+
+def _soonest(waiting: tuple[Millis, Millis | None]) -> tuple[Millis, bool, Millis]:
+    since, due = waiting
+    return since, due is None, due or since

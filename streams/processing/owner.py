@@ -1,0 +1,269 @@
+"""The owner of events partitions: loads what Redis holds of them, applies batches, and makes what changed durable.
+
+Only the owner writes a partition, and every write is fenced by its claim. At most one checkpoint is under way for each
+partition; folding runs on meanwhile for one interval, then the partition is held until the answer is there.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from zlib import crc32
+
+import structlog
+
+from models.errors import InvalidEventError
+from models.rollup import Totals
+from models.rules import Rules
+from streams.errors import Fatal, Retry
+from streams.processing.checkpoint import Outcome, claim_partition, commit_until_definite, new_token
+from streams.processing.cut import Checkpoint, cut_checkpoint
+from streams.processing.outbox import Outbox, Producer
+from streams.processing.partition import Partition
+from streams.processing.processor import process
+from streams.processing.revaluation import revalue
+from streams.processing.valuation import Valuation, check_not_older, decode_valuation
+from streams.processing.writes import restore, writes_of
+from streams.tables import Applied, Keys, Outgoing, Progress, Redis, read_applied, read_panes, read_states, read_totals
+from streams.transport import TP, Control, LogEnds, Record, fingerprint
+
+LARGEST_CUT = 5_000
+"""Changed leads at which a checkpoint is cut at once, so that its script stays under 50 ms."""
+
+PAUSE_S = 0.2
+"""Between two attempts to read states from a Redis that does not answer."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all partitions of a worker share."""
+
+    prefix: str
+    partitions: int
+    rules: Rules
+    valuation: Valuation
+    checkpoint_s: float
+    alerts_topic: str
+    dead_topic: str
+
+
+@dataclass(slots=True)
+class Owned:
+    """A partition that is loaded: its memory, what is stored of it, and the checkpoint under way."""
+
+    keys: Keys
+    partition: Partition
+    applied: Applied
+    outbox: Outbox
+    offset: int
+    fingerprint: str
+    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
+    changed_at: float | None = None
+    under_way: asyncio.Task[None] | None = None
+    held: bool = False
+    urgent: bool = False
+
+    def progress(self) -> Progress:
+        """How far the partition has come, for its next checkpoint."""
+        return Progress(
+            self.offset,
+            self.fingerprint,
+            self.partition.clock,
+            dict(self.partition.ticks),
+            self.applied.progress.generation,
+            self.applied.progress.valuation,
+        )
+
+
+class Owner:
+    """The partitions of one worker: a `PartitionOwner` of the transport."""
+
+    def __init__(self, redis: Redis, producer: Producer, terms: Terms) -> None:
+        self._redis = redis
+        self._producer = producer
+        self._terms = terms
+        self._control: Control
+        self.owned: dict[TP, Owned] = {}
+
+    def attach(self, control: Control) -> None:
+        """Take the consumer's controls."""
+        self._control = control
+
+    async def load(self, tp: TP, log_ends: LogEnds) -> int:
+        """Claim a partition and load its memory; tell the offset to read from. Raises Retry and Fatal."""
+        keys, terms = Keys(self._terms.prefix, tp.partition), self._terms
+        (stored,) = await read_applied(self._redis, [keys])
+        previous = decode_valuation(stored.progress.valuation) if stored else None
+        if previous is not None:
+            check_not_older(terms.valuation, previous, keys.applied)
+        applied = await claim_partition(self._redis, keys, terms.partitions, new_token())
+        offset = await start_offset(keys.applied, applied.progress, log_ends)
+        partition = Partition(tp.partition, terms.rules, terms.partitions, Totals(terms.rules.zone), alerts_topic=terms.alerts_topic)
+        keys = keys.of(applied.progress.generation)
+        if decode_valuation(applied.progress.valuation) == terms.valuation:
+            totals = await read_totals(self._redis, keys)
+            panes = {pane: chunks async for pane, chunks in read_panes(self._redis, keys, totals.panes)}
+            restore(partition, applied.progress, totals, panes)
+        else:
+            applied = await revalue(self._redis, keys, applied, partition, terms.valuation)
+            keys = keys.of(applied.progress.generation)
+        outbox = Outbox(self._producer, self._redis, keys, applied)
+        await outbox.load()
+        self.owned[tp] = Owned(keys, partition, applied, outbox, offset, applied.progress.fingerprint)
+        log.info("partition_loaded", partition=tp.partition, offset=offset, claim=applied.claim)
+        return offset
+
+    async def apply(self, tp: TP, records: Sequence[Record]) -> None:
+        """Apply a batch of a partition's log. Records that are applied already are passed over."""
+        owned = self.owned.get(tp)
+        if owned is None:
+            return
+        async with owned.busy:
+            records = [record for record in records if record.offset >= owned.offset]
+            if not records or self.owned.get(tp) is not owned:
+                return
+            before = owned.partition.clock
+            await process(owned.partition, records, lambda subjects: self._fetch(tp, owned, subjects), self._bury)
+            owned.offset, owned.fingerprint = records[-1].offset + 1, fingerprint(records[-1])
+            if owned.partition.changed and owned.changed_at is None:
+                owned.changed_at = time.monotonic()
+            crossed = before is not None and before // 10_000 != (owned.partition.clock or before) // 10_000
+            owned.urgent |= crossed or owned.partition.unsaved >= LARGEST_CUT
+            self._consider(tp, owned)
+
+    async def _fetch(self, tp: TP, owned: Owned, subjects: Sequence[str]) -> Mapping[str, bytes]:
+        while True:
+            try:
+                return await read_states(self._redis, owned.keys, subjects)
+            except Retry as fault:
+                log.warning("states_unreachable", partition=tp.partition, fault=str(fault))
+            if self.owned.get(tp) is not owned:
+                raise Retry(owned.keys.applied, "was dropped while its states were read", "it is loaded again")
+            await asyncio.sleep(PAUSE_S)
+
+    def _bury(self, record: Record, error: InvalidEventError) -> Outgoing:
+        value = record.value or b""
+        letter = {
+            "reason": error.what,
+            "where": error.where,
+            "todo": error.todo,
+            "topic": "events",
+            "offset": record.offset,
+            "body": value.decode(errors="replace"),
+        }
+        body = json.dumps(letter).encode()
+        return Outgoing(f"dead-{record.offset}-{crc32(value):08x}", self._terms.dead_topic, b"", body)
+
+    def consider_all(self) -> None:
+        """Cut the checkpoints that are due; call it a few times in an interval."""
+        for tp, owned in list(self.owned.items()):
+            if not owned.busy.locked():
+                self._consider(tp, owned)
+
+    def _consider(self, tp: TP, owned: Owned) -> None:
+        if owned.changed_at is None:
+            return
+        late = time.monotonic() - owned.changed_at >= self._terms.checkpoint_s
+        if not (late or owned.urgent):
+            return
+        if owned.under_way is None:
+            self._begin(tp, owned)
+        elif not owned.held:
+            owned.held = True
+            self._control.hold(tp)
+
+    def _begin(self, tp: TP, owned: Owned) -> None:
+        cut = owned.partition.cut()
+        checkpoint = cut_checkpoint(owned.keys, owned.applied, writes_of(cut), owned.progress())
+        owned.changed_at, owned.urgent = None, False
+        owned.under_way = asyncio.create_task(self._finish(tp, owned, checkpoint))
+
+    async def _finish(self, tp: TP, owned: Owned, checkpoint: Checkpoint[Applied]) -> None:
+        try:
+            answer = await commit_until_definite(
+                self._redis, checkpoint, lambda fault: log.warning("checkpoint_retried", partition=tp.partition, fault=str(fault))
+            )
+            if self.owned.get(tp) is not owned:
+                return
+            if not answer.written:
+                self._lost(tp, answer.outcome, answer.reason)
+                return
+            owned.applied = checkpoint.then
+            owned.under_way = None
+            owned.partition.saved()
+            owned.outbox.add(checkpoint)
+            if owned.held:
+                owned.held = False
+                self._control.release(tp)
+            await owned.outbox.publish()
+        except Fatal as fault:
+            self._control.fail(fault)
+        except Exception as fault:  # noqa: BLE001 - whatever it is, the messages are stored and go with the next checkpoint
+            log.warning("outbox_waits", partition=tp.partition, fault=repr(fault))
+
+    def _lost(self, tp: TP, outcome: Outcome, reason: str) -> None:
+        log.error("checkpoint_refused", partition=tp.partition, outcome=outcome, reason=reason)
+        self.owned.pop(tp, None)
+        self._control.hold(tp)
+        if outcome is not Outcome.FENCED:
+            self._control.reload(tp)
+
+    async def flush(self, tps: AbstractSet[TP]) -> None:
+        """Make all changes of some partitions durable. It may be cancelled: only latency depends on it."""
+        for tp in tps & self.owned.keys():
+            owned = self.owned[tp]
+            async with owned.busy:
+                await _ended(owned)
+                if self.owned.get(tp) is owned and owned.partition.changed:
+                    self._begin(tp, owned)
+                    await _ended(owned)
+
+    def drop(self, tps: AbstractSet[TP]) -> None:
+        """Forget the memory of some partitions."""
+        for tp in tps:
+            owned = self.owned.pop(tp, None)
+            if owned is not None and owned.under_way is not None:
+                owned.under_way.cancel()
+
+    def applied(self, tp: TP) -> int | None:
+        """The next offset to apply; None for a partition that is not loaded."""
+        owned = self.owned.get(tp)
+        return None if owned is None else owned.offset
+
+    async def commit_saved_offsets(self) -> None:
+        """Tell Kafka which offsets are durable: for lag tools, and as a sign that there was something if Redis is wiped."""
+        stored = {tp: owned.applied.progress.offset for tp, owned in self.owned.items()}
+        saved = {tp: offset for tp, offset in stored.items() if offset is not None}
+        if saved:
+            await self._control.commit_offsets(saved)
+
+
+async def _ended(owned: Owned) -> None:
+    if owned.under_way is not None:
+        await asyncio.wait([owned.under_way])
+
+
+async def start_offset(where: str, progress: Progress, log_ends: LogEnds) -> int:
+    """Where to read from, given what is stored. Raises Fatal if the log and the tables do not fit together."""
+    if progress.offset is None:
+        committed = await log_ends.committed()
+        if committed:
+            what = f"holds nothing, though the group has come to offset {committed}: Redis was emptied"
+            raise Fatal(where, what, "restore Redis, or delete the group's offsets to count anew from the log's start")
+        return log_ends.earliest
+    if progress.offset < log_ends.earliest:
+        lost = log_ends.earliest - progress.offset
+        raise Fatal(where, f"{lost} events from offset {progress.offset} on are past the log's retention", "restore the log")
+    if progress.offset > log_ends.end:
+        what = f"stands at offset {progress.offset}, behind the log's end {log_ends.end}: another log, or one that lost records"
+        raise Fatal(where, what, "point kafka at the log that these tables were made from")
+    if progress.offset > 0:
+        found = await log_ends.fingerprint_before(progress.offset)
+        if found is not None and found != progress.fingerprint:
+            what = f"another record stands before offset {progress.offset} than the one that was applied"
+            raise Fatal(where, what, "point kafka at the log that these tables were made from")
+    return progress.offset

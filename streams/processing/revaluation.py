@@ -1,0 +1,99 @@
+"""Re-valuation: a partition's totals made anew from its states, when rules or definitions have changed. No Kafka is read.
+
+The next generation is written piece by piece beside the present one and becomes it in one fenced checkpoint, so that a crash at
+any point leaves the old one whole and the next owner begins again.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+import structlog
+
+from models.contributions import ALERT_LIMIT, evaluate
+
+from models.state.lead import pack, unpack
+from models.units import Millis
+from streams.errors import Retry
+from streams.processing.checkpoint import commit_until_definite, plan_removal
+from streams.processing.cut import Checkpoint, Writes, cut_aside, cut_checkpoint
+from streams.processing.partition import Partition, Remembered, due_at, threshold_name
+from streams.processing.valuation import Valuation
+from streams.processing.writes import writes_of
+from streams.tables import Applied, Keys, Redis, walk_states
+
+PIECE = 200
+"""Panes written in one script."""
+
+log = structlog.get_logger(__name__)
+
+
+async def revalue(redis: Redis, keys: Keys, applied: Applied, partition: Partition, valuation: Valuation) -> Applied:
+    """Fill a partition's memory from its states under its rules, store that as the next generation and switch to it.
+
+    `partition` is new, with clock and ticks to come from `applied`. Raises Retry and Fatal as the checkpoint's answers say.
+    """
+    next_keys = keys.of(applied.progress.generation + 1)
+    applied = await _remove(redis, next_keys, applied)
+    quiet = await _add_up(redis, keys, applied, partition)
+    writes = writes_of(partition.cut())
+    for piece in _pieces(writes):
+        applied = await _commit(redis, cut_aside(next_keys, applied, piece))
+    progress = replace(applied.progress, generation=next_keys.generation, valuation=valuation.encode())
+    applied = await _commit(redis, cut_checkpoint(next_keys, applied, Writes(states=quiet), progress))
+    log.info("revalued", partition=partition.number, generation=progress.generation, due=len(partition.due))
+    return await _remove(redis, keys, applied)
+
+
+async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partition) -> dict[str, bytes]:
+    """Sum all states. Thresholds that the new rules have put into the past are taken as told: their states are given back."""
+    progress = applied.progress
+    partition.ticks = {source: Millis(at) for source, at in progress.ticks.items()}
+    clock = None if progress.clock is None else Millis(progress.clock)
+    known_until = partition.due_clock(clock)
+    quiet: dict[str, bytes] = {}
+    async for states in walk_states(redis, keys):
+        for subject, packed in states.items():
+            lead, notified = unpack(packed)
+            evaluation = evaluate(lead, partition.rules, known_until)
+            names = [threshold_name(threshold) for threshold in evaluation.thresholds if threshold.at > known_until - ALERT_LIMIT]
+            untold = [name for name in names if name not in notified]
+            if untold:
+                notified += untold
+                quiet[subject] = pack(lead, notified)
+            partition.totals.add(evaluation.contributions)
+            partition.open_clocks.put(subject, evaluation.waiting)
+            partition.due.put(subject, due_at(Remembered(lead, notified, evaluation), known_until))
+    if clock is not None:
+        partition.totals.advance(clock)
+    return quiet
+
+
+def _pieces(writes: Writes) -> Iterator[Writes]:
+    """The same writes in several; series first, as everything else points at them. Nothing of it was there to be dropped."""
+    yield Writes(series=writes.series, known_series=writes.known_series, windows=writes.windows, levels=writes.levels)
+    yield Writes(known_series=len(writes.series), oldest=writes.oldest)
+    panes, due, clocks = iter(writes.panes.items()), iter(writes.due.items()), iter(writes.open.items())
+    while True:
+        piece = Writes(
+            known_series=len(writes.series),
+            panes=dict(islice(panes, PIECE)),
+            due=dict(islice(due, 10 * PIECE)),
+            open=dict(islice(clocks, 10 * PIECE)),
+        )
+        if not (piece.panes or piece.due or piece.open):
+            return
+        yield piece
+
+
+async def _remove(redis: Redis, keys: Keys, applied: Applied) -> Applied:
+    for removal in await plan_removal(redis, keys, applied):
+        applied = await _commit(redis, removal)
+    return applied
+
+
+async def _commit(redis: Redis, checkpoint: Checkpoint[Applied]) -> Applied:
+    answer = await commit_until_definite(redis, checkpoint)
+    if answer.written:
+        return checkpoint.then
+    raise Retry(checkpoint.where, f"re-valuation was refused: {answer.outcome} {answer.reason}", "it begins again")

@@ -1,0 +1,68 @@
+"""The valuation: by which rules, catalogue and code a partition's totals were made."""
+
+import hashlib
+from importlib import resources
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from models.catalogue import VERSION
+from models.rules import Rules
+from streams.errors import Fatal
+
+SOURCES: Final = (
+    "catalogue/__init__.py",
+    "catalogue/activity.py",
+    "catalogue/replies.py",
+    "catalogue/speed.py",
+    "contributions.py",
+    "measures.py",
+    "rollup.py",
+    "rules.py",
+    "sketches.py",
+    "state/facts.py",
+    "state/lead.py",
+    "state/registers.py",
+    "story.py",
+    "windows.py",
+)
+"""The modules that decide what a lead contributes; texts in them count too, which costs a re-valuation and harms nothing."""
+
+
+class Valuation(Struct, frozen=True):
+    """Two integers that say which of two is older, and a digest that says whether they are the same."""
+
+    catalogue: int
+    rules: int
+    digest: str
+
+    def encode(self) -> str:
+        """As it is stored."""
+        return msgspec.json.encode(self).decode()
+
+
+def valuation_of(rules: Rules) -> Valuation:
+    """The valuation of this code under some rules."""
+    digest = hashlib.sha256(msgspec.json.encode(rules, order="sorted"))
+    package = resources.files("models")
+    for name in SOURCES:
+        digest.update(package.joinpath(name).read_bytes())
+    return Valuation(VERSION, rules.version, digest.hexdigest())
+
+
+def decode_valuation(stored: str) -> Valuation | None:
+    """A stored valuation; None before the first totals."""
+    return msgspec.json.decode(stored, type=Valuation) if stored else None
+
+
+def check_not_older(mine: Valuation, stored: Valuation, where: str) -> None:
+    """Raise Fatal if the totals were made by a newer catalogue or newer rules than this worker has."""
+    for name in ("catalogue", "rules"):
+        ours, theirs = getattr(mine, name), getattr(stored, name)
+        if ours < theirs:
+            raise Fatal(
+                where,
+                f"its totals were made with {name} version {theirs}, this worker has {ours}",
+                f"start a worker with {name} version {theirs} or later",
+            )

@@ -1,0 +1,116 @@
+"""The processor's process: a Faust app around the owner of partitions, with checkpoints, publisher and offsets beside it."""
+
+import asyncio
+
+import structlog
+from aiokafka import AIOKafkaProducer
+
+from models.kpis import Formula
+from streams.config import MinimumN, Settings
+from streams.processing.owner import Owner, Terms
+from streams.processing.publisher import Publisher
+from streams.processing.valuation import valuation_of
+from streams.tables import Redis, check_server
+from streams.topics import Topics
+from streams.transport import TP, make_app, serve
+
+OFFSETS_EVERY_S = 5.0
+"""How often durable offsets are committed to Kafka, where lag tools look."""
+
+LOOKS_PER_CHECKPOINT = 5
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """What runs in the processor's process."""
+
+    def __init__(self, settings: Settings, redis: Redis, producer: AIOKafkaProducer) -> None:
+        topics = Topics(settings.kafka.topic_prefix)
+        rules = settings.rules()
+        self._settings = settings
+        self._redis = redis
+        self._producer = producer
+        self._rules = rules
+        self._topics = topics
+        self._terms = Terms(
+            settings.redis.prefix,
+            settings.kafka.partitions,
+            rules,
+            valuation_of(rules),
+            settings.checkpoint_ms / 1000,
+            topics.alerts,
+            topics.dead,
+        )
+        self.owner = Owner(redis, producer, self._terms)
+
+    async def keep_checkpoints(self) -> None:
+        """Cut the checkpoints that are due, for ever."""
+        while True:
+            self.owner.consider_all()
+            await asyncio.sleep(self._terms.checkpoint_s / LOOKS_PER_CHECKPOINT)
+
+    async def keep_offsets(self) -> None:
+        """Commit durable offsets, for ever."""
+        while True:
+            await asyncio.sleep(OFFSETS_EVERY_S)
+            await self.owner.commit_saved_offsets()
+
+    async def keep_publishing(self) -> None:
+        """Publish while partition 0 is here, for ever."""
+        first = TP(self._topics.events, 0)
+        while True:
+            if first in self.owner.owned:
+                await self._publish_while(first)
+            await asyncio.sleep(self._terms.checkpoint_s)
+
+    async def _publish_while(self, first: TP) -> None:
+        publisher = Publisher(
+            self._redis,
+            self._terms.prefix,
+            self._terms.partitions,
+            self._rules,
+            minimum_n(self._settings.minimum_n),
+            self._producer,
+            self._topics.kpis,
+        )
+        log.info("publisher_started")
+        running = asyncio.create_task(publisher.run())
+        try:
+            while not running.done() and first in self.owner.owned:
+                await asyncio.wait([running], timeout=self._terms.checkpoint_s)
+            if running.done():
+                running.result()
+        finally:
+            running.cancel()
+        log.info("publisher_stopped")
+
+
+def minimum_n(settings: MinimumN) -> dict[Formula, int]:
+    """The least n of each formula."""
+    return {
+        Formula.MEAN: settings.mean,
+        Formula.MEAN_TIME: settings.mean,
+        Formula.RATIO: settings.ratio,
+        Formula.P50: settings.p50,
+        Formula.P90: settings.p90,
+        Formula.P95: settings.p95,
+        Formula.MAX: settings.max,
+    }
+
+
+async def run(settings: Settings, redis: Redis) -> None:
+    """Process events until SIGTERM. Raises Fatal if that cannot go on."""
+    await check_server(redis, settings.redis.prefix)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka.bootstrap, acks="all", enable_idempotence=True, linger_ms=5
+    )
+    await producer.start()
+    try:
+        worker = Worker(settings, redis, producer)
+        app = make_app(
+            f"{settings.kafka.group}-processor", Topics(settings.kafka.topic_prefix).events, settings.kafka, worker.owner
+        )
+        await serve(app, background=(worker.keep_checkpoints, worker.keep_offsets, worker.keep_publishing))
+    finally:
+        await producer.stop()

@@ -1,0 +1,68 @@
+"""From a partition's cut to what a checkpoint writes, and from what is stored back to a partition's memory."""
+
+from collections.abc import Mapping
+
+from models.contributions import Waiting as WaitingLead
+from models.rollup import Stored
+from models.rollup import Totals as TotalsInMemory
+from models.sums import Chunks
+from models.units import Millis
+from models.windows import Pane as PaneSize
+from streams.processing.cut import Writes
+from streams.processing.due import DueSet
+from streams.processing.open_clocks import OpenClocks, OpenClocksCut
+from streams.processing.partition import Partition, PartitionCut
+from streams.tables import OpenClock, Pane, Progress, Totals, Waiting
+
+
+def writes_of(cut: PartitionCut) -> Writes:
+    """The writes that make a cut durable."""
+    totals = cut.totals
+    return Writes(
+        states=cut.states,
+        panes={Pane(size.value, start): _chunks(chunks) for (size, start), chunks in totals.panes.items()},
+        dropped=[Pane(size.value, start) for size, start in totals.dead_panes],
+        windows={name: _chunks(chunks) for name, chunks in totals.windows.items()},
+        levels=_chunks(totals.levels),
+        oldest={name: found and Waiting(found.since, found.due) for name, found in cut.open_clocks.oldest.items()},
+        series=totals.series,
+        known_series=totals.known_series,
+        due=cut.due,
+        open=_open(cut.open_clocks),
+        outgoing=cut.outgoing,
+    )
+
+
+def _chunks(chunks: Chunks) -> dict[int, bytes | None]:
+    return {number: packed or None for number, packed in chunks.items()}
+
+
+def _open(cut: OpenClocksCut) -> dict[OpenClock, int | None]:
+    changes: dict[OpenClock, int | None] = {_clock(subject, waiting): None for subject, waiting in cut.removed.items()}
+    changes.update((_clock(subject, waiting), waiting.since) for subject, waiting in cut.added.items())
+    return changes
+
+
+_SLICED_BY = ("rep", "team", "lead_source")
+
+
+def _clock(subject: str, waiting: WaitingLead) -> OpenClock:
+    named = (name.partition("=")[2] for name in waiting.slices[1:])
+    return OpenClock(subject, waiting.due, *named)
+
+
+def _waiting(clock: OpenClock, since: int) -> WaitingLead:
+    slices = ("", *(f"{dim}={getattr(clock, dim)}" for dim in _SLICED_BY))
+    return WaitingLead(Millis(since), None if clock.due is None else Millis(clock.due), slices)
+
+
+def restore(partition: Partition, progress: Progress, stored: Totals, panes: Mapping[Pane, Mapping[int, bytes]]) -> None:
+    """Fill a new partition's memory with what is stored of it."""
+    clock = None if progress.clock is None else Millis(progress.clock)
+    held = {(PaneSize(pane.size), Millis(pane.start)): dict(chunks) for pane, chunks in panes.items()}
+    partition.totals = TotalsInMemory.load(
+        partition.rules.zone, clock, Stored(stored.series, stored.windows, stored.levels, held)
+    )
+    partition.due = DueSet({subject: Millis(at) for subject, at in stored.due.items()})
+    partition.open_clocks = OpenClocks({clock.subject: _waiting(clock, since) for clock, since in stored.open.items()})
+    partition.ticks = {source: Millis(at) for source, at in progress.ticks.items()}

@@ -1,0 +1,88 @@
+"""The page that Prometheus scrapes: the profile's series of the round that stands, and the service's own."""
+
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import structlog
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from models.errors import LeadbeatError
+from streams.serving.profile import Profile, Shown
+from streams.serving.table import Round, Snapshot, Table
+
+log = structlog.get_logger(__name__)
+
+
+class Scrape(NamedTuple):
+    """What one scrape has to show. Where the table cannot be read, `snapshot` is None and there are no KPIs, not even old ones."""
+
+    profile: Profile
+    snapshot: Snapshot | None
+    started_s: float
+
+
+class Page(Collector):
+    """One scrape as a collector, behind the process's own vitals."""
+
+    def __init__(self, registry: CollectorRegistry, scrape: Scrape) -> None:
+        self._registry = registry
+        self._scrape = scrape
+
+    def collect(self) -> Iterator[Metric]:
+        """Every metric, built anew."""
+        yield from self._registry.collect()
+        profile, snapshot, started_s = self._scrape
+        shown = profile.show(snapshot) if snapshot else Shown([], 0)
+        yield from _kpis(profile, shown)
+        if snapshot and snapshot.round:
+            yield from _of_round(snapshot.round)
+        yield _gauge("redis_up", "Whether the KPI table could be read.", float(snapshot is not None))
+        yield _gauge("exporter_series", "KPI series on this page.", len(shown.series))
+        yield _gauge("exporter_series_dropped", "KPI series left out because of profile.max_series.", shown.dropped)
+        yield _gauge(
+            "scrape_duration_seconds", "From the request to the last metric of this page.", time.monotonic() - started_s
+        )
+
+
+def _kpis(profile: Profile, shown: Shown) -> Iterator[Metric]:
+    families = {metric: Metric(metric, text, "gauge") for metric, text in profile.helps.items()}
+    for metric, labels, value in shown.series:
+        families[metric].add_sample(metric, labels, value)
+    return (family for family in families.values() if family.samples)
+
+
+def _of_round(record: Round) -> Iterator[Metric]:
+    yield _gauge("clock_timestamp_seconds", "The log's clock: where windows end.", record.clock / 1000)
+    yield _gauge("known_until_timestamp_seconds", "The due clock: deadlines up to it are judged.", record.known_until / 1000)
+    yield _gauge("round", "The number of the published round.", record.number)
+    yield _gauge("round_exact", "Whether all partitions stood at the same clock.", float(record.exact))
+    yield _gauge("round_stale", "Whether the partitions stand too far apart for a new round.", float(record.stale))
+    yield _gauge("spread_seconds", "How far the partitions' clocks lay apart.", record.spread_ms / 1000)
+    yield _gauge("published_timestamp_seconds", "When the round was published.", record.published_at / 1000)
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"leadbeat_{name}", text, value=value)
+
+
+def route(table: Table, profile: Profile, registry: CollectorRegistry) -> Route:
+    """GET /metrics. It answers 200 also without Redis, so that a scrape tells of that, and Prometheus ends the KPIs' series."""
+
+    async def metrics(_: Request) -> Response:
+        started_s = time.monotonic()
+        snapshot: Snapshot | None = None
+        try:
+            snapshot = await table.read()
+        except LeadbeatError as error:
+            log.warning("table_unreadable", where=error.where, what=error.what, todo=error.todo)
+        page = Page(registry, Scrape(profile, snapshot, started_s))
+        return Response(generate_latest(page), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    return Route("/metrics", metrics)

@@ -1,0 +1,182 @@
+"""The default Prometheus profile: which rows of the KPI table are series, and what they are called. Pure.
+
+The whole is shown in all windows. Slices are shown in the board's windows, by rep and team or by lead source and channel as the
+catalogue says. A measure that stands in a ratio is shown wherever that ratio is, so that nobody has to average ratios.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Final, NamedTuple
+
+from models.catalogue import FIGURES, KPIS
+from models.kpis import Figure, Formula, board
+from models.measures import Measure
+from models.windows import NOW
+from streams.serving.table import Row, Snapshot, place_of
+
+DIMS: Final = {board.REPS: ("rep", "team"), board.SOURCES: ("lead_source", "channel")}
+"""The dimensions behind the words of the catalogue."""
+
+ORDER: Final = ("", "team", "lead_source", "channel", "rep")
+"""Who stays first where the cap drops series: the whole and what there are few of."""
+
+COUNTED: Final = frozenset({Formula.COUNT, Formula.SAMPLES, Formula.LEVEL})
+"""Formulas whose 0 is a number as good as any; the others have a value or none."""
+
+_UNTOLD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")
+
+
+class Series(NamedTuple):
+    """One sample: its metric's name, its labels and its value."""
+
+    metric: str
+    labels: dict[str, str]
+    value: float
+
+
+class Shown(NamedTuple):
+    """What one scrape shows: the series, and how many more the cap dropped."""
+
+    series: list[Series]
+    dropped: int
+
+
+class _Plan(NamedTuple):
+    """A figure by one dimension (none for the whole), as a metric. `due`: the due time beside an oldest lead's inquiry time."""
+
+    metric: str
+    figure: Figure
+    dim: str
+    rank: int
+    due: bool
+
+
+class Profile:
+    """The series of a catalogue. `kpis` are shown where they say, the rest of `figures` only as the parts of ratios."""
+
+    def __init__(
+        self,
+        board_windows: Sequence[str],
+        max_series: int,
+        kpis: Sequence[Figure] = KPIS,
+        figures: Sequence[Figure] = FIGURES,
+    ) -> None:
+        self._board_windows = frozenset((*board_windows, NOW))
+        self._max_series = max_series
+        self._plans: dict[tuple[str, str], list[_Plan]] = {}
+        places = shown_by(kpis, figures)
+        for figure in figures:
+            for dim in ("", *places[figure.key]):
+                self._plans[figure.key, dim] = list(_plans(figure, dim))
+        self.helps = _helps(chain.from_iterable(self._plans.values()))
+        """The HELP text of each metric, in the order of the page."""
+
+    def show(self, snapshot: Snapshot) -> Shown:
+        """The series of a round."""
+        told = snapshot.round.slices if snapshot.round else {}
+        found = list(self._found(snapshot, told))
+        if len(found) <= self._max_series:
+            return Shown([series for _, series in found], 0)
+        found.sort(key=lambda item: item[0])
+        return Shown([series for _, series in found[: self._max_series]], len(found) - self._max_series)
+
+    def _found(self, snapshot: Snapshot, told: Mapping[str, frozenset[str]]) -> Iterator[tuple[tuple[int, bool, str], Series]]:
+        """Each series with its place in the order of what stays."""
+        for window, rows in snapshot.rows.items():
+            for key, row in rows.items():
+                figure, dim, name = place_of(key)
+                plans = self._plans.get((figure, dim))
+                if plans is None or (dim and window not in self._board_windows):
+                    continue
+                always = not dim or name in told.get(dim, ())
+                for plan in plans:
+                    value = _value(plan, row, always=always)
+                    if value is not None:
+                        yield (plan.rank, not always, name), Series(plan.metric, _labels(plan, window, name), value)
+
+
+def shown_by(kpis: Sequence[Figure] = KPIS, figures: Sequence[Figure] = FIGURES) -> dict[str, tuple[str, ...]]:
+    """The dimensions that each figure is shown by, by its key: its own, and those of the ratios that it is part of."""
+    dims = {figure.key: set(_own_dims(figure)) for figure in kpis}
+    parts: dict[Measure, set[str]] = {}
+    for figure in kpis:
+        for measure in figure.measures if figure.denominator else ():
+            parts.setdefault(measure, set()).update(dims[figure.key])
+    for figure in figures:
+        if figure.formula is Formula.COUNT and not figure.labels:
+            dims.setdefault(figure.key, set()).update(parts.get(figure.numerator[0], ()))
+    return {figure.key: tuple(dim for dim in ORDER if dim in dims.get(figure.key, ())) for figure in figures}
+
+
+def _own_dims(figure: Figure) -> Iterator[str]:
+    for where, dims in DIMS.items():
+        if figure.shown & where:
+            yield from (dim for dim in dims if dim in figure.dims)
+
+
+def _plans(figure: Figure, dim: str) -> Iterator[_Plan]:
+    rank = ORDER.index(dim)
+    yield _Plan(metric_name(figure, dim), figure, dim, rank, due=False)
+    if figure.formula is Formula.OLDEST:
+        yield _Plan(metric_name(figure, dim, "_due"), figure, dim, rank, due=True)
+
+
+def metric_name(figure: Figure, dim: str = "", part: str = "") -> str:
+    """`leadbeat_<id>[_<unit>][_by_<dim>]`; a ratio's id says what it is."""
+    unit = f"_{figure.unit}" if figure.unit and figure.formula is not Formula.RATIO else ""
+    by = f"_by_{dim}" if dim else ""
+    return f"leadbeat_{figure.id}{part}{unit}{by}"
+
+
+def _helps(plans: Iterator[_Plan]) -> dict[str, str]:
+    texts: dict[str, list[str]] = {}
+    for plan in plans:
+        texts.setdefault(plan.metric, []).append(_text(plan))
+    return {metric: " ".join(dict.fromkeys(several)) for metric, several in texts.items()}
+
+
+def _text(plan: _Plan) -> str:
+    figure, by = plan.figure, f" By {plan.dim}." if plan.dim else ""
+    if figure.denominator:
+        over, under = (_told(measures, plan.dim) for measures in (figure.numerator, figure.denominator))
+        return f"{over} ÷ {under}.{by}"
+    if figure.formula is Formula.OLDEST:
+        which = "Due time" if plan.due else "Inquiry time"
+        return f"{which} of the lead that has waited longest.{by}"
+    return f"{figure.text}{by}"
+
+
+def _told(measures: Sequence[Measure], dim: str) -> str:
+    by = f"_by_{dim}" if dim else ""
+    names = " + ".join(f"leadbeat_{measure.id}{by}" for measure in measures)
+    return names if len(measures) == 1 else f"({names})"
+
+
+def _value(plan: _Plan, row: Row, *, always: bool) -> float | None:
+    """What a row says on a metric; None if it has no such series."""
+    if plan.due:
+        return None if row.denominator is None else row.denominator / 1000
+    if row.value is None or not math.isfinite(row.value):
+        return None
+    return row.value if always or row.value or plan.figure.formula not in COUNTED else None
+
+
+def _labels(plan: _Plan, window: str, name: str) -> dict[str, str]:
+    labels = dict(plan.figure.labels)
+    if plan.figure.windowed:
+        labels["window"] = window
+    if plan.dim:
+        labels[plan.dim] = legible(name)
+    return labels
+
+
+@lru_cache(maxsize=65_536)
+def legible(name: str) -> str:
+    """A name without control characters and lone surrogates, which break readers of the page.
+
+    Each becomes U+FFFD and its code point in hexadecimal, so that different names stay different.
+    """
+    return _UNTOLD.sub(lambda found: f"\ufffd{ord(found[0]):04x}", name)

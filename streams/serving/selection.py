@@ -1,0 +1,103 @@
+"""What of a round somebody asks the API for."""
+
+from collections.abc import Collection, Iterator
+from typing import Any, NamedTuple
+
+from msgspec import UNSET, Struct, UnsetType
+from starlette.datastructures import QueryParams
+
+from models.errors import LeadbeatError
+from streams.serving.catalogue import BY_KEY, DIMS, NAMED, WHOLE
+from streams.serving.table import WINDOW_NAMES, Snapshot, place_of
+
+
+class InvalidQueryError(LeadbeatError):
+    """A question that cannot be meant; `where` is its parameter."""
+
+
+class Selection(NamedTuple):
+    """Which rows to give: None means any. `texts`: with the figures' definitions."""
+
+    keys: Collection[str] | None
+    windows: Collection[str] | None
+    by: Collection[str] | None
+    slices: Collection[str] | None
+    texts: bool
+
+
+class Answer(Struct, frozen=True, omit_defaults=True):
+    """One row as the API gives it. The whole has empty `by` and `slice`; `value` is null where it is withheld.
+
+    An oldest lead's `numerator` and `denominator` are its inquiry and due time in ms; of other times the numerator is in ms.
+    """
+
+    id: str
+    labels: dict[str, str]
+    window: str
+    by: str
+    slice: str
+    value: float | None
+    numerator: int
+    denominator: int | None
+    state: str
+    unit: str
+    text: str | UnsetType = UNSET
+
+
+PARAMETERS = ("kpi", "window", "by", "slice", "text")
+
+
+def parse(query: QueryParams) -> Selection:
+    """The selection that a query string means: each parameter may be repeated, an empty one does not count.
+
+    Raises InvalidQueryError, which lists what can be asked for.
+    """
+    for name in query:
+        _check("query", name, PARAMETERS)
+    given = {name: [value for value in query.getlist(name) if value] for name in PARAMETERS}
+    for name, valid in (("kpi", NAMED), ("window", WINDOW_NAMES), ("by", (WHOLE, *DIMS)), ("text", ("0", "1"))):
+        for value in given[name]:
+            _check(name, value, valid)
+    keys = {figure.key for name in given["kpi"] for figure in NAMED[name]}
+    return Selection(
+        keys or None,
+        set(given["window"]) or None,
+        {"" if dim == WHOLE else dim for dim in given["by"]} or None,
+        set(given["slice"]) or None,
+        given["text"][-1:] == ["1"],
+    )
+
+
+def _check(where: str, value: str, valid: Collection[str]) -> None:
+    if value not in valid:
+        raise InvalidQueryError(where, f"{value!r} is not known", f"one of {', '.join(valid)}")
+
+
+def select(snapshot: Snapshot, selection: Selection) -> Iterator[Answer]:
+    """The rows of a round that are asked for. What another version of the catalogue has left there is not among them."""
+    for window, rows in snapshot.rows.items():
+        if not _wanted(window, selection.windows):
+            continue
+        for key, row in rows.items():
+            place = place_of(key)
+            asked = ((place.figure, selection.keys), (place.dim, selection.by), (place.name, selection.slices))
+            figure = BY_KEY.get(place.figure)
+            if figure is None or not all(_wanted(value, wanted) for value, wanted in asked):
+                continue
+            yield Answer(
+                id=figure.id,
+                labels=dict(figure.labels),
+                window=window,
+                by=place.dim,
+                slice=place.name,
+                value=row.value,
+                numerator=row.numerator,
+                denominator=row.denominator,
+                state=row.state,
+                unit=figure.unit,
+                text=figure.text if selection.texts else UNSET,
+            )
+
+
+def _wanted(value: Any, wanted: Collection[Any] | None) -> bool:
+    return wanted is None or value in wanted

@@ -1,0 +1,134 @@
+"""The KPI table as it is served: typed, whole rounds only, read at most four times a second."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Final, NamedTuple, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from models.errors import LeadbeatError
+from models.units import Millis
+from models.windows import NOW, WINDOWS
+from streams.errors import Fatal
+from streams.tables import KpiKeys, KpiTable, Redis, read_kpis
+
+CACHED_S: Final = 0.25
+"""How long an answer of Redis, or that it gave none, is taken for the present."""
+
+WINDOW_NAMES: Final = (*(window.name for window in WINDOWS), NOW)
+"""All windows that the table has, levels' `now` last."""
+
+
+class Row(Struct, frozen=True):
+    """One figure in one slice and window. `value` is None where it is withheld, `version` the round that it was written in."""
+
+    value: float | None
+    numerator: int
+    denominator: int | None
+    state: str
+    version: int
+
+
+class Round(Struct, frozen=True):
+    """The record of a published round. Instants are ms UTC; `slices` are the values that are told even where they are 0.
+
+    `exact`: all partitions stood at `clock`. `stale`: they stand too far apart for a new round.
+    """
+
+    number: int = msgspec.field(name="round")
+    clock: Millis
+    known_until: Millis
+    spread_ms: int
+    exact: bool
+    slices: dict[str, frozenset[str]]
+    published_at: Millis
+    stale: bool = False
+
+
+class Snapshot(NamedTuple):
+    """One round: its record (None before the first one) and its rows by window and key."""
+
+    round: Round | None
+    rows: Mapping[str, Mapping[str, Row]]
+
+
+class Table(Protocol):
+    """Where rounds are read from."""
+
+    async def read(self) -> Snapshot:
+        """The round that stands. Raises Retry if it cannot be read now, Fatal if what is there is no KPI table."""
+        ...
+
+
+class Place(NamedTuple):
+    """What a row's key says: the figure's key and the slice; `dim` and `name` are empty for the whole."""
+
+    figure: str
+    dim: str
+    name: str
+
+
+@lru_cache(maxsize=65_536)
+def place_of(key: str) -> Place:
+    """The parts of a row's key, such as `calls|rep=ana`."""
+    figure, _, named = key.partition("|")
+    dim, _, name = named.partition("=")
+    return Place(figure, dim, name)
+
+
+class RedisTable:
+    """The table in Redis. Those who ask at the same time share one read."""
+
+    def __init__(self, redis: Redis, prefix: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._redis = redis
+        self._keys = KpiKeys(prefix)
+        self._monotonic = monotonic
+        self._lock = asyncio.Lock()
+        self._fresh_until = float("-inf")
+        self._last: Snapshot | LeadbeatError = Snapshot(None, {})
+
+    async def read(self) -> Snapshot:
+        """The round that stands, at most `CACHED_S` old. Raises Retry or Fatal."""
+        async with self._lock:
+            if self._monotonic() >= self._fresh_until:
+                self._last = await self._outcome()
+                self._fresh_until = self._monotonic() + CACHED_S
+            last = self._last
+        if isinstance(last, LeadbeatError):
+            raise last.with_traceback(None)
+        return last
+
+    async def _outcome(self) -> Snapshot | LeadbeatError:
+        try:
+            return decode(await read_kpis(self._redis, self._keys, WINDOW_NAMES), self._keys.applied)
+        except LeadbeatError as error:
+            return error
+        except UnicodeDecodeError as error:
+            return _strange(self._keys.applied, error)
+
+
+_decode_row = msgspec.json.Decoder(Row).decode
+
+
+def decode(table: KpiTable, where: str) -> Snapshot:
+    """The table with its types. Raises Fatal if something else stands there."""
+    try:
+        rows = {window: {key: _decode_row(row) for key, row in table.rows.get(window, {}).items()} for window in WINDOW_NAMES}
+        return Snapshot(_round(table.record), rows)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise _strange(where, error) from None
+
+
+def _round(record: Mapping[str, str]) -> Round | None:
+    """The record; a publisher that holds its claim but has made no round yet has left none."""
+    if not record.get("round"):
+        return None
+    slices = msgspec.json.decode(record.get("slices") or "{}")
+    return msgspec.convert({**record, "slices": slices}, Round, strict=False)
+
+
+def _strange(where: str, error: Exception) -> Fatal:
+    return Fatal(where, f"is not a KPI table of this version: {error}", "find out who else writes under this prefix")

@@ -1,0 +1,61 @@
+"""The seam to Redis: names of keys, shapes of rows, the server, and everything that is read from it.
+
+Everything that is written goes through `streams.processing.checkpoint`.
+"""
+
+from streams.tables.changes import Changed, Seen, read_changes
+from streams.tables.keys import BUCKETS, Keys, KpiKeys, Pane, bucket_of
+from streams.tables.kpis import KpiTable, read_kpis
+from streams.tables.loading import (
+    Chunks,
+    Totals,
+    read_applied,
+    read_outbox,
+    read_panes,
+    read_states,
+    read_totals,
+    walk_states,
+)
+from streams.tables.rows import (
+    Applied,
+    OpenClock,
+    Outgoing,
+    Progress,
+    Waiting,
+)
+from streams.tables.server import (
+    Redis,
+    check_layout,
+    check_server,
+    connect,
+)
+
+__all__ = [
+    "BUCKETS",
+    "Applied",
+    "Changed",
+    "Chunks",
+    "Keys",
+    "KpiKeys",
+    "KpiTable",
+    "OpenClock",
+    "Outgoing",
+    "Pane",
+    "Progress",
+    "Redis",
+    "Seen",
+    "Totals",
+    "Waiting",
+    "bucket_of",
+    "check_layout",
+    "check_server",
+    "connect",
+    "read_applied",
+    "read_changes",
+    "read_kpis",
+    "read_outbox",
+    "read_panes",
+    "read_states",
+    "read_totals",
+    "walk_states",
+]

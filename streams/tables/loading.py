@@ -1,0 +1,163 @@
+"""What an owner reads of its partition: states as they are needed, totals when it takes over.
+
+All is read in pieces of a bounded size, so that a server of many partitions is not held up while one is loaded. The pieces fit
+together because only the owner writes: whoever reads them without the claim may see them torn.
+"""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, TypeVar
+
+from streams.tables.keys import BUCKETS, Keys, Pane, bucket_of
+from streams.tables.rows import (
+    Applied,
+    OpenClock,
+    Outgoing,
+    Waiting,
+    decode_applied,
+    decode_clock,
+    decode_outgoing,
+    decode_waiting,
+)
+from streams.tables.server import Redis, ask, reaching
+
+Chunks = dict[int, bytes]
+"""Packed amounts by chunk number."""
+
+_PAGE: Final = 5_000
+_PANES_AT_ONCE: Final = 64
+
+_Item = TypeVar("_Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """All totals of a generation but the contents of its panes, which `read_panes` brings.
+
+    `series` lists names by id. `due` and `open` carry instants in ms UTC.
+    """
+
+    series: list[str]
+    windows: dict[str, Chunks]
+    levels: Chunks
+    oldest: dict[str, Waiting]
+    due: dict[str, int]
+    open: dict[OpenClock, int]
+    panes: list[Pane]
+
+
+async def read_applied(redis: Redis, partitions: Sequence[Keys]) -> list[Applied | None]:
+    """What is stored of each partition, in one round trip; None where nobody has claimed it."""
+    with reaching("redis"):
+        async with redis.pipeline(transaction=False) as pipeline:
+            for keys in partitions:
+                pipeline.hgetall(keys.applied)
+            stored = await pipeline.execute()
+    return [decode_applied(fields, keys.applied) if fields else None for keys, fields in zip(partitions, stored, strict=True)]
+
+
+async def read_states(redis: Redis, keys: Keys, subjects: Iterable[str]) -> dict[str, bytes]:
+    """The packed states of those of `subjects` that have one, in one round trip."""
+    buckets: dict[int, list[str]] = defaultdict(list)
+    for subject in subjects:
+        buckets[bucket_of(subject)].append(subject)
+    if not buckets:
+        return {}
+    with reaching(keys.applied):
+        async with redis.pipeline(transaction=False) as pipeline:
+            for bucket, names in buckets.items():
+                pipeline.hmget(keys.state(bucket), names)
+            found = await pipeline.execute()
+    return {
+        subject: packed
+        for names, values in zip(buckets.values(), found, strict=True)
+        for subject, packed in zip(names, values, strict=True)
+        if packed is not None
+    }
+
+
+async def walk_states(redis: Redis, keys: Keys) -> AsyncIterator[dict[str, bytes]]:
+    """All packed states of the partition, a bucket at a time; empty buckets are left out."""
+    for bucket in range(BUCKETS):
+        with reaching(keys.state(bucket)):
+            states: dict[bytes, bytes] = await ask(redis, "HGETALL", keys.state(bucket))
+        if states:
+            yield {subject.decode(): packed for subject, packed in states.items()}
+
+
+async def read_totals(redis: Redis, keys: Keys) -> Totals:
+    """The totals of the generation that `keys` name. Raises Retry, and Fatal for what cannot be ours."""
+    with reaching(keys.applied):
+        parts = sorted(part.decode() for part in await ask(redis, "SMEMBERS", keys.parts))
+        windows = [part.removeprefix("window:") for part in parts if part.startswith("window:")]
+        async with redis.pipeline(transaction=False) as pipeline:
+            for key in (keys.level, keys.oldest, *(keys.window(name) for name in windows)):
+                pipeline.hgetall(key)
+            levels, oldest, *totals = await pipeline.execute()
+        return Totals(
+            series=await _read_series(redis, keys),
+            windows={name: _numbered(chunks) for name, chunks in zip(windows, totals, strict=True)},
+            levels=_numbered(levels),
+            oldest={slice_.decode(): decode_waiting(packed) for slice_, packed in oldest.items()},
+            due={subject.decode(): at async for subject, at in _read_scores(redis, keys.due)},
+            open={decode_clock(member): at async for member, at in _read_scores(redis, keys.open)},
+            panes=[_pane(part) for part in parts if part.startswith("pane:")],
+        )
+
+
+async def read_panes(redis: Redis, keys: Keys, panes: Iterable[Pane]) -> AsyncIterator[tuple[Pane, Chunks]]:
+    """The contents of panes in the order asked for; a pane that has become empty has no chunks."""
+    for group in _batched(panes, _PANES_AT_ONCE):
+        with reaching(keys.applied):
+            async with redis.pipeline(transaction=False) as pipeline:
+                for pane in group:
+                    pipeline.hgetall(keys.pane(pane))
+                contents = await pipeline.execute()
+        for pane, chunks in zip(group, contents, strict=True):
+            yield pane, _numbered(chunks)
+
+
+async def read_outbox(redis: Redis, keys: Keys) -> list[tuple[int, Outgoing]]:
+    """What is left in the outbox, in order, each with the sequence of the checkpoint that put it there."""
+    left: list[tuple[int, Outgoing]] = []
+    start = "-"
+    while True:
+        with reaching(keys.outbox):
+            entries = await ask(redis, "XRANGE", keys.outbox, start, "+", "COUNT", _PAGE)
+        for entry_id, fields in entries:
+            left.append((int(entry_id.split(b"-")[0]), decode_outgoing(fields)))
+            start = f"({entry_id.decode()}"
+        if len(entries) < _PAGE:
+            return left
+
+
+async def _read_series(redis: Redis, keys: Keys) -> list[str]:
+    names: list[bytes] = []
+    for ids in _batched(range(await ask(redis, "HLEN", keys.series)), _PAGE):
+        names += await ask(redis, "HMGET", keys.series, *ids)
+    return [name.decode() for name in names]
+
+
+async def _read_scores(redis: Redis, key: str) -> AsyncIterator[tuple[bytes, int]]:
+    start = 0
+    while page := await ask(redis, "ZRANGE", key, start, start + _PAGE - 1, "WITHSCORES"):
+        for member, score in zip(page[::2], page[1::2], strict=True):
+            yield member, int(score)
+        start += _PAGE
+
+
+def _numbered(chunks: dict[bytes, bytes]) -> Chunks:
+    return {int(number): packed for number, packed in chunks.items()}
+
+
+def _pane(part: str) -> Pane:
+    _, size, start = part.split(":")
+    return Pane(size, int(start))
+
+
+def _batched(items: Iterable[_Item], size: int) -> Iterable[list[_Item]]:
+    rest = iter(items)
+    while batch := list(islice(rest, size)):
+        yield batch

@@ -1,0 +1,153 @@
+"""What stands in the rows: typed here, text or JSON in Redis."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final, NamedTuple
+
+import msgspec
+
+from streams.errors import Fatal
+
+LAYOUT: Final = "1"
+"""The version of all keys and encodings; another one refuses to start."""
+
+
+class Waiting(NamedTuple):
+    """The oldest open clock of a slice: its start and, if a policy gives one, its due instant (ms UTC)."""
+
+    since: int
+    due: int | None
+
+
+class OpenClock(NamedTuple):
+    """An open clock with the slices it counts in; `due` in ms UTC or None without a policy."""
+
+    subject: str
+    due: int | None
+    rep: str
+    team: str
+    lead_source: str
+
+
+class Outgoing(NamedTuple):
+    """A message of the outbox; `id` is deterministic, so that a consumer sees a repetition for what it is.
+
+    Without a key, Kafka's partition is any.
+    """
+
+    id: str
+    topic: str
+    key: bytes | None
+    value: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a partition has come; a checkpoint replaces it whole.
+
+    `offset` is the next one to read (None: nothing was read yet), `fingerprint` that of the record before it, `clock` and the
+    values of `ticks` (by deliveries partition) are ms UTC, `valuation` is JSON, empty before the first totals.
+    """
+
+    offset: int | None = None
+    fingerprint: str = ""
+    clock: int | None = None
+    ticks: Mapping[int, int] = field(default_factory=dict)
+    generation: int = 1
+    valuation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What is stored of a partition: who holds it (`claim`, `token`), its two sequences, its progress.
+
+    `seq` counts checkpoints; `aside` counts writes that prepare or clear away a generation that nobody reads.
+    """
+
+    claim: int
+    token: str
+    seq: int
+    aside: int
+    progress: Progress
+
+    def advanced(self, progress: Progress) -> "Applied":
+        """After a checkpoint that brought `progress`."""
+        return replace(self, seq=self.seq + 1, progress=progress)
+
+    def set_aside(self) -> "Applied":
+        """After a write aside."""
+        return replace(self, aside=self.aside + 1)
+
+
+def encode_progress(progress: Progress) -> dict[str, bytes]:
+    """The fields of `applied` that a checkpoint writes."""
+    return {
+        "offset": _optional(progress.offset),
+        "fingerprint": progress.fingerprint.encode(),
+        "clock": _optional(progress.clock),
+        "ticks": msgspec.json.encode(dict(sorted(progress.ticks.items()))),
+        "generation": b"%d" % progress.generation,
+        "valuation": progress.valuation.encode(),
+    }
+
+
+def decode_applied(fields: Mapping[bytes, bytes], where: str) -> Applied:
+    """`applied` of a claimed partition, read. Raises Fatal if it is not what this version writes."""
+    text = {name.decode(): value.decode() for name, value in fields.items()}
+    try:
+        return Applied(
+            claim=int(text["claim"]),
+            token=text["token"],
+            seq=int(text["seq"]),
+            aside=int(text["aside"]),
+            progress=Progress(
+                offset=_whole(text.get("offset")),
+                fingerprint=text.get("fingerprint", ""),
+                clock=_whole(text.get("clock")),
+                ticks=msgspec.json.decode(text.get("ticks") or "{}", type=dict[int, int]),
+                generation=int(text["generation"]),
+                valuation=text.get("valuation", ""),
+            ),
+        )
+    except (KeyError, ValueError, msgspec.MsgspecError) as error:
+        raise Fatal(where, f"is not a partition's record: {error!r}", "find out who else writes under this prefix") from error
+
+
+def encode_waiting(waiting: Waiting) -> bytes:
+    """`<since> <due>`, with a dash for no due."""
+    return b"%d %s" % (waiting.since, b"-" if waiting.due is None else b"%d" % waiting.due)
+
+
+def decode_waiting(packed: bytes) -> Waiting:
+    """The inverse of `encode_waiting`."""
+    since, due = packed.split()
+    return Waiting(int(since), None if due == b"-" else int(due))
+
+
+def encode_clock(clock: OpenClock) -> bytes:
+    """A JSON array, the member of the sorted set."""
+    return msgspec.json.encode(clock)
+
+
+def decode_clock(member: bytes) -> OpenClock:
+    """The inverse of `encode_clock`."""
+    return msgspec.json.decode(member, type=OpenClock)
+
+
+def encode_outgoing(message: Outgoing) -> tuple[bytes, ...]:
+    """Fields and values of a stream entry, in turns."""
+    key = () if message.key is None else (b"key", message.key)
+    return (b"id", message.id.encode(), b"topic", message.topic.encode(), b"value", message.value, *key)
+
+
+def decode_outgoing(fields: Mapping[bytes, bytes]) -> Outgoing:
+    """The inverse of `encode_outgoing`, as redis-py gives the fields."""
+    return Outgoing(fields[b"id"].decode(), fields[b"topic"].decode(), fields.get(b"key"), fields[b"value"])
+
+
+def _optional(value: int | None) -> bytes:
+    return b"" if value is None else b"%d" % value
+
+
+def _whole(text: str | None) -> int | None:
+    return int(text) if text else None

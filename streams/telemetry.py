@@ -1,0 +1,182 @@
+"""What the service says about itself: logs, and the metrics of its own health.
+
+A log line is an event name and fields. Secrets never reach it: values under telling keys are masked, secrets render as stars,
+and tracebacks come without locals. The health metrics live in one registry a process, beside the KPIs, never among them.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any, Literal, TextIO
+
+import structlog
+from prometheus_client import (
+    GC_COLLECTOR,
+    PLATFORM_COLLECTOR,
+    PROCESS_COLLECTOR,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+)
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+MASK = "**********"
+TELLING = re.compile(r"token|secret|authorization|signature|password|cookie", re.IGNORECASE)
+
+FLOORS = {
+    "aiokafka": logging.INFO,
+    "asyncio": logging.INFO,
+    "faust": logging.INFO,
+    "httpcore": logging.WARNING,
+    "httpx": logging.WARNING,
+    "kafka": logging.INFO,
+    "mode": logging.INFO,
+    "uvicorn": logging.INFO,
+    "uvicorn.access": logging.WARNING,
+}
+"""What others may log at most: below, they write out keys, values, or URLs that hold a connection's token."""
+
+
+def configure(
+    level: Literal["debug", "info", "warning", "error"] = "info",
+    style: Literal["json", "console"] = "json",
+    stream: TextIO | None = None,
+) -> None:
+    """Send all logs of the process, ours and others', to a stream (standard output), one line each if as JSON."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        mask,
+    ]
+    handler = logging.StreamHandler(stream or sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(style)],
+        )
+    )
+    handler.addFilter(above_floor)
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    logging.captureWarnings(capture=True)
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=False,
+    )
+
+
+def _rendering(style: str) -> list[Processor]:
+    if style == "console":
+        return [one_line, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+
+
+def above_floor(record: logging.LogRecord) -> bool:
+    """Whether a record is at or above the floor of its logger or of the nearest parent that has one."""
+    name = record.name
+    while name and name not in FLOORS:
+        name = name.rpartition(".")[0]
+    return record.levelno >= FLOORS.get(name, logging.NOTSET)
+
+
+def mask(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """A processor that hides what stands under a key that tells of a secret, at any depth; numbers stay."""
+    return {key: _masked(key, value) for key, value in event.items()}
+
+
+def _masked(key: object, value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {inner: _masked(inner, item) for inner, item in value.items()}
+    if isinstance(key, str) and TELLING.search(key) and not isinstance(value, int | float | None):
+        return MASK
+    if isinstance(value, list | tuple):
+        return [_masked(None, item) for item in value]
+    return value
+
+
+def one_line(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """A processor that keeps line breaks of what others said from looking like log lines of their own."""
+    event["event"] = str(event.get("event", "")).replace("\r", "\\r").replace("\n", "\\n")
+    return event
+
+
+def registry() -> CollectorRegistry:
+    """A new registry with the process's own vitals; each process has one."""
+    registry = CollectorRegistry()
+    for collector in (PROCESS_COLLECTOR, PLATFORM_COLLECTOR, GC_COLLECTOR):
+        registry.register(collector)
+    return registry
+
+
+class GatewayMetrics:
+    """What the gateway counts. Connections are configured names; a request that names none has an empty one."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.accepted = Counter(
+            "leadbeat_deliveries_accepted", "Deliveries that Kafka has acknowledged.", ["connection"], registry=registry
+        )
+        self.refused = Counter(
+            "leadbeat_deliveries_refused",
+            "Requests that were not accepted, by reason.",
+            ["connection", "reason"],
+            registry=registry,
+        )
+        self.seconds = Histogram(
+            "leadbeat_delivery_seconds", "From a request's headers to its answer, for deliveries accepted.", registry=registry
+        )
+
+
+class NormaliserMetrics:
+    """What the normaliser counts. Elements = normalised + unknown + dead, one by one."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.normalised = Counter(
+            "leadbeat_events_normalised", "Events passed on in canonical form.", ["connection"], registry=registry
+        )
+        self.unknown = Counter(
+            "leadbeat_events_unknown", "Events of a type that Leadbeat does not know.", ["connection"], registry=registry
+        )
+        self.dead = Counter("leadbeat_dead_letters", "Events that could not be read.", ["connection"], registry=registry)
+        self.ticks_refused = Counter(
+            "leadbeat_ticks_refused", "Ticks too far ahead of this process's own time.", registry=registry
+        )
+
+
+class ProcessorMetrics:
+    """What the processor and publisher count and measure, by events partition."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        by_partition = ["partition"]
+        self.folded = Counter("leadbeat_events_folded", "Events folded into states.", by_partition, registry=registry)
+        self.dead = Counter(
+            "leadbeat_events_undecodable", "Event records that are dead letters now.", by_partition, registry=registry
+        )
+        self.late = Counter(
+            "leadbeat_contributions_late", "Contributions older than the panes kept.", by_partition, registry=registry
+        )
+        self.lost = Counter(
+            "leadbeat_events_lost", "Records that Kafka had dropped before they were read.", by_partition, registry=registry
+        )
+        self.checkpoints = Counter(
+            "leadbeat_checkpoints", "Checkpoints, by their answer.", [*by_partition, "answer"], registry=registry
+        )
+        self.checkpoint_seconds = Histogram(
+            "leadbeat_checkpoint_seconds", "From sending a checkpoint to its answer.", registry=registry
+        )
+        self.rollbacks = Counter(
+            "leadbeat_redis_rollbacks", "Times that Redis came back with an older state.", by_partition, registry=registry
+        )
+        self.revaluations = Counter("leadbeat_revaluations", "Re-valuations carried through.", by_partition, registry=registry)
+        self.alerts_withheld = Counter(
+            "leadbeat_alerts_withheld", "Alerts not sent because their instant was long past.", by_partition, registry=registry
+        )
+        self.offset = Gauge("leadbeat_applied_offset", "The offset saved last.", by_partition, registry=registry)
+        self.lag = Gauge(
+            "leadbeat_lag_records", "Records between what is saved and the log's end.", by_partition, registry=registry
+        )
+        self.rounds = Counter("leadbeat_publisher_rounds", "Rounds published, by whether exact.", ["exact"], registry=registry)

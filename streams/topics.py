@@ -1,0 +1,239 @@
+"""Kafka's topics: their names, how they are made, what their ticks look like, and which partition a key belongs to."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Final
+
+import msgspec
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.partitioner import murmur2
+
+from models.units import DAY, HOUR
+from streams.errors import Fatal
+
+log = structlog.get_logger(__name__)
+
+TICK_KEY: Final = b"tick"
+"""Key of a record that carries time, in deliveries and in events."""
+
+MAX_RECORD_BYTES: Final = 32 * 2**20
+"""The largest record that the topics take and our producers send: the largest body twice over."""
+
+PATIENCE_S: Final = 30.0
+"""How long topics may take to appear before that is a fault."""
+
+RETRY_S: Final = 0.2
+
+SAFE_REPLICATION: Final = 3
+"""From so many replicas on, a write needs two of them."""
+
+YEAR_10_000_S: Final = 253_402_300_800
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The names of all topics. The prefix keeps installations, and tests, on one cluster apart."""
+
+    prefix: str = ""
+
+    @property
+    def deliveries(self) -> str:
+        """What the senders sent, as received, and the ticks of time."""
+        return f"{self.prefix}crm.deliveries.v1"
+
+    @property
+    def events(self) -> str:
+        """Canonical events, keyed by subject, and the ticks behind them."""
+        return f"{self.prefix}crm.events.v1"
+
+    @property
+    def dead(self) -> str:
+        """What could not be read, with the reason."""
+        return f"{self.prefix}leadbeat.dead.v1"
+
+    @property
+    def alerts(self) -> str:
+        """Warnings and breaches, and what became of them."""
+        return f"{self.prefix}leadbeat.alerts.v1"
+
+    @property
+    def kpis(self) -> str:
+        """The newest row of each KPI and slice: compacted."""
+        return f"{self.prefix}leadbeat.kpis.v1"
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """How a topic is made. `fixed`: another number of partitions than ours would put records where nobody looks for them."""
+
+    name: str
+    partitions: int
+    config: Mapping[str, str]
+    fixed: bool = False
+
+
+def specs(topics: Topics, partitions: int, replication: int) -> list[TopicSpec]:
+    """All topics as they should be."""
+    common = {"min.insync.replicas": "2" if replication >= SAFE_REPLICATION else "1"}
+    large = common | {"max.message.bytes": str(MAX_RECORD_BYTES)}
+    compacted = {
+        "cleanup.policy": "compact",
+        "min.cleanable.dirty.ratio": "0.1",
+        "segment.ms": str(HOUR),
+        "max.compaction.lag.ms": str(DAY),
+        "delete.retention.ms": str(DAY),
+    }
+    return [
+        TopicSpec(topics.deliveries, partitions, large | _kept(7 * DAY), fixed=True),
+        TopicSpec(topics.events, partitions, large | _kept(30 * DAY), fixed=True),
+        TopicSpec(topics.dead, 1, large | _kept(30 * DAY)),
+        TopicSpec(topics.alerts, 1, common | _kept(7 * DAY)),
+        TopicSpec(topics.kpis, 1, common | compacted),
+    ]
+
+
+def _kept(retention_ms: int) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(retention_ms)}
+
+
+async def ensure(bootstrap: str, partitions: int, replication: int = 1, prefix: str = "", *, create: bool = True) -> None:
+    """Make the topics that are missing, wait until the cluster shows all, and check them.
+
+    With `create` false nothing is made on purpose: asking for a topic makes a broker that is set so (the embedded one) make it.
+    Raises Fatal if Kafka cannot be reached, refuses a topic, or has deliveries or events with another number of partitions.
+    """
+    wanted = specs(Topics(prefix), partitions, replication)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            counts = await _settled(admin, wanted, replication if create else None)
+    except TimeoutError:
+        what = f"topics did not appear within {PATIENCE_S:.0f} s"
+        raise Fatal(f"Kafka at {bootstrap}", what, ADVICE[create]) from None
+    finally:
+        await admin.close()
+    _check(wanted, counts)
+
+
+ADVICE: Final = {
+    True: "check kafka.bootstrap and the broker; an embedded broker makes topics itself: kafka.create_topics = false",
+    False: "check kafka.bootstrap, or set kafka.create_topics = true",
+}
+"""What to do when topics do not appear, by whether we make them."""
+
+
+async def _settled(admin: Any, wanted: list[TopicSpec], replication: int | None) -> dict[str, int]:
+    """The number of partitions of each topic, once all are there. Tries until then; a replication says to make them."""
+    told = ""
+    while True:
+        try:
+            await admin.start()
+            if replication is not None:
+                await _create(admin, wanted, replication)
+            counts = dict(_led(await admin.describe_topics([spec.name for spec in wanted])))
+            if len(counts) == len(wanted):
+                return counts
+        except KafkaError as error:
+            if told != str(error):
+                told = str(error)
+                log.warning("kafka_unreachable", error=told)
+        await asyncio.sleep(RETRY_S)
+
+
+async def _create(admin: Any, wanted: list[TopicSpec], replication: int) -> None:
+    # All topics are listed: to ask for one by name may make it, with the broker's own settings.
+    there = set(await admin.list_topics())
+    missing = [spec for spec in wanted if spec.name not in there]
+    if not missing or not _has_controller(await admin.describe_cluster()):
+        return
+    made = [NewTopic(spec.name, spec.partitions, replication, topic_configs=dict(spec.config)) for spec in missing]
+    answer = await admin.create_topics(made)
+    for name, code, *reason in answer.topic_errors:
+        # Another process may have been faster; what it made is checked like anything else.
+        if code not in {0, TopicAlreadyExistsError.errno}:
+            raise Fatal(f"topic {name}", f"cannot be made: {_why(code, reason)}", "make it by hand")
+        log.info("topic_made", topic=name, already=code != 0)
+
+
+def _why(code: int, reason: list[Any]) -> str:
+    return f"{for_code(code).__name__} {reason[0] if reason and reason[0] else ''}".rstrip()
+
+
+def _has_controller(cluster: dict[str, Any]) -> bool:
+    """Whether somebody is there to make topics: not in a cluster that has just started, and never in the embedded broker."""
+    return cluster["controller_id"] in {broker["node_id"] for broker in cluster["brokers"]}
+
+
+def _led(described: list[dict[str, Any]]) -> Iterator[tuple[str, int]]:
+    for topic in described:
+        partitions = topic["partitions"]
+        if not topic["error_code"] and partitions and all(partition["leader"] >= 0 for partition in partitions):
+            yield topic["topic"], len(partitions)
+
+
+def _check(wanted: list[TopicSpec], counts: Mapping[str, int]) -> None:
+    wrong = [spec for spec in wanted if spec.fixed and counts[spec.name] != spec.partitions]
+    if wrong:
+        where = ", ".join(f"topic {spec.name}" for spec in wrong)
+        what = f"{counts[wrong[0].name]} partitions where kafka.partitions is {wrong[0].partitions}"
+        todo = "set kafka.partitions to what is there: the number never changes for topics in use"
+        raise Fatal(where, what, todo)
+
+
+@lru_cache(maxsize=100_000)
+def partition_of(key: bytes, count: int) -> int:
+    """The partition that Kafka's own clients give a key: murmur2 modulo the number of partitions."""
+    return int((murmur2(key) & 0x7FFFFFFF) % count)
+
+
+class _DeliveriesTick(msgspec.Struct, frozen=True):
+    at: int
+
+
+class _EventsTick(msgspec.Struct, frozen=True):
+    at: dict[int, int]
+
+
+_deliveries_tick = msgspec.json.Decoder(_DeliveriesTick)
+_events_tick = msgspec.json.Decoder(_EventsTick)
+
+
+def encode_tick(at: int) -> bytes:
+    """The value of a tick in deliveries: its time in whole seconds since the epoch."""
+    return msgspec.json.encode({"at": at})
+
+
+def decode_tick(value: bytes | None) -> int | None:
+    """The time of a tick in deliveries in seconds, or None for a value that is no tick."""
+    tick = _decoded(_deliveries_tick, value)
+    return tick.at if tick is not None and _believable(tick.at) else None
+
+
+def encode_ticks(at: Mapping[int, int]) -> bytes:
+    """The value of a tick in events: per deliveries partition, the time in seconds that it has reached."""
+    return msgspec.json.encode({"at": {str(partition): at[partition] for partition in sorted(at)}})
+
+
+def decode_ticks(value: bytes | None) -> dict[int, int] | None:
+    """What a tick in events tells, deliveries partition → seconds, or None for a value that is no tick."""
+    ticks = _decoded(_events_tick, value)
+    if ticks is None or not all(partition >= 0 and _believable(at) for partition, at in ticks.at.items()):
+        return None
+    at: dict[int, int] = ticks.at
+    return at
+
+
+def _decoded(decoder: msgspec.json.Decoder[Any], value: bytes | None) -> Any:
+    try:
+        return decoder.decode(value or b"")
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def _believable(at: int) -> bool:
+    """Seconds, from 1970 to 9999: what milliseconds taken for seconds are not."""
+    return 0 <= at < YEAR_10_000_S

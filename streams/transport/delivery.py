@@ -1,0 +1,93 @@
+"""Which partitions are ours, and which records may be delivered next: the consumer's bookkeeping. It does no I/O."""
+
+import itertools
+from asyncio import Task
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import structlog
+
+from streams.transport.batch import TP, Batch, Record
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class Share:
+    """One partition that is assigned to this process. Each assignment makes a new one."""
+
+    epoch: int
+    loaded: bool = False
+    """Whether the owner has it in memory."""
+    held: bool = False
+    """Whether the owner wants nothing delivered."""
+    moving: bool = False
+    """Whether a seek of ours is under way while the owner keeps it in memory."""
+    expected: int = 0
+    """The offset of the record to be delivered next."""
+    missed: bool = False
+    """Whether a batch came while it was held, so that delivery must go on by a seek."""
+    failures: int = 0
+    gap: tuple[int, int] | None = None
+    task: Task[None] | None = None
+    """The load or seek under way."""
+
+    @property
+    def open(self) -> bool:
+        """Whether records may be fetched and delivered."""
+        return self.loaded and not self.held and not self.moving
+
+
+@dataclass(slots=True)
+class Delivery:
+    """The shares of this process. `reload` is what to do about records that are missing."""
+
+    reload: Callable[[TP], None]
+    shares: dict[TP, Share] = field(default_factory=dict)
+    _epochs: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def next_epoch(self) -> int:
+        """A number that no position has had before, in any assignment: what was fetched earlier is void by it."""
+        return next(self._epochs)
+
+    def add(self, tp: TP) -> Share:
+        """A partition is assigned."""
+        self.shares[tp] = share = Share(self.next_epoch())
+        return share
+
+    def open(self) -> frozenset[TP]:
+        """The partitions to fetch from. May be called from any thread."""
+        return frozenset(tp for tp, share in tuple(self.shares.items()) if share.open)
+
+    def loaded(self) -> frozenset[TP]:
+        """The partitions that the owner has in memory."""
+        return frozenset(tp for tp, share in self.shares.items() if share.loaded)
+
+    def clear(self) -> dict[TP, Share]:
+        """Give up all shares, and tell which they were: nothing can be delivered, held or reloaded from here on."""
+        shares, self.shares = self.shares, {}
+        return shares
+
+    def admit(self, batch: Batch) -> list[Record]:
+        """The records of a batch that are to be applied now; none if it is void, or the partition is held or gone.
+
+        Offsets must follow one another. Records from before what is expected are cut off. If some are missing, the partition
+        is reloaded; if they are missing again in the same place, then it is the log that has a hole, and delivery goes on.
+        """
+        share = self.shares.get(batch.tp)
+        if share is None or not share.loaded or batch.epoch != share.epoch:
+            return []
+        if share.held:
+            share.missed = True
+            return []
+        hole = (share.expected, batch.records[0].offset)
+        if hole[0] < hole[1] and share.gap != hole:
+            log.error("records_missing", topic=batch.tp.topic, partition=batch.tp.partition, expected=hole[0], came=hole[1])
+            share.gap = hole
+            self.reload(batch.tp)
+            return []
+        records = batch.records
+        if hole[1] < hole[0]:
+            records = [record for record in records if record.offset >= share.expected]
+        share.expected = max(share.expected, batch.records[-1].offset + 1)
+        return records

@@ -1,0 +1,177 @@
+"""What runs beside aiokafka's consumer: Faust keeps that in a thread with an event loop of its own.
+
+Everything here touches the consumer and runs in its loop; `inside` is the way in from the application's loop. Attributes with
+a leading underscore are aiokafka's and Faust's: versions are pinned, and a test asserts that each is there.
+"""
+# ruff: noqa: SLF001
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any, Final, TypeVar
+
+import structlog
+from aiokafka.errors import (
+    ConsumerStoppedError,
+    KafkaError,
+    KafkaTimeoutError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
+
+from streams.transport.batch import TP, Batch, Record
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+ANSWER_LIMIT_S: Final = 30.0
+"""How long anything asked of the consumer's thread may take."""
+
+READ_LIMIT_S: Final = 10.0
+COMMIT_LIMIT_S: Final = 5.0
+
+FETCH_WAIT_MS: Final = 250
+"""How long the broker holds an empty fetch. Faust's 1500 ms would also be how long a partition waits that was just sought."""
+
+
+class BatchThread(AIOKafkaConsumerThread):
+    """Faust's thread around the consumer, which hands out batches that know the seek they were read behind."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._epochs: dict[TP, int] = {}
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._fetch_max_wait_ms = FETCH_WAIT_MS
+        return consumer
+
+    async def inside(self, function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
+        """Run a coroutine function in the consumer's loop. Raises what it raises, and KafkaTimeoutError.
+
+        Faust's own `call_thread` has two workers, one of which fetches: whoever waits long there keeps all others waiting.
+        """
+        if self.thread_loop.is_closed():
+            raise ConsumerStoppedError
+        running = asyncio.run_coroutine_threadsafe(function(*arguments), self.thread_loop)
+        try:
+            return await asyncio.wait_for(asyncio.wrap_future(running), ANSWER_LIMIT_S)
+        except TimeoutError:
+            raise KafkaTimeoutError(f"{function.__name__}: no answer within {ANSWER_LIMIT_S:.0f} s") from None
+
+    async def _fetch_records(self, consumer: Any, active_partitions: AbstractSet[TP], **limits: Any) -> dict[TP, list[Batch]]:
+        """One fetch, as one batch a partition.
+
+        An empty set of partitions would mean all of them to aiokafka. Its count of fetches under way, by which it tells whether
+        we are idle, is not corrected when a fetch raises: so we do that.
+        """
+        if not active_partitions:
+            return {}
+        try:
+            fetched = await super()._fetch_records(consumer, active_partitions, **limits)
+        except BaseException:
+            consumer._subscription._fetch_count = 0
+            raise
+        batches = {TP(*tp): records for tp, records in fetched.items() if records}
+        return {tp: [Batch(tp, self._epochs.get(tp, 0), records)] for tp, records in batches.items()}
+
+    async def seek_to(self, tp: TP, offset: int, epoch: int) -> None:
+        """Read on from an offset; batches from here on carry the epoch. Raises IllegalStateError if the partition is gone."""
+        self._ensure_consumer().seek(TopicPartition(*tp), offset)
+        self._epochs[tp] = epoch
+
+    async def ends(self, tp: TP) -> tuple[int, int]:
+        """The first offset of a partition's log and the one behind its last."""
+        consumer, where = self._ensure_consumer(), TopicPartition(*tp)
+        earliest = await consumer.beginning_offsets([where])
+        end = await consumer.end_offsets([where])
+        return earliest[where], end[where]
+
+    async def committed(self, tp: TP) -> int | None:
+        """The offset that the group has committed, or None."""
+        offset: int | None = await self._ensure_consumer().committed(TopicPartition(*tp))
+        return offset
+
+    async def read_one(self, tp: TP, offset: int) -> Record | None:
+        """The record at an offset of an assigned partition that nobody else reads now; None if the log has none there.
+
+        It moves the position: a seek must follow.
+        """
+        consumer, where = self._ensure_consumer(), TopicPartition(*tp)
+        self._epochs.pop(tp, None)
+        consumer.seek(where, offset)
+        try:
+            async with asyncio.timeout(READ_LIMIT_S):
+                record = await self._first(consumer, where)
+        except OffsetOutOfRangeError:
+            return None
+        except TimeoutError:
+            raise KafkaTimeoutError(f"{tp}: record {offset} did not come within {READ_LIMIT_S:.0f} s") from None
+        return record if record.offset == offset else None
+
+    async def _first(self, consumer: Any, where: Any) -> Record:
+        while True:
+            try:
+                fetched = await consumer._fetcher.fetched_records([where], timeout=READ_LIMIT_S, max_records=1)
+            except NoOffsetForPartitionError:
+                continue  # raised for the time before our seek
+            if fetched.get(where):
+                first: Record = fetched[where][0]
+                return first
+
+    async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit next offsets of partitions that are still assigned. Faust's own way ends the process when this fails."""
+        consumer = self._ensure_consumer()
+        assigned = consumer.assignment()
+        wanted = {
+            TopicPartition(*tp): OffsetAndMetadata(offset, "")
+            for tp, offset in offsets.items()
+            if TopicPartition(*tp) in assigned
+        }
+        try:
+            async with asyncio.timeout(COMMIT_LIMIT_S):
+                await consumer.commit(wanted)
+        except (KafkaError, TimeoutError) as error:
+            log.info("commit_failed", error=repr(error))
+            return False
+        return len(wanted) == len(offsets)
+
+    async def pulse(self) -> str | None:
+        """What is beyond repair in the consumer, or None. To be called every second.
+
+        Fetching anything counts as activity to aiokafka; a member without it leaves its group after a while and cannot come
+        back, and one without partitions never fetches. So each call counts as a fetch. And a fault of group coordination is
+        kept by aiokafka until somebody asks for it, which Faust never does: the member is put out of its group, and goes on
+        processing partitions that others own by then.
+        """
+        consumer = self._consumer
+        if consumer is None:
+            return None
+        with consumer._subscription.fetch_context():
+            pass
+        try:
+            consumer._coordinator.check_errors()
+        except KafkaError as error:
+            return f"group coordination failed: {error!r}"
+        if consumer._fetcher._fetch_task.done():
+            return "fetching has ended"
+        return None
+
+    def is_member(self) -> bool:
+        """Whether the consumer is in its group: it has no need to rejoin, and its heart beats. Read from any thread."""
+        coordinator = None if self._consumer is None else self._consumer._coordinator
+        if coordinator is None or coordinator._rejoin_needed_fut.done():
+            return False
+        heartbeat = coordinator._heartbeat_task
+        return heartbeat is not None and not heartbeat.done()
+
+    def end_of(self, tp: TP) -> int | None:
+        """The end of a partition's log as the newest fetch told it. Read from any thread."""
+        consumer = self._consumer
+        assignment = None if consumer is None else consumer._subscription.subscription.assignment
+        state = None if assignment is None else assignment.state_value(TopicPartition(*tp))
+        highwater: int | None = None if state is None else state.highwater
+        return highwater

@@ -1,0 +1,162 @@
+"""Events and rules for tests: say what matters, the rest is filled in.
+
+Instants are whole milliseconds, as the core has them; `NOON` is the usual one. Without `changed_at` a record was changed at noon.
+"""
+
+from typing import Any, TypeVar
+
+from models.events import (
+    Deleted,
+    Erased,
+    Event,
+    InquiryData,
+    InquiryUpserted,
+    LeadData,
+    LeadUpserted,
+    MeetingData,
+    MeetingUpserted,
+    ObjectRef,
+    ReplyData,
+    ReplyUpserted,
+    Restored,
+    SubjectRef,
+    TouchData,
+    TouchUpserted,
+)
+from models.rules import Membership, Rules, SlaPolicy
+from models.state.lead import Lead, fold
+from models.units import DAY, HOUR, MINUTE, SECOND, Duration, Millis, moment
+
+NOON = Millis(1_772_452_800_000)
+"""2026-03-02T12:00:00Z, a Monday."""
+
+INSTANTS = frozenset({"created_at", "owner_at", "stage_at", "at", "booked_at", "scheduled_at"})
+
+_Data = TypeVar("_Data", LeadData, InquiryData, TouchData, ReplyData, MeetingData)
+
+
+def _filled(data: type[_Data], fields: dict[str, Any]) -> _Data:
+    return data(**{name: moment(value) if name in INSTANTS and value is not None else value for name, value in fields.items()})
+
+
+def _head(changed_at: int, sequence: int, of: str) -> dict[str, Any]:
+    return {
+        "id": "event-1",
+        "timestamp": moment(Millis(changed_at)),
+        "subject": SubjectRef("lead", of),
+        "sequence": sequence,
+    }
+
+
+def lead(*, changed_at: int = NOON, sequence: int = 0, of: str = "lead-1", **fields: Any) -> LeadUpserted:
+    """A lead's own record."""
+    return LeadUpserted(**_head(changed_at, sequence, of), data=_filled(LeadData, fields))
+
+
+def inquiry(name: str = "i1", *, changed_at: int = NOON, sequence: int = 0, of: str = "lead-1", **fields: Any) -> Event:
+    """An inquiry."""
+    return InquiryUpserted(
+        **_head(changed_at, sequence, of), object=ObjectRef("inquiry", name), data=_filled(InquiryData, fields)
+    )
+
+
+def touch(name: str = "t1", *, changed_at: int = NOON, sequence: int = 0, of: str = "lead-1", **fields: Any) -> Event:
+    """A touch."""
+    return TouchUpserted(**_head(changed_at, sequence, of), object=ObjectRef("touch", name), data=_filled(TouchData, fields))
+
+
+def call(name: str, at: int, **fields: Any) -> Event:
+    """A call by a person."""
+    return touch(name, at=at, channel="call", **fields)
+
+
+def email(name: str, at: int, **fields: Any) -> Event:
+    """An e-mail by a person, unless `automated`."""
+    return touch(name, at=at, channel="email", **fields)
+
+
+def reply(name: str = "r1", *, changed_at: int = NOON, sequence: int = 0, of: str = "lead-1", **fields: Any) -> Event:
+    """A reply."""
+    return ReplyUpserted(**_head(changed_at, sequence, of), object=ObjectRef("reply", name), data=_filled(ReplyData, fields))
+
+
+def meeting(name: str = "m1", *, changed_at: int = NOON, sequence: int = 0, of: str = "lead-1", **fields: Any) -> Event:
+    """A meeting."""
+    return MeetingUpserted(
+        **_head(changed_at, sequence, of), object=ObjectRef("meeting", name), data=_filled(MeetingData, fields)
+    )
+
+
+def deleted(thing: str | None = None, *, changed_at: int = NOON, sequence: int = 0, of: str = "lead-1") -> Event:
+    """The lead, or the object that is named as in `touch:t1`, is deleted."""
+    return Deleted(**_head(changed_at, sequence, of), object=_ref(thing))
+
+
+def restored(thing: str | None = None, *, changed_at: int = NOON, sequence: int = 0, of: str = "lead-1") -> Event:
+    """The lead, or the object that is named as in `touch:t1`, is restored."""
+    return Restored(**_head(changed_at, sequence, of), object=_ref(thing))
+
+
+def erased(*, changed_at: int = NOON, of: str = "lead-1") -> Event:
+    """The lead is erased."""
+    return Erased(**_head(changed_at, 0, of))
+
+
+def _ref(thing: str | None) -> ObjectRef | None:
+    return None if thing is None else ObjectRef(*thing.split(":", 1))  # type: ignore[arg-type]
+
+
+def folded(*events: Event) -> Lead:
+    """The lead that events make."""
+    known = Lead()
+    for event in events:
+        fold(known, event)
+    return known
+
+
+def sla(target_ms: int, since: int = 0, **names: str) -> SlaPolicy:
+    """A policy; what is not named matches anything."""
+    return SlaPolicy(Duration(target_ms), Millis(since), **names)
+
+
+def member(rep: str, team: str | None = None, since: int = 0) -> Membership:
+    """A line of the roster."""
+    return Membership(rep, Millis(since), team)
+
+
+ROSTER = (
+    member("ana", "north"),
+    member("ben", "north"),
+    member("ben", "south", NOON + 10 * MINUTE),
+    member("cleo", "south", NOON - 30 * DAY),
+    member("cleo", None, NOON + 20 * MINUTE),
+    member("dora", "east", NOON + DAY),
+)
+"""Ana stays, Ben moves ten minutes past noon, Cleo leaves at twenty past, Dora comes tomorrow."""
+
+RULES = Rules(roster=ROSTER)
+"""In UTC, five minutes to answer, an hour's grace for meetings."""
+
+__all__ = [
+    "DAY",
+    "HOUR",
+    "INSTANTS",
+    "MINUTE",
+    "NOON",
+    "ROSTER",
+    "RULES",
+    "SECOND",
+    "call",
+    "deleted",
+    "email",
+    "erased",
+    "folded",
+    "inquiry",
+    "lead",
+    "meeting",
+    "member",
+    "reply",
+    "restored",
+    "sla",
+    "touch",
+]

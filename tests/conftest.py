@@ -1,0 +1,101 @@
+"""Fixtures of the whole suite: the real servers, started once a session when a test first asks for them."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+import services
+from hypothesis import settings
+from services import Kafka, Missing, Prometheus, Redis, Server
+
+# The same examples every time unless asked for more: `HYPOTHESIS_PROFILE=long`, or `--hypothesis-profile long`.
+settings.register_profile("quick", max_examples=100, deadline=None, derandomize=True)
+settings.register_profile("long", max_examples=10_000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+SERVERS = {"kafka": {"kafka"}, "redis": {"redis_server", "redis_factory"}, "prometheus": {"prometheus"}}
+"""Marker → the fixtures whose use means it."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for marker, fixtures in SERVERS.items():
+            if fixtures & set(getattr(item, "fixturenames", ())):
+                item.add_marker(marker)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    return _without_skips((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector):
+    return _without_skips((yield))
+
+
+def _without_skips(report: Any) -> Any:
+    """Where skips are not allowed, a skip is a failure."""
+    if report.skipped and not hasattr(report, "wasxfail") and not services.skips_allowed():
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which is not allowed here: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Any]]:
+    """Start a server of `services` in a folder of its own; all are ended with the session. Skips if it is missing."""
+    servers: list[Server] = []
+
+    def start(service: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        folder: Path = tmp_path_factory.mktemp(service.__name__)
+        try:
+            running = service(folder, *arguments, **options)
+        except Missing as missing:
+            pytest.skip(str(missing))
+        servers.append(running.server)
+        return running
+
+    yield start
+    for server in reversed(servers):
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def kafka(started: Callable[..., Any]) -> Kafka:
+    """Apache Kafka, shared by the session: tell tests apart with `topic_prefix`."""
+    return started(services.kafka)
+
+
+@pytest.fixture
+def topic_prefix() -> str:
+    """A prefix for topics and groups that no other test has."""
+    return f"t{uuid4().hex[:8]}."
+
+
+@pytest.fixture(scope="session")
+def redis_factory(started: Callable[..., Any]) -> Callable[..., Redis]:
+    """Start a Redis of one's own: `redis_factory(append_only=True)`."""
+    return lambda **options: started(services.redis, **options)
+
+
+@pytest.fixture(scope="session")
+def shared_redis(redis_factory: Callable[..., Redis]) -> Redis:
+    """The session's Redis. Ask for `redis_server` instead: it is empty."""
+    return redis_factory()
+
+
+@pytest.fixture
+def redis_server(shared_redis: Redis) -> Redis:
+    """The session's Redis (evicts and saves nothing), emptied for this test."""
+    shared_redis.flush()
+    return shared_redis
+
+
+@pytest.fixture(scope="session")
+def prometheus(started: Callable[..., Any]) -> Callable[[dict[str, Any]], Prometheus]:
+    """Start a Prometheus with a configuration: `prometheus({"scrape_configs": [...]})`."""
+    return lambda config: started(services.prometheus, config)

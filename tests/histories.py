@@ -1,0 +1,81 @@
+"""Small histories for tests: canonical events in which only the fields that matter are set.
+
+Instants are ms; `at(...)` reads them from text. An event's version time is its `version`, else the latest thing it tells.
+"""
+
+from datetime import datetime
+from itertools import count
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from models.units import Millis, isoformat, millis
+
+Event = dict[str, Any]
+
+_numbers = count(1)
+
+
+def at(text: str, zone: str = "UTC") -> Millis:
+    """An instant from a local time such as `2026-03-02 12:00`."""
+    return millis(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)))
+
+
+def lead(subject: str = "ada", *, version: int | None = None, sequence: int = 0, **data: Any) -> Event:
+    """The lead's own record."""
+    return _event("lead.upserted", subject, None, version, sequence, data)
+
+
+def inquiry(identity: str, subject: str = "ada", *, version: int | None = None, **data: Any) -> Event:
+    return _event("inquiry.upserted", subject, ("inquiry", identity), version, 0, data)
+
+
+def touch(identity: str, subject: str = "ada", *, version: int | None = None, sequence: int = 0, **data: Any) -> Event:
+    return _event("touch.upserted", subject, ("touch", identity), version, sequence, data)
+
+
+def call(identity: str, when: int, subject: str = "ada", **data: Any) -> Event:
+    """A call at an instant."""
+    return touch(identity, subject, **{"at": when, "channel": "call"} | data)
+
+
+def email(identity: str, when: int, subject: str = "ada", **data: Any) -> Event:
+    """An e-mail at an instant."""
+    return touch(identity, subject, **{"at": when, "channel": "email"} | data)
+
+
+def reply(identity: str, subject: str = "ada", *, version: int | None = None, **data: Any) -> Event:
+    return _event("reply.upserted", subject, ("reply", identity), version, 0, data)
+
+
+def meeting(identity: str, subject: str = "ada", *, version: int | None = None, **data: Any) -> Event:
+    return _event("meeting.upserted", subject, ("meeting", identity), version, 0, data)
+
+
+def deleted(version: int, subject: str = "ada", thing: tuple[str, str] | None = None) -> Event:
+    return _event("deleted", subject, thing, version, 0, None)
+
+
+def restored(version: int, subject: str = "ada", thing: tuple[str, str] | None = None) -> Event:
+    return _event("restored", subject, thing, version, 0, None)
+
+
+def erased(version: int, subject: str = "ada") -> Event:
+    return _event("erased", subject, None, version, 0, None)
+
+
+def _event(
+    kind: str, subject: str, thing: tuple[str, str] | None, version: int | None, sequence: int, data: dict[str, Any] | None
+) -> Event:
+    instants = [value for value in (data or {}).values() if isinstance(value, int) and not isinstance(value, bool)]
+    event: Event = {
+        "id": f"event-{next(_numbers)}",
+        "type": kind,
+        "timestamp": isoformat(Millis(version if version is not None else max(instants))),
+        "subject": {"kind": "lead", "id": subject},
+        "sequence": sequence,
+    }
+    if thing is not None:
+        event["object"] = {"kind": thing[0], "id": thing[1]}
+    if data is not None:
+        event["data"] = {name: isoformat(Millis(value)) if type(value) is int else value for name, value in data.items()}
+    return event

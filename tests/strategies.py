@@ -1,0 +1,169 @@
+"""Generated histories: small worlds, so that what happens collides.
+
+There are few ids, few versions and few instants, many of them on an edge: equal versions with different values, deletions
+before creations, answers at the very due time, facts ahead of the clock, panes and days that end.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import build
+from build import DAY, HOUR, MINUTE, NOON, SECOND, sla
+from hypothesis import strategies as st
+from models.events import Event
+from models.rules import Rules
+from models.units import Millis
+
+ZONES = (
+    "UTC",
+    "Europe/Berlin",
+    "America/Havana",  # its clocks go forward at midnight
+    "Australia/Lord_Howe",  # by half an hour
+    "Asia/Kathmandu",
+    "Pacific/Apia",
+)
+
+DAYS = (0, 0, 0, 0, 0, -1, 1, -7, -8, 7, -31, -400)
+EDGES_MS = (0, 0, 0, 0, 1, 30_000, 2_000, 8_000, 9_999, 10_000, 59_999)
+
+
+@st.composite
+def instants(draw: st.DrawFn) -> Millis:
+    """Mostly within half an hour from noon, on a minute; at times on another day, or just before or after something."""
+    minutes = draw(st.integers(0, 30))
+    return Millis(NOON + draw(st.sampled_from(DAYS)) * DAY + minutes * MINUTE + draw(st.sampled_from(EDGES_MS)))
+
+
+def versions() -> st.SearchStrategy[dict[str, int]]:
+    """When a record was changed: rarely twice the same, but often enough."""
+    return st.builds(
+        lambda minutes, sequence: {"changed_at": NOON + minutes * MINUTE, "sequence": sequence},
+        st.integers(0, 12),
+        st.sampled_from((0, 0, 0, 1, 2)),
+    )
+
+
+def _fields(**values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """A partial record: each field absent, cleared or with a value."""
+    return st.fixed_dictionaries({}, optional=values)
+
+
+def _record(known: dict[str, st.SearchStrategy[Any]], **values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """A record with what makes it count, or (one in three) a partial one."""
+    whole = st.fixed_dictionaries(known, optional=values)
+    return st.one_of(whole, whole, _fields(**(known | values)))
+
+
+def _or_null(*values: Any) -> st.SearchStrategy[Any]:
+    return st.sampled_from((*values, *values, None))
+
+
+WHEN = instants()
+WHEN_OR_NULL = st.one_of(WHEN, WHEN, WHEN, WHEN, st.none())
+REP = _or_null("ana", "ben", "cleo", "dora", "stranger")
+CHANNEL = st.sampled_from(("call", "email", "message"))
+
+LEAD = _record(
+    {"created_at": WHEN_OR_NULL, "owner": REP},
+    owner_at=WHEN,
+    stage=_or_null("lead", "sql", "customer", "disqualified"),
+    stage_at=WHEN,
+    lead_source=_or_null("inbound", "outbound", "partner"),
+    segment=_or_null("smb", "enterprise"),
+)
+INQUIRY = _record({"at": WHEN_OR_NULL})
+TOUCH = _record(
+    {"at": WHEN, "channel": CHANNEL},
+    rep=REP,
+    automated=_or_null(False, True),
+    connected=_or_null(True, False),
+    delivered=_or_null(True, False),
+)
+REPLY = _record(
+    {"at": WHEN},
+    channel=st.one_of(CHANNEL, st.none()),
+    kind=_or_null("human", "human", "human", "out_of_office", "bounce", "unsubscribe"),
+    sentiment=_or_null("positive", "neutral", "negative"),
+    in_reply_to=_or_null("t1", "t2", "t9", "m1"),
+)
+MEETING = _record(
+    {"booked_at": WHEN, "scheduled_at": st.one_of(WHEN, WHEN, WHEN.map(lambda at: at + 3 * DAY))},
+    rep=REP,
+    kind=_or_null("demo", "intro"),
+    outcome=_or_null("held", "held", "no_show", "cancelled"),
+)
+
+THINGS = ("inquiry:i1", "touch:t1", "touch:t2", "reply:r1", "meeting:m1")
+
+
+def _object(make: Any, names: Sequence[str], fields: st.SearchStrategy[dict[str, Any]], of: str) -> st.SearchStrategy[Event]:
+    return st.builds(
+        lambda name, version, data: make(name, of=of, **version, **data), st.sampled_from(names), versions(), fields
+    )
+
+
+def upserts(of: str = "lead-1") -> st.SearchStrategy[Event]:
+    """Any record of a lead, new or changed; touches and the lead itself are the most frequent."""
+    heads = st.builds(lambda version, data: build.lead(of=of, **version, **data), versions(), LEAD)
+    touches = _object(build.touch, ("t1", "t2", "t3"), TOUCH, of)
+    return st.one_of(
+        heads,
+        heads,
+        touches,
+        touches,
+        _object(build.inquiry, ("i1", "i2"), INQUIRY, of),
+        _object(build.reply, ("r1", "r2"), REPLY, of),
+        _object(build.meeting, ("m1", "m2", "t1"), MEETING, of),
+    )
+
+
+def removals(of: str = "lead-1") -> st.SearchStrategy[Event]:
+    """A deletion or a restoration, of the lead or of one of its objects."""
+    return st.builds(
+        lambda make, thing, version: make(thing, of=of, **version),
+        st.sampled_from((build.deleted, build.restored)),
+        st.sampled_from((*THINGS, None)),
+        versions(),
+    )
+
+
+@st.composite
+def histories(draw: st.DrawFn, of: str = "lead-1", longest: int = 16) -> list[Event]:
+    """One lead's events, in any order, some of them again; one lead in twenty is erased."""
+    least = draw(st.sampled_from((0, longest // 2)))
+    events = draw(st.lists(upserts(of), min_size=least, max_size=longest))
+    events += draw(st.lists(removals(of), max_size=2))
+    if draw(st.integers(0, 19)) == 19:
+        events.append(build.erased(of=of))
+    if events:
+        events += draw(st.lists(st.sampled_from(events), max_size=2))
+        events = draw(st.permutations(events))
+    return list(events)
+
+
+ROSTERS = (build.ROSTER, (), (*build.ROSTER, build.member("stranger", "west", NOON + DAY)))
+POLICIES = (
+    (sla(5 * MINUTE),),
+    (),
+    (
+        sla(5 * MINUTE),
+        sla(7 * MINUTE, NOON + 10 * MINUTE),
+        sla(90 * SECOND, team="north"),
+        sla(2 * MINUTE, NOON - DAY, lead_source="inbound"),
+        sla(4 * MINUTE, team="south", segment="enterprise"),
+        sla(2 * HOUR, lead_source="partner"),
+    ),
+)
+
+
+def rules(zones: Sequence[str] = ZONES) -> st.SearchStrategy[Rules]:
+    """Rules of a small organisation, its zone and its strictness."""
+    return st.builds(
+        Rules,
+        zone=st.sampled_from(zones),
+        roster=st.sampled_from(ROSTERS),
+        sla=st.sampled_from(POLICIES),
+        lead_sources=st.sampled_from((("inbound", "outbound"), ("inbound",))),
+        meeting_grace_ms=st.sampled_from((HOUR, 0, 10 * MINUTE)),
+        unmarked_meetings_count_as_held=st.booleans(),
+    )

@@ -1,0 +1,143 @@
+"""Rules of the house that no linter knows: they hold for every file of the checkout, and each is seen to catch its breach."""
+
+import ast
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from services import CHECKOUT
+
+NOT_OURS = {".git", ".venv", ".cache", "build", "node_modules", "__pycache__"}
+HIDDEN_BUT_OURS = {".ci", ".github"}
+LONGEST = 400
+
+PURE = {
+    *("models", "msgspec"),
+    *("array", "bisect", "collections", "dataclasses", "datetime", "decimal", "enum", "fractions", "functools", "graphlib"),
+    *("hashlib", "heapq", "itertools", "math", "operator", "re", "statistics", "string", "struct", "types"),
+    *("typing", "zlib", "zoneinfo"),
+}
+"""What the core may import: itself, msgspec, and what of the standard library has no effect and knows no clock."""
+
+NUMERIC = {"panes.py", "rollup.py", "snapshot.py", "sums.py"}
+"""The modules of the core that may import numpy."""
+
+CLOCKS = {("datetime", "now"), ("datetime", "today"), ("datetime", "utcnow"), ("date", "today")}
+
+THE_TRUTH_MAY_SHARE = {"models.errors", "models.units", "models.events"}
+"""What the independent reckoning of the KPIs may have in common with the engine that it checks."""
+
+SLEEP = re.compile(r"\bsleep\(")
+PLACES_OF_ONE_MACHINE = re.compile(r"(?<![\w.~)}-])/(?:work|farm|root|home|Users)/")
+REGISTRIES = re.compile(r"\b(?:pypi|pythonhosted|npmjs|crates|maven|maven\.apache|deb\.debian|golang)\.(?:org|com|io)\b")
+
+
+def files(*suffixes: str) -> list[Path]:
+    """Our own files with one of these endings; all of them if none is given."""
+    return sorted(path for path in _walk() if not suffixes or path.as_posix().endswith(suffixes))
+
+
+def _walk() -> Iterator[Path]:
+    for folder, folders, names in os.walk(CHECKOUT):
+        folders[:] = [name for name in folders if _is_ours(name)]
+        yield from (Path(folder, name) for name in names if not name.startswith(".coverage"))
+
+
+def _is_ours(folder: str) -> bool:
+    hidden = folder.startswith(".") and folder not in HIDDEN_BUT_OURS
+    return not hidden and folder not in NOT_OURS and not folder.endswith(".egg-info")
+
+
+def imports(code: str) -> set[str]:
+    """The full names of the modules that some code imports, wherever it does."""
+    found = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+def impurities(name: str, code: str) -> set[str]:
+    """What a module of the core imports or calls that it must not."""
+    allowed = PURE | ({"numpy"} if name in NUMERIC else set())
+    strangers = {module for module in imports(code) if module.partition(".")[0] not in allowed}
+    return strangers | {
+        f"{node.value.id}.{node.attr}"
+        for node in ast.walk(ast.parse(code))
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and (node.value.id, node.attr) in CLOCKS
+    }
+
+
+def confidences(text: str) -> list[str]:
+    """What a text says of the machine it was written on, or of where packages come from."""
+    return [found.group() for pattern in (PLACES_OF_ONE_MACHINE, REGISTRIES) for found in pattern.finditer(text)]
+
+
+def breaches(paths: list[Path], rule: Callable[[Path], Any]) -> dict[str, Any]:
+    """File → what a rule finds in it, for the files in which it finds anything."""
+    found = {path.relative_to(CHECKOUT).as_posix(): rule(path) for path in paths}
+    return {name: what for name, what in found.items() if what}
+
+
+def test_no_file_is_too_long_to_read():
+    code = files(".py", ".lua", ".sh", ".toml", "Makefile", ".ci/run")
+    assert breaches(code, lambda path: max(0, len(path.read_text().splitlines()) - LONGEST)) == {}
+
+
+def test_the_core_has_no_effects_and_no_clock():
+    core = [path for path in files(".py") if path.is_relative_to(CHECKOUT / "models")]
+    assert core
+    assert breaches(core, lambda path: impurities(path.name, path.read_text())) == {}
+
+
+def test_the_truth_shares_no_code_with_the_engine():
+    def shared(path: Path) -> set[str]:
+        return {module for module in imports(path.read_text()) if module.startswith("models")} - THE_TRUTH_MAY_SHARE
+
+    assert breaches([path for path in files(".py") if path.name.startswith("truth")], shared) == {}
+
+
+def test_no_file_names_a_machine_or_a_registry():
+    assert breaches(files(), lambda path: confidences(path.read_bytes().decode(errors="replace"))) == {}
+
+
+def test_tests_wait_for_something_and_never_sleep():
+    tests = [path for path in files(".py") if path.is_relative_to(CHECKOUT / "tests") and path.name != "services.py"]
+    assert breaches(tests, lambda path: SLEEP.findall(path.read_text())) == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "found"),
+    [
+        ("import time", {"time"}),
+        ("def late():\n    from random import random", {"random"}),
+        ("import numpy.typing", {"numpy.typing"}),
+        ("from datetime import datetime\nnow = datetime.now()", {"datetime.now"}),
+        ("from datetime import date, datetime\nimport math", set()),
+    ],
+)
+def test_a_clock_or_an_effect_in_the_core_would_be_seen(code, found):
+    assert impurities("measures.py", code) == found
+
+
+def test_numpy_is_for_sums_only():
+    assert impurities("rollup.py", "import numpy as np") == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "seen"),
+    [
+        ("see /" + "root/notes", True),
+        ("cd /" + "work/main", True),
+        ("$(HOME)/" + "home/x and https://example.com/" + "root/", False),
+        ("index = https://py" + "pi.org/simple", True),
+        ("/usr/bin/env and /tmp/x", False),
+    ],
+)
+def test_a_confidence_would_be_seen(text, seen):
+    assert bool(confidences(text)) == seen
