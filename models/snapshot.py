@@ -81,19 +81,31 @@ class _Index:
 
     def __init__(self, sums: Sums) -> None:
         self.rows: dict[tuple[str, str, str, str], list[int]] = {}
-        self.buckets: dict[tuple[str, str, str], list[tuple[int, list[int]]]] = defaultdict(list)
+        self._buckets: dict[tuple[str, str, str], list[tuple[int, list[int]]]] = defaultdict(list)
+        self._sketches: dict[tuple[str, str, str], list[dict[int, int]]] = {}
         self.names: dict[tuple[str, str], set[str]] = defaultdict(set)
         for series, values in sums.nonzero():
             measure, part, dim, name = split_name(series)
             self.names[measure, dim].add(name)
             if part.startswith("b"):
-                self.buckets[measure, dim, name].append((int(part[1:]), values))
+                self._buckets[measure, dim, name].append((int(part[1:]), values))
             else:
                 self.rows[measure, part, dim, name] = values
 
     def total(self, measures: tuple[Measure, ...], part: str, dim: str, name: str) -> list[int]:
         rows = [self.rows.get((measure.id, part, dim, name), _ZEROS) for measure in measures]
         return rows[0] if len(rows) == 1 else [sum(values) for values in zip(*rows, strict=True)]
+
+    def sketches(self, measure: Measure, dim: str, name: str) -> list[dict[int, int]]:
+        """A duration's counts by bucket, one sketch a window; its figures share them."""
+        key = (measure.id, dim, name)
+        found = self._sketches.get(key)
+        if found is None:
+            buckets = sorted(self._buckets[key])
+            found = self._sketches[key] = [
+                {number: values[row] for number, values in buckets if values[row]} for row in range(LEVEL_ROW)
+            ]
+        return found
 
 
 _ZEROS = [0] * (LEVEL_ROW + 1)
@@ -153,15 +165,13 @@ def _divided(numerator: int, denominator: int, scale: int, least: int) -> Cell:
 def _from_sketch(figure: Figure, dim: str, name: str, index: _Index, least: int) -> Iterator[Cell]:
     measure = figure.numerator[0]
     samples = index.total((measure,), "n", dim, name)
-    buckets = index.buckets[measure.id, dim, name]
-    for row in range(LEVEL_ROW):
-        state = _state(samples[row], least)
+    share = QUANTILES.get(figure.formula)
+    for n, sketch in zip(samples[:LEVEL_ROW], index.sketches(measure, dim, name), strict=True):
+        state = _state(n, least)
         value: float | None = None
         if state is State.OK:
-            counts = {number: values[row] for number, values in buckets if values[row]}
-            share = QUANTILES.get(figure.formula)
-            value = maximum(counts) if share is None else quantile(counts, share)
-        yield Cell(None if value is None else value / 1000, samples[row], None, state)
+            value = maximum(sketch) if share is None else quantile(sketch, share)
+        yield Cell(None if value is None else value / 1000, n, None, state)
 
 
 def _state(n: int, least: int) -> State:

@@ -91,8 +91,10 @@ class LocalDays:
         return millis(datetime(day.year, day.month, day.day, tzinfo=self._zone))
 
     def date_of(self, at: Millis) -> date:
-        """The local date at an instant."""
-        return moment(at).astimezone(self._zone).date()
+        """The local date at an instant: the latest that has begun, also where clocks are put back past midnight."""
+        day = moment(at).astimezone(self._zone).date()
+        tomorrow = day + timedelta(days=1)
+        return tomorrow if self.start_of(tomorrow) <= at else day
 
     def floor(self, at: Millis) -> Millis:
         """The start of the local day that an instant lies in."""

@@ -1,6 +1,6 @@
 """Events and rules for tests: say what matters, the rest is filled in.
 
-Instants are whole milliseconds, as the core has them; `NOON` is the usual one. Without `changed_at` a record was changed at noon.
+Instants are whole milliseconds, as the core has them; `NOON` is the usual one, and when a record was changed unless it says so.
 """
 
 from typing import Any, TypeVar

@@ -4,7 +4,7 @@ It is the shortest program that obeys the design: fold, look again at what chang
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import NamedTuple
 
 from build import RULES
 
@@ -12,7 +12,8 @@ from models.catalogue import FIGURES, MEASURES
 from models.contributions import NOTHING, Contributions, Evaluation, difference, evaluate
 from models.events import Event
 from models.kpis import MINIMUM_N, Formula
-from models.rollup import Cut, Stored, Totals
+from models.rollup import Cut, Totals
+from models.rollup import Stored as Loaded
 from models.rules import Rules
 from models.snapshot import Cell, Line, slices
 from models.snapshot import evaluate as lines_of
@@ -24,8 +25,17 @@ BEGINNING = Millis(0)
 """Where the due clock stands before there is a clock."""
 
 
+class Stored(NamedTuple):
+    """What lies in Redis: as `models.rollup.Stored`, to be written to."""
+
+    series: list[str]
+    windows: dict[str, dict[int, bytes]]
+    levels: dict[int, bytes]
+    panes: dict[tuple[Pane, Millis], dict[int, bytes]]
+
+
 class Engine:
-    """One partition. `events` and ticks may come in any order and again."""
+    """One partition. Events and ticks may come in any order and again."""
 
     def __init__(self, rules: Rules = RULES) -> None:
         self.rules = rules
@@ -46,7 +56,9 @@ class Engine:
         """Move the clock, if it moves: what is due changes first, then windows slide."""
         if self.totals.clock is None or clock > self.totals.clock:
             self.known_until = Millis(clock - DUE_LAG)
-            self._look_again({of for of, each in self.meanings.items() if each.next_change and each.next_change <= self.known_until})
+            self._look_again(
+                {of for of, each in self.meanings.items() if each.next_change and each.next_change <= self.known_until}
+            )
             self.totals.advance(Millis(clock))
         return self
 
@@ -65,7 +77,7 @@ class Engine:
     def restart(self) -> "Engine":
         """Save, forget everything, and load it."""
         self.save()
-        self.totals = Totals.load(self.rules.zone, self.totals.clock, self.stored)
+        self.totals = Totals.load(self.rules.zone, self.totals.clock, Loaded(*self.stored))
         self.leads = {of: unpack(pack(lead, []))[0] for of, lead in self.leads.items()}
         self.meanings = {of: evaluate(lead, self.rules, self.known_until) for of, lead in self.leads.items()}
         return self
@@ -92,9 +104,8 @@ class Engine:
 
 def apply(cut: Cut, stored: Stored) -> None:
     """Write a cut over what is stored, as a checkpoint's script does."""
-    for name, number in cut.series:
-        assert number == len(stored.series)
-        stored.series.append(name)
+    assert cut.known_series == len(stored.series)
+    stored.series += cut.series
     for window, chunks in cut.windows.items():
         _write(stored.windows.setdefault(window, {}), chunks)
     _write(stored.levels, cut.levels)
@@ -104,7 +115,7 @@ def apply(cut: Cut, stored: Stored) -> None:
         stored.panes.pop(key, None)
 
 
-def _write(held: Any, chunks: Mapping[int, bytes]) -> None:
+def _write(held: dict[int, bytes], chunks: Mapping[int, bytes]) -> None:
     for number, packed in chunks.items():
         if packed:
             held[number] = packed

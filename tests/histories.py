@@ -1,14 +1,15 @@
-"""Small histories for tests: canonical events in which only the fields that matter are set.
+"""Small histories for tests: canonical events in which only the fields that matter are set, and what the oracle makes of them.
 
 Instants are ms; `at(...)` reads them from text. An event's version time is its `version`, else the latest thing it tells.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from itertools import count
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from models.units import Millis, isoformat, millis
+from streams.local.truth import truth
 
 Event = dict[str, Any]
 
@@ -18,6 +19,27 @@ _numbers = count(1)
 def at(text: str, zone: str = "UTC") -> Millis:
     """An instant from a local time such as `2026-03-02 12:00`."""
     return millis(datetime.fromisoformat(text).replace(tzinfo=ZoneInfo(zone)))
+
+
+NOON = at("2026-03-02 12:00")
+ZERO = {"mean": 0, "ratio": 0, "p50": 0, "p90": 0, "p95": 0, "max": 0}
+RULES: dict[str, Any] = {
+    "roster": [
+        {"rep": "bo", "team": "north"},
+        {"rep": "cy", "team": "north"},
+        {"rep": "cy", "team": "south", "from": date(2026, 3, 2)},
+        {"rep": "di", "team": "south"},
+    ],
+    "minimum_n": ZERO,
+}
+
+
+def value(events: list[dict[str, Any]], name: str, *, clock: int = NOON, rules: dict[str, Any] = RULES, **labels: str) -> Any:
+    """What a series says, None if it is absent; of a quantile the exact value. The window is 24h unless given."""
+    is_level = "leads_awaiting" in name or "leads_overdue" in name or "oldest" in name
+    wanted = labels if is_level else {"window": "24h"} | labels
+    found = truth(events, rules, clock).get((f"leadbeat_{name}", frozenset(wanted.items())))
+    return found[0] if isinstance(found, tuple) else found
 
 
 def lead(subject: str = "ada", *, version: int | None = None, sequence: int = 0, **data: Any) -> Event:

@@ -5,11 +5,13 @@ before creations, answers at the very due time, facts ahead of the clock, panes 
 """
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import build
 from build import DAY, HOUR, MINUTE, NOON, SECOND, sla
 from hypothesis import strategies as st
+
 from models.events import Event
 from models.rules import Rules
 from models.units import Millis
@@ -27,20 +29,15 @@ DAYS = (0, 0, 0, 0, 0, -1, 1, -7, -8, 7, -31, -400)
 EDGES_MS = (0, 0, 0, 0, 1, 30_000, 2_000, 8_000, 9_999, 10_000, 59_999)
 
 
-@st.composite
-def instants(draw: st.DrawFn) -> Millis:
-    """Mostly within half an hour from noon, on a minute; at times on another day, or just before or after something."""
-    minutes = draw(st.integers(0, 30))
-    return Millis(NOON + draw(st.sampled_from(DAYS)) * DAY + minutes * MINUTE + draw(st.sampled_from(EDGES_MS)))
+WHEN: st.SearchStrategy[Millis] = st.sampled_from(
+    [Millis(NOON + days * DAY + minutes * MINUTE + edge) for edge in EDGES_MS for days in DAYS for minutes in range(31)]
+)
+"""Mostly within half an hour from noon, on a minute; at times on another day, or just before or after something."""
 
-
-def versions() -> st.SearchStrategy[dict[str, int]]:
-    """When a record was changed: rarely twice the same, but often enough."""
-    return st.builds(
-        lambda minutes, sequence: {"changed_at": NOON + minutes * MINUTE, "sequence": sequence},
-        st.integers(0, 12),
-        st.sampled_from((0, 0, 0, 1, 2)),
-    )
+VERSIONS = st.sampled_from(
+    [{"changed_at": NOON + minutes * MINUTE, "sequence": sequence} for sequence in (0, 0, 0, 1, 2) for minutes in range(13)]
+)
+"""When a record was changed: rarely twice the same, but often enough."""
 
 
 def _fields(**values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -58,7 +55,6 @@ def _or_null(*values: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from((*values, *values, None))
 
 
-WHEN = instants()
 WHEN_OR_NULL = st.one_of(WHEN, WHEN, WHEN, WHEN, st.none())
 REP = _or_null("ana", "ben", "cleo", "dora", "stranger")
 CHANNEL = st.sampled_from(("call", "email", "message"))
@@ -97,48 +93,37 @@ THINGS = ("inquiry:i1", "touch:t1", "touch:t2", "reply:r1", "meeting:m1")
 
 
 def _object(make: Any, names: Sequence[str], fields: st.SearchStrategy[dict[str, Any]], of: str) -> st.SearchStrategy[Event]:
-    return st.builds(
-        lambda name, version, data: make(name, of=of, **version, **data), st.sampled_from(names), versions(), fields
-    )
+    return st.builds(lambda name, version, data: make(name, of=of, **version, **data), st.sampled_from(names), VERSIONS, fields)
 
 
-def upserts(of: str = "lead-1") -> st.SearchStrategy[Event]:
-    """Any record of a lead, new or changed; touches and the lead itself are the most frequent."""
-    heads = st.builds(lambda version, data: build.lead(of=of, **version, **data), versions(), LEAD)
+def events(of: str = "lead-1") -> st.SearchStrategy[Event]:
+    """Any record of a lead, new or changed, a deletion or a restoration; touches and the lead itself are the most frequent."""
+    heads = st.builds(lambda version, data: build.lead(of=of, **version, **data), VERSIONS, LEAD)
     touches = _object(build.touch, ("t1", "t2", "t3"), TOUCH, of)
-    return st.one_of(
-        heads,
-        heads,
-        touches,
-        touches,
-        _object(build.inquiry, ("i1", "i2"), INQUIRY, of),
-        _object(build.reply, ("r1", "r2"), REPLY, of),
-        _object(build.meeting, ("m1", "m2", "t1"), MEETING, of),
-    )
-
-
-def removals(of: str = "lead-1") -> st.SearchStrategy[Event]:
-    """A deletion or a restoration, of the lead or of one of its objects."""
-    return st.builds(
+    inquiries = _object(build.inquiry, ("i1", "i2"), INQUIRY, of)
+    replies = _object(build.reply, ("r1", "r2"), REPLY, of)
+    meetings = _object(build.meeting, ("m1", "m2", "t1"), MEETING, of)
+    removals = st.builds(
         lambda make, thing, version: make(thing, of=of, **version),
         st.sampled_from((build.deleted, build.restored)),
         st.sampled_from((*THINGS, None)),
-        versions(),
+        VERSIONS,
     )
+    return st.one_of(heads, heads, heads, touches, touches, touches, replies, replies, meetings, meetings, inquiries, removals)
 
 
-@st.composite
-def histories(draw: st.DrawFn, of: str = "lead-1", longest: int = 16) -> list[Event]:
-    """One lead's events, in any order, some of them again; one lead in twenty is erased."""
-    least = draw(st.sampled_from((0, longest // 2)))
-    events = draw(st.lists(upserts(of), min_size=least, max_size=longest))
-    events += draw(st.lists(removals(of), max_size=2))
-    if draw(st.integers(0, 19)) == 19:
-        events.append(build.erased(of=of))
-    if events:
-        events += draw(st.lists(st.sampled_from(events), max_size=2))
-        events = draw(st.permutations(events))
-    return list(events)
+@cache
+def histories(of: str = "lead-1", longest: int = 12) -> st.SearchStrategy[list[Event]]:
+    """One lead's events, in any order, some of them twice; one lead in twenty is erased."""
+    any_event = events(of)
+    erased = build.erased(of=of)
+    likely = st.lists(any_event, min_size=longest // 2, max_size=longest)
+    return st.builds(
+        lambda told, repeated, place: [*told, *told[:repeated]] if place else [*told[repeated:], erased, *told[:repeated]],
+        st.one_of(likely, st.lists(any_event, max_size=longest)),
+        st.integers(0, 2),
+        st.sampled_from((*range(1, 20), 0)),
+    )
 
 
 ROSTERS = (build.ROSTER, (), (*build.ROSTER, build.member("stranger", "west", NOON + DAY)))

@@ -30,7 +30,7 @@ CLOCKS = {("datetime", "now"), ("datetime", "today"), ("datetime", "utcnow"), ("
 THE_TRUTH_MAY_SHARE = {"models.errors", "models.units", "models.events"}
 """What the independent reckoning of the KPIs may have in common with the engine that it checks."""
 
-SLEEP = re.compile(r"\bsleep\(")
+SLEEP = re.compile(r"\bsleep\((?!0\))")  # sleep(0) only lets others run
 PLACES_OF_ONE_MACHINE = re.compile(r"(?<![\w.~)}-])/(?:work|farm|root|home|Users)/")
 REGISTRIES = re.compile(r"\b(?:pypi|pythonhosted|npmjs|crates|maven|maven\.apache|deb\.debian|golang)\.(?:org|com|io)\b")
 

@@ -96,8 +96,11 @@ class KafkaDeliveries:
         if self._producer is None:
             self._producer = await self._started()
         cluster = await self._producer.client.fetch_all_metadata()
-        self._known = bool(cluster.partitions_for_topic(self._topic))
-        self._tell(ready=self._known, error=None if self._known else "there is no such topic")
+        there = bool(cluster.partitions_for_topic(self._topic))
+        if there:
+            await self._producer.partitions_for(self._topic)
+            self._known = True
+        self._tell(ready=there, error=None if there else "there is no such topic")
 
     async def _started(self) -> Any:
         producer = AIOKafkaProducer(

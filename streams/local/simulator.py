@@ -26,7 +26,7 @@ BURST_MS = MINUTE
 LEAD_EVERY_MS = 7_000
 GLIMPSE_EVERY_MS = 550
 REMEMBERED = 600
-"""Something new may happen to so many of the latest leads, if they are not older than a day."""
+"""Something new may happen to so many of the latest leads, if they are not older than a day, nor just created."""
 
 
 class Floor:
@@ -85,7 +85,7 @@ class Floor:
         self._stories.append(story)
 
     def _continue(self, rng: Random, at: int) -> None:
-        there = [story for story in self._stories if at - DAY < story.created_at < at < story.ends_at]
+        there = [story for story in self._stories if at - DAY < story.created_at < at - MINUTE and at < story.ends_at]
         if there:
             story = rng.choice(there)
             story.tempo = LIVELY

@@ -130,7 +130,7 @@ def toml(seed: int, bootstrap: str, redis: str, token: str, ports: Sequence[int]
     return "\n".join(
         (
             demo_rules_toml(now, morning_zone(now)),
-            f'[kafka]\nbootstrap = "{bootstrap}"\npartitions = {PARTITIONS}\ncreate_topics = false\n',
+            f'[kafka]\nbootstrap = "{bootstrap}"\npartitions = {PARTITIONS}\ncreate_topics = false\nsession_timeout_s = 6\n',
             f'[redis]\nurl = "{redis}"\n',
             f"[gateway]\nport = {ports[0]}\n",
             f"[exporter]\nport = {ports[1]}\n",

@@ -50,6 +50,7 @@ COUNTS = [
     "meetings_booked",
     "meetings_held",
     "meeting_no_shows",
+    "meetings_cancelled",
     "meetings_unmarked",
     "demos_held",
     "leads_contacted",

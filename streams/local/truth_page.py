@@ -62,7 +62,7 @@ def _agree(scraped: float, expected: Value) -> bool:
 def _stems() -> tuple[str, ...]:
     """How the names of the KPIs' metrics begin."""
     parts = [part for numerator, denominators in (RATIOS | MEANS).values() for part in (numerator, *denominators)]
-    ids = {*COUNTS, *DURATIONS, *RATIOS, *MEANS, *LEVELS, OLDEST, *parts, "sla_warnings", "meetings_cancelled"}
+    ids = {*COUNTS, *DURATIONS, *RATIOS, *MEANS, *LEVELS, OLDEST, *parts, "sla_warnings"}
     return tuple(f"leadbeat_{name}" for name in sorted(ids))
 
 

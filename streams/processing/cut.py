@@ -121,7 +121,7 @@ def cut_checkpoint(keys: Keys, held: Applied, writes: Writes, progress: Progress
     `keys` and `progress` name the same generation: the one in which the totals stand afterwards.
     """
     if keys.generation != progress.generation:
-        raise ValueError((keys.generation, progress.generation))
+        raise ValueError(f"totals of generation {keys.generation}, progress of generation {progress.generation}")
     operations = _Operations()
     _put_states(operations, keys, writes.states)
     _put_totals(operations, keys, writes, held.seq + 1)
@@ -204,7 +204,7 @@ def _put_series(operations: _Operations, keys: Keys, writes: Writes) -> None:
 def _put_panes(operations: _Operations, keys: Keys, writes: Writes) -> None:
     dropped = set(writes.dropped)
     if not dropped.isdisjoint(writes.panes):
-        raise ValueError(dropped.intersection(writes.panes))
+        raise ValueError(f"written and dropped at once: {dropped.intersection(writes.panes)}")
     for pane, chunks in writes.panes.items():
         operations.put_fields(keys.pane(pane), _numbered(chunks))
     for pane in dropped:

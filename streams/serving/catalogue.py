@@ -9,7 +9,7 @@ from models.catalogue import FIGURES, VERSION
 from models.kpis import Figure, Formula
 from models.measures import Kind
 from models.windows import NOW, WINDOWS
-from streams.serving.profile import metric_name, shown_by
+from streams.serving.profile import metrics_of, shown_by
 
 WHOLE: Final = "whole"
 """What asks for everything together, beside the dimensions that it can be sliced by."""
@@ -28,7 +28,7 @@ class Entry(Struct, frozen=True):
     windows: tuple[str, ...]
     by: tuple[str, ...]
     board: tuple[str, ...]
-    metric: str
+    metrics: tuple[str, ...]
 
 
 class Catalogue(Struct, frozen=True):
@@ -56,7 +56,7 @@ def _entry(figure: Figure, board: tuple[str, ...]) -> Entry:
         windows=tuple(window.name for window in WINDOWS) if figure.windowed else (NOW,),
         by=figure.dims,
         board=board,
-        metric=metric_name(figure),
+        metrics=metrics_of(figure),
     )
 
 

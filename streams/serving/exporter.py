@@ -1,5 +1,6 @@
 """The page that Prometheus scrapes: the profile's series of the round that stands, and the service's own."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -21,7 +22,7 @@ log = structlog.get_logger(__name__)
 
 
 class Scrape(NamedTuple):
-    """What one scrape has to show. Where the table cannot be read, `snapshot` is None and there are no KPIs, not even old ones."""
+    """What one scrape has to show. Without a table `snapshot` is None, and no KPI is shown, old ones least of all."""
 
     profile: Profile
     snapshot: Snapshot | None
@@ -83,6 +84,7 @@ def route(table: Table, profile: Profile, registry: CollectorRegistry) -> Route:
         except LeadbeatError as error:
             log.warning("table_unreadable", where=error.where, what=error.what, todo=error.todo)
         page = Page(registry, Scrape(profile, snapshot, started_s))
-        return Response(generate_latest(page), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        # In a thread: a large page takes a while, in which health and API shall answer.
+        return Response(await asyncio.to_thread(generate_latest, page), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return Route("/metrics", metrics)

@@ -9,13 +9,13 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from models.catalogue import FIGURES, KPIS
 from models.kpis import Figure, Formula, board
 from models.measures import Measure
 from models.windows import NOW
-from streams.serving.table import Row, Snapshot, place_of
+from streams.serving.table import MOST_KEYS, Place, Row, Snapshot, place_of
 
 DIMS: Final = {board.REPS: ("rep", "team"), board.SOURCES: ("lead_source", "channel")}
 """The dimensions behind the words of the catalogue."""
@@ -27,6 +27,8 @@ COUNTED: Final = frozenset({Formula.COUNT, Formula.SAMPLES, Formula.LEVEL})
 """Formulas whose 0 is a number as good as any; the others have a value or none."""
 
 _UNTOLD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")
+
+_Rank: TypeAlias = tuple[int, bool, str]
 
 
 class Series(NamedTuple):
@@ -71,6 +73,7 @@ class Profile:
         for figure in figures:
             for dim in ("", *places[figure.key]):
                 self._plans[figure.key, dim] = list(_plans(figure, dim))
+        self._look_up = lru_cache(maxsize=MOST_KEYS)(self._plans_of)
         self.helps = _helps(chain.from_iterable(self._plans.values()))
         """The HELP text of each metric, in the order of the page."""
 
@@ -83,19 +86,24 @@ class Profile:
         found.sort(key=lambda item: item[0])
         return Shown([series for _, series in found[: self._max_series]], len(found) - self._max_series)
 
-    def _found(self, snapshot: Snapshot, told: Mapping[str, frozenset[str]]) -> Iterator[tuple[tuple[int, bool, str], Series]]:
-        """Each series with its place in the order of what stays."""
+    def _found(self, snapshot: Snapshot, told: Mapping[str, frozenset[str]]) -> Iterator[tuple[_Rank, Series]]:
+        """Each series with its rank in what stays where there are too many."""
         for window, rows in snapshot.rows.items():
+            on_board = window in self._board_windows
             for key, row in rows.items():
-                figure, dim, name = place_of(key)
-                plans = self._plans.get((figure, dim))
-                if plans is None or (dim and window not in self._board_windows):
+                place, plans = self._look_up(key)
+                if not plans or (place.dim and not on_board):
                     continue
-                always = not dim or name in told.get(dim, ())
+                always = not place.dim or place.name in told.get(place.dim, ())
                 for plan in plans:
                     value = _value(plan, row, always=always)
                     if value is not None:
-                        yield (plan.rank, not always, name), Series(plan.metric, _labels(plan, window, name), value)
+                        labels = _labels(plan, window, place.name)
+                        yield (plan.rank, not always, place.name), Series(plan.metric, labels, value)
+
+    def _plans_of(self, key: str) -> tuple[Place, Sequence[_Plan]]:
+        place = place_of(key)
+        return place, self._plans.get((place.figure, place.dim), ())
 
 
 def shown_by(kpis: Sequence[Figure] = KPIS, figures: Sequence[Figure] = FIGURES) -> dict[str, tuple[str, ...]]:
@@ -129,6 +137,11 @@ def metric_name(figure: Figure, dim: str = "", part: str = "") -> str:
     unit = f"_{figure.unit}" if figure.unit and figure.formula is not Formula.RATIO else ""
     by = f"_by_{dim}" if dim else ""
     return f"leadbeat_{figure.id}{part}{unit}{by}"
+
+
+def metrics_of(figure: Figure, dim: str = "") -> tuple[str, ...]:
+    """The names of all the metrics that a figure makes: one, or two for the oldest lead."""
+    return tuple(plan.metric for plan in _plans(figure, dim))
 
 
 def _helps(plans: Iterator[_Plan]) -> dict[str, str]:
@@ -173,7 +186,7 @@ def _labels(plan: _Plan, window: str, name: str) -> dict[str, str]:
     return labels
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=MOST_KEYS)
 def legible(name: str) -> str:
     """A name without control characters and lone surrogates, which break readers of the page.
 

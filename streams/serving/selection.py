@@ -1,7 +1,7 @@
 """What of a round somebody asks the API for."""
 
-from collections.abc import Collection, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from msgspec import UNSET, Struct, UnsetType
 from starlette.datastructures import QueryParams
@@ -44,7 +44,14 @@ class Answer(Struct, frozen=True, omit_defaults=True):
     text: str | UnsetType = UNSET
 
 
-PARAMETERS = ("kpi", "window", "by", "slice", "text")
+PARAMETERS: Final = ("kpi", "window", "by", "slice", "text")
+VALID: Final[Mapping[str, Collection[str]]] = {
+    "kpi": NAMED,
+    "window": WINDOW_NAMES,
+    "by": (WHOLE, *DIMS),
+    "text": ("0", "1"),
+}
+"""What each parameter may be; a slice may be called anything."""
 
 
 def parse(query: QueryParams) -> Selection:
@@ -54,17 +61,21 @@ def parse(query: QueryParams) -> Selection:
     """
     for name in query:
         _check("query", name, PARAMETERS)
-    given = {name: [value for value in query.getlist(name) if value] for name in PARAMETERS}
-    for name, valid in (("kpi", NAMED), ("window", WINDOW_NAMES), ("by", (WHOLE, *DIMS)), ("text", ("0", "1"))):
-        for value in given[name]:
+    return choose({name: [value for value in query.getlist(name) if value] for name in PARAMETERS})
+
+
+def choose(given: Mapping[str, Sequence[str]]) -> Selection:
+    """The selection of some values of each parameter; none means any. Raises InvalidQueryError as `parse` does."""
+    for name, valid in VALID.items():
+        for value in given.get(name, ()):
             _check(name, value, valid)
-    keys = {figure.key for name in given["kpi"] for figure in NAMED[name]}
+    keys = {figure.key for name in given.get("kpi", ()) for figure in NAMED[name]}
     return Selection(
         keys or None,
-        set(given["window"]) or None,
-        {"" if dim == WHOLE else dim for dim in given["by"]} or None,
-        set(given["slice"]) or None,
-        given["text"][-1:] == ["1"],
+        set(given.get("window", ())) or None,
+        {"" if dim == WHOLE else dim for dim in given.get("by", ())} or None,
+        set(given.get("slice", ())) or None,
+        "1" in given.get("text", ()),
     )
 
 

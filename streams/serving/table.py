@@ -18,6 +18,9 @@ from streams.tables import KpiKeys, KpiTable, Redis, read_kpis
 CACHED_S: Final = 0.25
 """How long an answer of Redis, or that it gave none, is taken for the present."""
 
+MOST_KEYS: Final = 65_536
+"""Keys of rows whose parts are remembered."""
+
 WINDOW_NAMES: Final = (*(window.name for window in WINDOWS), NOW)
 """All windows that the table has, levels' `now` last."""
 
@@ -71,7 +74,7 @@ class Place(NamedTuple):
     name: str
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=MOST_KEYS)
 def place_of(key: str) -> Place:
     """The parts of a row's key, such as `calls|rep=ana`."""
     figure, _, named = key.partition("|")

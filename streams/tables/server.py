@@ -31,6 +31,7 @@ _PASSING: Final = (
     OSError,
 )
 _PASSING_CODES: Final = ("BUSY", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "UNBLOCKED")
+_RIGHTS: Final = "+@hash +@set +@sortedset +@stream +@scripting +type +exists +unlink +info"
 _REFUSING: Final = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
 
 
@@ -47,7 +48,6 @@ def connect(url: str, *, timeout_s: float = 5.0) -> Redis:
         retry=Retries(NoBackoff(), 0),
         socket_timeout=timeout_s,
         socket_connect_timeout=timeout_s,
-        client_name="leadbeat",
     )
 
 
@@ -103,9 +103,7 @@ async def check_server(redis: Redis, prefix: str) -> None:
         text = failure.decode()
         if not _is_about_rights(text):
             raise Retry("redis", text, "wait, it is asked again")
-        raise Fatal(
-            "redis", f"its user may not write: {text}", "grant +@hash +@set +@sortedset +@stream +@scripting +unlink +info"
-        )
+        raise Fatal("redis", f"its user may not write: {text}", f"grant {_RIGHTS} on the prefix")
 
 
 def _check_info(info: dict[str, Any]) -> None:

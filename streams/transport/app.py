@@ -153,7 +153,7 @@ def _reason(consumer: BatchConsumer, tasks: Iterable[asyncio.Task[None]]) -> Bas
     error = consumer.failure.result() if consumer.failure.done() else next(iter(failed), None)
     if error is None or isinstance(error, LeadbeatError):
         return error
-    fatal = Fatal("consumer", f"ended with {error!r}", "the log before this says more; a restart may help")
+    fatal = Fatal(str(consumer.app.conf.id), f"ended with {error!r}", "the log before this says more; a restart may help")
     fatal.__cause__ = error
     return fatal
 

@@ -3,7 +3,6 @@
 Everything here touches the consumer and runs in its loop; `inside` is the way in from the application's loop. Attributes with
 a leading underscore are aiokafka's and Faust's: versions are pinned, and a test asserts that each is there.
 """
-# ruff: noqa: SLF001
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping

@@ -167,7 +167,9 @@ class Asked:
         self._answer: Any = None
 
     def __call__(self, awake: float) -> str | None:
-        """Look once: take the answer to the question before, and ask again."""
+        """Look once: take the answer to the question before, and ask again. A loop that has been closed is not stuck."""
+        if self._loop.is_closed():
+            return None
         if self._answer is None or self._answer.done():
             answer = None if self._answer is None else self._answer.result()
             if answer:

@@ -180,12 +180,13 @@ def test_an_array_whose_brackets_do_not_match_up_is_an_invalid_event(body):
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(list('"\\[]{},')),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5) | st.sampled_from(list('"\\[]{},')),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
 )
 
 
-@given(st.lists(json_values, min_size=1))
+@given(st.lists(json_values, min_size=1, max_size=5))
 def test_arrays_are_split_by_brackets_as_by_a_parser(values):
     body = json.dumps(values).encode()
     assert [json.loads(piece) for piece in standard._split(body)] == values

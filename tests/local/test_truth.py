@@ -1,34 +1,12 @@
 """The oracle against values worked out by hand: the definitions of speed, activity and replies."""
 
 from datetime import date
-from random import Random
 from typing import Any
 
 import pytest
-from histories import at, call, deleted, email, erased, inquiry, lead, meeting, reply, restored, touch
+from histories import NOON, RULES, at, call, email, inquiry, lead, meeting, reply, touch, value
 
 from models.units import DAY, HOUR, MINUTE, SECOND
-from streams.local.truth import truth
-
-NOON = at("2026-03-02 12:00")
-ZERO = {"mean": 0, "ratio": 0, "p50": 0, "p90": 0, "p95": 0, "max": 0}
-RULES: dict[str, Any] = {
-    "roster": [
-        {"rep": "bo", "team": "north"},
-        {"rep": "cy", "team": "north"},
-        {"rep": "cy", "team": "south", "from": date(2026, 3, 2)},
-        {"rep": "di", "team": "south"},
-    ],
-    "minimum_n": ZERO,
-}
-
-
-def value(events: list[dict[str, Any]], name: str, *, clock: int = NOON, rules: dict[str, Any] = RULES, **labels: str) -> Any:
-    """What a series says, None if it is absent; of a quantile the exact value. The window is 24h unless given."""
-    is_level = "leads_awaiting" in name or "leads_overdue" in name or "oldest" in name
-    wanted = labels if is_level else {"window": "24h"} | labels
-    found = truth(events, rules, clock).get((f"leadbeat_{name}", frozenset(wanted.items())))
-    return found[0] if isinstance(found, tuple) else found
 
 
 def test_worked_example_fifty_leads_contacted_three_of_them_positive():
@@ -311,88 +289,36 @@ def test_a_lead_is_contacted_once_at_its_last_touch_before_the_pane_ends():
     assert value(events, "leads_contacted", window="5m") == 1
     assert value(events, "leads_contacted", clock=NOON + 10 * SECOND, window="5m") == 1
     assert value(events[:1], "leads_contacted", window="5m") == 0
+    assert value(events[1::-1], "leads_contacted", window="5m") == 1
+    in_the_pane = call("c", NOON + 10 * SECOND - 1, version=NOON)
+    assert value([in_the_pane], "leads_contacted") == value([in_the_pane], "touches") == 1
+    assert (value(events[2:], "leads_contacted"), value(events[2:], "touches")) == (0, 1)
 
 
-# --- corrections, and the order in which things are told --------------------------------------------------------------
+def test_of_contacts_at_the_same_instant_a_call_comes_before_a_reply_and_that_before_a_meeting():
+    owned = lead(created_at=NOON - 2 * HOUR, owner="bo", owner_at=NOON - 2 * HOUR)
+    held = meeting("a", version=NOON, scheduled_at=NOON - HOUR, rep="di", outcome="held")
+    answer = reply("b", at=NOON - HOUR)
+    reached = call("c", NOON - HOUR, rep="cy", connected=True)
+
+    def credited(*events: Any) -> list[int]:
+        told = [reply("later", at=NOON - MINUTE), *events, owned]
+        return [value(told, "lead_contact_time_samples_by_rep", rep=rep) for rep in ("bo", "cy", "di")]
+
+    assert credited(held) == [0, 0, 1]
+    assert credited(held, answer) == [1, 0, 0]
+    assert credited(held, answer, reached) == [0, 1, 0]
+    assert credited(held, call("d", NOON - HOUR, connected=True), reached) == [0, 1, 0]
 
 
-def test_a_deleted_touch_opens_its_clock_again_and_a_restored_one_closes_it():
-    answered = [lead(created_at=NOON - HOUR), call("c", NOON - HOUR + MINUTE)]
-    assert value(answered, "leads_awaiting_response") == 0
-    gone = [*answered, deleted(NOON - 30 * MINUTE, thing=("touch", "c"))]
-    assert value(gone, "leads_awaiting_response") == 1
-    assert value(gone, "touches") == 0
-    corrected = [*gone, touch("c", version=NOON - 20 * MINUTE, channel="email")]
-    assert value(corrected, "touches") == 0
-    back = [*corrected, restored(NOON - 10 * MINUTE, thing=("touch", "c"))]
-    assert value(back, "leads_awaiting_response") == 0
-    assert [value(back, "calls"), value(back, "emails")] == [0, 1]
-    at_once = [*answered, deleted(NOON, thing=("touch", "c")), restored(NOON, thing=("touch", "c"))]
-    assert value(at_once, "touches") == 0
-    another_kind = [*answered, deleted(NOON, thing=("reply", "c"))]
-    assert value(another_kind, "touches") == 1
-
-
-def test_a_deleted_lead_adds_nothing_until_it_is_restored_and_an_erased_one_never_again():
-    events = [lead(created_at=NOON - HOUR), call("c", NOON - HOUR + MINUTE)]
-    gone = [*events, deleted(NOON - 30 * MINUTE)]
-    assert value(gone, "touches") == value(gone, "leads_created") == 0
-    assert value([*gone, restored(NOON - 40 * MINUTE)], "touches") == 0
-    back = [*gone, restored(NOON - 20 * MINUTE)]
-    assert value(back, "touches") == value(back, "leads_created") == 1
-    assert value([*back, erased(NOON - 50 * MINUTE), restored(NOON)], "touches") == 0
-
-
-def test_of_each_field_the_largest_version_holds():
-    first = call("c", NOON - HOUR, version=NOON - 50 * MINUTE, connected=False)
-    later = touch("c", version=NOON - 40 * MINUTE, connected=True)
-    assert value([later, first], "calls_connected") == 1
-    twice = [touch("c", version=NOON, connected=True), touch("c", version=NOON, connected=False)]
-    assert value([first, *twice], "calls_connected") == value([first, *reversed(twice)], "calls_connected") == 1
-    ordered = [touch("c", version=NOON, connected=True, sequence=1), touch("c", version=NOON, connected=False, sequence=2)]
-    assert value([first, *reversed(ordered)], "calls_connected") == 0
-    cleared = [touch("c", version=NOON, channel="email"), touch("c", version=NOON, channel=None)]
-    assert value([first, *reversed(cleared)], "touches") == 0
-
-
-def test_of_owners_since_the_same_instant_the_last_told_holds():
-    since = NOON - HOUR
+def test_the_first_meeting_is_the_first_that_was_booked_after_the_first_inquiry():
     events = [
-        lead(created_at=since, version=since),
-        lead(owner="bo", owner_at=since, version=since + 2),
-        lead(owner="di", owner_at=since, version=since + 1),
-        call("c", NOON - MINUTE),
-        lead(owner="cy", version=NOON),
+        meeting("m3", version=NOON, booked_at=NOON - HOUR, rep="di"),
+        meeting("m2", version=NOON, booked_at=NOON - 3 * HOUR, rep="cy"),
+        meeting("m1", version=NOON, booked_at=NOON - 5 * HOUR, rep="bo"),
+        inquiry("i2", at=NOON - 2 * HOUR),
+        inquiry("i1", at=NOON - 4 * HOUR),
     ]
-    for told in (events, events[::-1]):
-        assert value(told, "leads_created") == 1
-        assert value(told, "calls_by_rep", rep="bo") == 1
-        assert value(told, "leads_followed_up_by_rep", rep="bo") == 1
-
-
-def test_repetition_and_order_change_nothing():
-    events = [
-        lead(created_at=NOON - HOUR, owner="bo"),
-        call("c", NOON - 40 * MINUTE, connected=True),
-        inquiry("i", at=NOON - 30 * MINUTE),
-        deleted(NOON - 20 * MINUTE, thing=("touch", "c")),
-        restored(NOON - 10 * MINUTE, thing=("touch", "c")),
-        reply("r", at=NOON - 5 * MINUTE, sentiment="positive"),
-        meeting("m", booked_at=NOON - 4 * MINUTE, scheduled_at=NOON + DAY, version=NOON),
-    ]
-    once = truth(events, RULES, NOON)
-    for seed in range(5):
-        told = events * 3
-        Random(seed).shuffle(told)
-        assert truth(told, RULES, NOON) == once
-
-
-def test_what_has_no_time_or_no_channel_is_not_there():
-    events = [
-        touch("t", version=NOON, channel="call"),
-        touch("u", version=NOON, at=NOON - HOUR),
-        reply("r", version=NOON, kind="human"),
-        inquiry("i", version=NOON, at=None),
-        meeting("m", version=NOON, outcome="held"),
-    ]
-    assert not any(truth(events, RULES, NOON).values())
+    assert value(events, "time_to_first_meeting_mean_seconds") == 3600
+    assert value(events, "time_to_first_meeting_samples") == 1
+    assert value(events, "meetings_booked") == 3

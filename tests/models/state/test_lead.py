@@ -2,6 +2,7 @@
 
 import build
 from build import HOUR, MINUTE, NOON, folded
+
 from models.state.facts import Meeting, Span, Touch, facts
 from models.state.lead import Lead, fold
 

@@ -1,0 +1,297 @@
+"""The command `leadbeat`. Services are imported when one is started: the other commands do without Kafka and Faust."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final, TextIO, TypeAlias
+from zoneinfo import ZoneInfo
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.progress import Progress
+
+from models.errors import LeadbeatError
+from models.events import schema as schema_of_events
+from models.kpis import MINIMUM_N, Formula
+from models.units import SECOND, Millis, millis
+from streams.config import MinimumN, load, parse_duration
+from streams.errors import Fatal
+from streams.local import replay_report, simulator
+from streams.local.floor import demo_rules_toml
+from streams.local.recording import Mistake
+from streams.local.replay import AsOf
+from streams.local.replay import replay as work_out
+from streams.serving.catalogue import describe
+from streams.serving.listing import markdown, table
+from streams.serving.selection import choose
+
+EXIT_REFUSED: Final = 2
+"""What a command ends with that cannot do what it was asked to; why stands on standard error."""
+
+MISTAKES_TOLD: Final = 20
+PIPE: Final = Path("-")
+WIDTH_OF_FILES: Final = 160
+
+app = typer.Typer(
+    help="Event-driven streaming KPIs for sales teams: webhooks in, exact rolling numbers out.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Config: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings as TOML; else the file that LEADBEAT_CONFIG names.")
+]
+
+
+class Listing(StrEnum):
+    """Forms of a list of KPIs."""
+
+    TABLE = "table"
+    JSON = "json"
+    MARKDOWN = "markdown"
+
+
+class Report(StrEnum):
+    """Forms of values."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+
+
+class Part(StrEnum):
+    """The two processes of a worker."""
+
+    NORMALISER = "normaliser"
+    PROCESSOR = "processor"
+
+
+@app.callback()
+def root(context: typer.Context, config: Config = None) -> None:
+    """Take the settings file also where it is named before the command."""
+    context.obj = config
+
+
+def _config(context: typer.Context, config: Path | None) -> Path | None:
+    before: Path | None = context.obj
+    return config or before
+
+
+@app.command()
+def kpis(form: Annotated[Listing, typer.Option("--format")] = Listing.TABLE, config: Config = None) -> None:  # noqa: ARG001
+    """List every KPI with its definition."""
+    match form:
+        case Listing.TABLE:
+            _console().print(table(describe()))
+        case Listing.JSON:
+            _print_json(describe())
+        case Listing.MARKDOWN:
+            typer.echo(markdown(describe()), nl=False)
+
+
+@app.command()
+def schema(config: Config = None) -> None:  # noqa: ARG001
+    """Print the JSON Schema of what a webhook may carry."""
+    _print_json(schema_of_events())
+
+
+def _console() -> Console:
+    """Standard output; a file has room for a whole table."""
+    return Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
+
+
+def _print_json(content: Any) -> None:
+    typer.echo(msgspec.json.format(msgspec.json.encode(content)).decode())
+
+
+@app.command()
+def replay(  # noqa: PLR0913 - options
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(help="Events or recorded deliveries, one JSON object a line; - reads standard input.")
+    ],
+    *,
+    as_of: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Where the clock stands [default: the last receipt].")
+    ] = None,
+    known_later: Annotated[bool, typer.Option("--known-later", help="With what was received after that time.")] = False,
+    kpi: Annotated[list[str] | None, typer.Option(help="Only this KPI; may be repeated.")] = None,
+    window: Annotated[list[str] | None, typer.Option(help="Only this window; may be repeated.")] = None,
+    by: Annotated[str | None, typer.Option(help="By this dimension (rep, team, lead_source ...) instead of the whole.")] = None,
+    form: Annotated[Report, typer.Option("--format")] = Report.TABLE,
+    config: Config = None,
+) -> None:
+    """Work out the KPIs of recorded facts by the core alone: no Kafka, no Redis."""
+    settings = load(_config(context, config))
+    zone = settings.organisation.zone
+    chosen = choose({"kpi": kpi or [], "window": window or [], "by": [by] if by else []})
+    choice = replay_report.Choice(chosen.keys, chosen.windows, next(iter(chosen.by or ("",))))
+    as_of_clock = AsOf(None if as_of is None else _instant(as_of, zone), known_later=known_later)
+    with _reading(file) as lines:
+        result = work_out(lines, settings.rules(), _minimum_n(settings.minimum_n), as_of_clock)
+    _tell_mistakes(result.recorded.mistakes)
+    match form:
+        case Report.TABLE:
+            replay_report.print_tables(_console(), result, choice, zone)
+        case Report.JSON:
+            replay_report.write_json(sys.stdout, result, choice)
+        case Report.CSV:
+            replay_report.write_csv(sys.stdout, result, choice)
+
+
+def _instant(text: str, zone: str) -> Millis:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise Fatal(
+            "--as-of", f"{text!r} is not a time", "write 2026-03-02T12:00:00Z, or 2026-03-02T12:00 in local time"
+        ) from None
+    return millis(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)))
+
+
+def _minimum_n(settings: MinimumN) -> dict[Formula, int]:
+    """The least n of each formula; that of means holds for means of times, too."""
+    return {formula: getattr(settings, formula.removesuffix("_time")) for formula in MINIMUM_N}
+
+
+@contextmanager
+def _reading(file: Path) -> Iterator[Iterable[bytes]]:
+    """The lines of a file, with a progress bar on standard error if that is a terminal."""
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        if file == PIPE:
+            yield sys.stdin.buffer
+            return
+        try:
+            lines = progress.open(file, "rb", description=file.name)
+        except OSError as error:
+            raise Fatal(str(file), f"cannot be read: {error.strerror}") from None
+        with lines:
+            yield lines
+
+
+def _tell_mistakes(mistakes: Sequence[Mistake]) -> None:
+    if not mistakes:
+        return
+    for mistake in mistakes[:MISTAKES_TOLD]:
+        typer.echo(str(mistake), err=True)
+    more = f", the first {MISTAKES_TOLD} of them above" if len(mistakes) > MISTAKES_TOLD else ""
+    typer.echo(f"could not be read and left out: {len(mistakes)}{more}", err=True)
+
+
+@app.command()
+def simulate(  # noqa: PLR0913 - options
+    *,
+    output: Annotated[Path, typer.Option("--out", help="Where the deliveries go, one JSON object a line; - is standard output.")] = PIPE,
+    rules: Annotated[Path | None, typer.Option(help="Where the floor's settings go: roster, SLA, zone, as TOML.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed and time give the same floor.")] = 1,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="The end of the history [default: now].")] = None,
+    zone: Annotated[str, typer.Option(help="Where the floor is.")] = "Europe/Berlin",
+    connection: Annotated[str, typer.Option(help="The connection that the deliveries came in by.")] = "demo",
+    config: Config = None,  # noqa: ARG001
+) -> None:
+    """Write the recorded deliveries of a made-up sales floor."""
+    now = Millis(time.time_ns() // 1_000_000) if until is None else _instant(until, zone)
+    if rules is not None:
+        with _writing(rules) as out:
+            out.write(demo_rules_toml(now, zone))
+    with _writing(output) as out:
+        simulator.write(out, seed, now, zone, connection)
+
+
+@contextmanager
+def _writing(file: Path) -> Iterator[TextIO]:
+    if file == PIPE:
+        yield sys.stdout
+        return
+    try:
+        out = file.open("w", encoding="utf-8")
+    except OSError as error:
+        raise Fatal(str(file), f"cannot be written: {error.strerror}") from None
+    with out:
+        yield out
+
+
+@app.command()
+def exporter(context: typer.Context, config: Config = None) -> None:
+    """Serve the KPIs to Prometheus and over the API, until SIGTERM."""
+    from streams import bootstrap  # noqa: PLC0415
+
+    bootstrap.run_exporter(_config(context, config))
+
+
+@app.command()
+def gateway(context: typer.Context, config: Config = None) -> None:
+    """Take webhooks in, until SIGTERM."""
+    from streams import bootstrap  # noqa: PLC0415
+
+    bootstrap.run_gateway(_config(context, config))
+
+
+@app.command()
+def worker(
+    context: typer.Context,
+    part: Annotated[Part | None, typer.Option(help="Only this part of it [default: both, kept alive].")] = None,
+    config: Config = None,
+) -> None:
+    """Turn deliveries into events and events into KPIs, until SIGTERM."""
+    from streams import bootstrap  # noqa: PLC0415
+
+    bootstrap.run_worker(_config(context, config), None if part is None else part.value)
+
+
+@app.command()
+def demo(
+    run_for: Annotated[
+        str | None, typer.Option("--for", metavar="SPAN", help="End after so long (60s, 5m) with a comparison of every gauge.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same floor.")] = 7,
+    record: Annotated[Path | None, typer.Option(help="Record the deliveries here, for `leadbeat replay`.")] = None,
+    config: Config = None,  # noqa: ARG001
+) -> None:
+    """Run all of it on this machine with a made-up sales floor. It keeps nothing."""
+    from streams.local.demo import run  # noqa: PLC0415
+    from streams.local.stage import Options  # noqa: PLC0415
+
+    seconds = None if run_for is None else _span_s(run_for)
+    if not asyncio.run(run(Options(seconds, seed, record), Console())):
+        raise typer.Exit(1)
+
+
+def _span_s(text: str) -> float:
+    try:
+        return parse_duration(text) / SECOND
+    except ValueError as error:
+        raise Fatal("--for", f"{text!r} {error}") from None
+
+
+def main() -> None:
+    """The entry point. What cannot be done is told in a line, without a traceback."""
+    faults: list[LeadbeatError] = []
+    try:
+        app(prog_name="leadbeat")
+    except* LeadbeatError as group:
+        faults = list(_leaves(group))
+    for fault in faults:
+        typer.echo(f"leadbeat: {fault}", err=True)
+    if faults:
+        sys.exit(EXIT_REFUSED)
+
+
+def _leaves(group: BaseExceptionGroup[LeadbeatError]) -> Iterator[LeadbeatError]:
+    for each in group.exceptions:
+        if isinstance(each, BaseExceptionGroup):
+            yield from _leaves(each)
+        else:
+            yield each
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""The normaliser's process: reads deliveries, and writes canonical events, dead letters, and the time that they have come to.
+
+It keeps no state but its place in the log, which is the offset committed to Kafka. That is committed behind what it wrote, so
+after a crash some deliveries are normalised again, which changes nothing: to fold an event twice is to fold it once.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final, Protocol
+
+import structlog
+
+from models.units import Millis
+from streams.config import Connection, Settings
+from streams.errors import Poison
+from streams.inbound.normalise import Delivery, Normalised, dead_letter, normalise
+from streams.inbound.outlet import Outgoing, Outlet
+from streams.inbound.providers import PROVIDERS, Provider
+from streams.inbound.ticks import AHEAD_LIMIT_S, Relay, Ticker
+from streams.telemetry import NormaliserMetrics, registry
+from streams.topics import TICK_KEY, Topics, decode_tick, encode_tick, encode_ticks, ensure, partition_of
+from streams.transport import TP, Control, LogEnds, Record, make_app, serve
+
+log = structlog.get_logger(__name__)
+
+COMMIT_EVERY_S: Final = 1.0
+
+TURN: Final = 200
+"""Deliveries that are normalised in one go, before others have a turn on the event loop."""
+
+DEAD_PARTITION: Final = 0
+
+
+class Sink(Protocol):
+    """Where records go: an `Outlet`."""
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """Return when all are acknowledged, each partition's in the order given. Raises Retry."""
+
+
+class Normaliser:
+    """Owner of deliveries partitions: a `PartitionOwner` of the transport."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        sink: Sink,
+        metrics: NormaliserMetrics,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._topics = Topics(settings.kafka.topic_prefix)
+        self._partitions = settings.kafka.partitions
+        self._providers = providers_of(settings.connections)
+        self._sink, self._metrics, self._clock = sink, metrics, clock
+        self._done: dict[TP, int] = {}
+        self._committed: dict[TP, int] = {}
+        self._control: Control
+        self.ticker = Ticker(self._owned, self._append_ticks, clock)
+        self.relay = Relay(self._owned, self._send_ticks)
+
+    # --- the place in the log
+
+    def attach(self, control: Control) -> None:
+        """Take the consumer's controls."""
+        self._control = control
+
+    async def load(self, tp: TP, log_ends: LogEnds) -> int:
+        """The offset that the group has committed, or the log's beginning. Raises Retry."""
+        committed = await log_ends.committed()
+        start = log_ends.earliest if committed is None else committed
+        if not log_ends.earliest <= start <= log_ends.end:
+            # Too old: the log has dropped deliveries that nobody had read. Too new: it has lost its end, and what stands there
+            # now may be new. To read from its beginning misses nothing, and what was read before changes nothing.
+            log.error("committed_offset_outside_log", partition=tp.partition, committed=start, earliest=log_ends.earliest)
+            start = log_ends.earliest
+        self._done[tp] = start
+        return start
+
+    async def flush(self, tps: AbstractSet[TP]) -> None:
+        """Commit how far partitions have come."""
+        await self._commit({tp: self._done[tp] for tp in tps if tp in self._done})
+
+    def drop(self, tps: AbstractSet[TP]) -> None:
+        """Forget how far partitions have come."""
+        for tp in tps:
+            self._done.pop(tp, None)
+            self._committed.pop(tp, None)
+
+    def applied(self, tp: TP) -> int | None:
+        """The next offset to normalise."""
+        return self._done.get(tp)
+
+    async def keep_offsets(self) -> None:
+        """Commit every second, for ever."""
+        while True:
+            await asyncio.sleep(COMMIT_EVERY_S)
+            await self._commit(dict(self._done))
+
+    async def _commit(self, done: Mapping[TP, int]) -> None:
+        news = {tp: offset for tp, offset in done.items() if self._committed.get(tp) != offset}
+        if news and await self._control.commit_offsets(news):
+            self._committed |= {tp: offset for tp, offset in news.items() if tp in self._done}
+
+    # --- deliveries
+
+    async def apply(self, tp: TP, records: Sequence[Record]) -> None:
+        """Normalise deliveries: done with when Kafka has acknowledged what came of them, and only then is their time passed on.
+
+        Raises Retry.
+        """
+        outgoing: list[Outgoing] = []
+        newest = -1
+        for index, record in enumerate(records):
+            if record.key == TICK_KEY and (at := decode_tick(record.value)) is not None:
+                newest = max(newest, at) if self._believes(tp, at) else newest
+            else:
+                outgoing += self._outgoing(tp, record)
+            if index % TURN == TURN - 1:
+                await asyncio.sleep(0)
+        if outgoing:
+            await self._sink.send(outgoing)
+        self._done[tp] = records[-1].offset + 1
+        if newest >= 0:
+            self.ticker.heard(tp.partition, newest)
+            self.relay.heard(tp.partition, newest)
+
+    def _outgoing(self, tp: TP, record: Record) -> list[Outgoing]:
+        """What comes of a record, whatever it is."""
+        connection, normalised = self._normalised(tp, record)
+        for counter, count in (
+            (self._metrics.normalised, len(normalised.events)),
+            (self._metrics.dead, len(normalised.dead)),
+            (self._metrics.unknown, normalised.unknown),
+        ):
+            if count:
+                counter.labels(connection).inc(count)
+        events, dead, count = self._topics.events, self._topics.dead, self._partitions
+        return [
+            *(Outgoing(events, partition_of(key, count), key, value) for key, value in normalised.events),
+            *(Outgoing(dead, DEAD_PARTITION, None, value) for value in normalised.dead),
+        ]
+
+    def _normalised(self, tp: TP, record: Record) -> tuple[str, Normalised]:
+        body, received_at = record.value or b"", Millis(max(record.timestamp, 0))
+        delivery = Delivery("", received_at, {}, body, tp.topic, tp.partition, record.offset)
+        try:
+            delivery = Delivery.of_record(record.headers, record.value, tp.topic, tp.partition, record.offset)
+            return delivery.connection, normalise(delivery, self._provider(delivery.connection))
+        except Poison as error:
+            return "", Normalised(dead=[dead_letter(delivery, error, None, body)])
+
+    def _provider(self, connection: str) -> Provider:
+        provider = self._providers.get(connection)
+        if provider is None:
+            raise Poison("connections", f"there is no connection {connection!r} any more", "configure it, and send this again")
+        return provider
+
+    # --- time
+
+    def _believes(self, tp: TP, at: int) -> bool:
+        ahead = at - self._clock()
+        if ahead <= AHEAD_LIMIT_S:
+            return True
+        self._metrics.ticks_refused.inc()
+        log.warning("tick_refused", partition=tp.partition, at=at, ahead_s=round(ahead))
+        return False
+
+    def _owned(self) -> AbstractSet[int]:
+        return {tp.partition for tp in self._control.owned()}
+
+    async def _append_ticks(self, ticks: Mapping[int, int]) -> None:
+        topic = self._topics.deliveries
+        await self._sink.send([Outgoing(topic, partition, TICK_KEY, encode_tick(at)) for partition, at in ticks.items()])
+
+    async def _send_ticks(self, ticks: Mapping[int, int]) -> None:
+        value, topic = encode_ticks(ticks), self._topics.events
+        await self._sink.send([Outgoing(topic, partition, TICK_KEY, value) for partition in range(self._partitions)])
+
+
+def providers_of(connections: Sequence[Connection]) -> dict[str, Provider]:
+    """Which provider reads the deliveries of each connection."""
+    return {connection.name: PROVIDERS[connection.provider] for connection in connections}
+
+
+async def run(
+    settings: Settings,
+    metrics: NormaliserMetrics | None = None,
+    *,
+    unready: Callable[[], None] = lambda: None,
+    stopping: asyncio.Event | None = None,
+) -> None:
+    """Normalise deliveries until SIGTERM, or until `stopping`. Raises Fatal if that cannot go on.
+
+    `unready` is called when this process is about to end, in whatever way.
+    """
+    kafka = settings.kafka
+    await ensure(kafka.bootstrap, kafka.partitions, kafka.replication_factor, kafka.topic_prefix, create=kafka.create_topics)
+    async with Outlet(kafka.bootstrap).running() as outlet:
+        normaliser = Normaliser(settings, outlet, metrics or NormaliserMetrics(registry()))
+        background = [normaliser.relay.run, normaliser.keep_offsets]
+        if settings.ticks == "wall":
+            background.append(normaliser.ticker.run)
+        app = make_app(f"{kafka.group}-normaliser", Topics(kafka.topic_prefix).deliveries, kafka, normaliser)
+        await serve(app, background=background, unready=unready, stopping=stopping)

@@ -1,0 +1,180 @@
+"""What a lead adds to the totals, and the law of time: between two turning points nothing changes."""
+
+import build
+import strategies
+from build import DAY, HOUR, MINUTE, NOON, RULES, SECOND, folded
+from engine import BEGINNING, counted
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.catalogue import MEASURES
+from models.contributions import ALERT_LIMIT, NOTHING, Threshold, Waiting, difference, evaluate
+from models.measures import Kind
+from models.state.lead import Lead
+from models.units import Millis
+
+HISTORIES = strategies.histories()
+RULEBOOKS = strategies.rules(zones=("UTC",))
+LONG_AFTER = Millis(NOON + 1000 * DAY)
+
+
+@given(HISTORIES, RULEBOOKS, strategies.WHEN, st.data())
+def test_nothing_changes_before_the_next_change(history, rules, known_until, data):
+    lead = folded(*history)
+    now = evaluate(lead, rules, known_until)
+    last = (now.next_change or LONG_AFTER) - 1
+    assert last >= known_until
+    assert evaluate(lead, rules, Millis(last)) == now
+    assert evaluate(lead, rules, Millis(data.draw(st.integers(known_until, last)))) == now
+
+
+@given(HISTORIES, RULEBOOKS, strategies.WHEN, strategies.WHEN)
+def test_walking_every_change_comes_to_what_is_seen_at_once(history, rules, start, end):
+    lead = folded(*history)
+    start, end = sorted((start, end))
+    walked = evaluate(lead, rules, start)
+    total = walked.contributions
+    while walked.next_change is not None and walked.next_change <= end:
+        after = evaluate(lead, rules, walked.next_change)
+        total = _added(total, difference(after.contributions, walked.contributions))
+        walked = after
+    assert total == evaluate(lead, rules, end).contributions
+    assert walked == evaluate(lead, rules, end)
+
+
+@given(HISTORIES, RULEBOOKS)
+def test_a_lead_comes_to_rest(history, rules):
+    meaning = evaluate(folded(*history), rules, BEGINNING)
+    seen = 0
+    while meaning.next_change is not None:
+        meaning = evaluate(folded(*history), rules, meaning.next_change)
+        seen += 1
+    assert seen < 100
+    assert meaning == evaluate(folded(*history), rules, LONG_AFTER)
+
+
+@given(HISTORIES, HISTORIES, RULEBOOKS, strategies.WHEN)
+def test_a_difference_turns_one_leads_contributions_into_anothers(one, two, rules, known_until):
+    old, new = (evaluate(folded(*history), rules, known_until).contributions for history in (one, two))
+    assert _added(old, difference(new, old)) == new
+    assert all(difference(new, old).values())
+    assert difference(new, new) == {}
+
+
+def _added(contributions, changes):
+    total = {key: contributions.get(key, 0) + changes.get(key, 0) for key in contributions.keys() | changes.keys()}
+    return {key: times for key, times in total.items() if times}
+
+
+@given(HISTORIES, RULEBOOKS, strategies.WHEN)
+def test_contributions_are_positive_and_stand_in_the_whole_and_each_dimension_once(history, rules, known_until):
+    for (number, names, at, value), times in evaluate(folded(*history), rules, known_until).contributions.items():
+        measure = MEASURES[number]
+        dims = [name.partition("=")[0] for name in names]
+        assert times > 0
+        assert value >= 0
+        assert (at == 0) == (measure.kind is Kind.LEVEL)
+        if measure.kind is Kind.DISTINCT:
+            assert len(dims) == 1
+            assert dims[0] in ("", *measure.dims)
+        else:
+            assert dims == ["", *measure.dims]
+
+
+@given(HISTORIES, RULEBOOKS, strategies.WHEN)
+def test_routing_and_rep_delay_sum_to_the_response_time(history, rules, known_until):
+    contributions = evaluate(folded(*history), rules, known_until).contributions
+
+    def total(measure):
+        return sum(value for _, value in counted(contributions, measure))
+
+    assert total("routing_delay") + total("rep_delay") == total("lead_response_time")
+
+
+@given(HISTORIES, RULEBOOKS, strategies.WHEN)
+def test_a_lead_that_waits_is_the_level_and_all_that_is_overdue_is_a_breach(history, rules, known_until):
+    meaning = evaluate(folded(*history), rules, known_until)
+    assert bool(counted(meaning.contributions, "leads_awaiting_response")) == (meaning.waiting is not None)
+    if counted(meaning.contributions, "leads_overdue"):
+        assert (meaning.waiting.due, 1) in counted(meaning.contributions, "sla_breaches")
+
+
+@given(HISTORIES, RULEBOOKS, strategies.WHEN)
+def test_each_threshold_is_a_warning_or_a_breach_that_counts(history, rules, known_until):
+    meaning = evaluate(folded(*history), rules, known_until)
+    told = {percent: [] for percent in (50, 80, 100)}
+    for threshold in meaning.thresholds:
+        told[threshold.percent].append((threshold.at, 1))
+    assert sorted(told[50]) == counted(meaning.contributions, "sla_warnings_50")
+    assert sorted(told[80]) == counted(meaning.contributions, "sla_warnings_80")
+    assert sorted(told[100]) == counted(meaning.contributions, "sla_breaches")
+
+
+@given(HISTORIES, RULEBOOKS, strategies.WHEN)
+def test_a_lead_that_is_gone_means_nothing(history, rules, known_until):
+    gone = build.deleted(changed_at=NOON + DAY)
+    assert evaluate(folded(*history, gone), rules, known_until) == NOTHING
+    assert evaluate(folded(*history, build.erased()), rules, known_until) == NOTHING
+
+
+def test_a_lead_without_facts_means_nothing():
+    assert evaluate(Lead(), RULES, NOON) == NOTHING
+
+
+WAITING = folded(build.lead(created_at=NOON, owner="ana", owner_at=NOON, lead_source="inbound"))
+
+
+def test_a_waiting_lead_turns_at_each_share_of_its_sla_and_when_it_is_judged():
+    turns = []
+    meaning = evaluate(WAITING, RULES, BEGINNING)
+    while meaning.next_change is not None:
+        turns.append(meaning.next_change - NOON)
+        meaning = evaluate(WAITING, RULES, meaning.next_change)
+    assert turns == [150 * SECOND, 240 * SECOND, 300 * SECOND, 7 * DAY]
+
+
+def test_a_waiting_lead_tells_since_when_until_when_and_where():
+    slices = ("", "rep=ana", "team=north", "lead_source=inbound")
+    assert evaluate(WAITING, RULES, NOON).waiting == Waiting(NOON, NOON + 5 * MINUTE, slices)
+
+
+def test_a_threshold_tells_whom_it_is_about():
+    (threshold,) = evaluate(WAITING, RULES, Millis(NOON + 150 * SECOND)).thresholds
+    assert threshold == Threshold(NOON + 150 * SECOND, 50, NOON, NOON + 5 * MINUTE, "ana", "north")
+
+
+def test_a_waiting_leads_level_moves_with_its_owners_team():
+    lead = folded(build.lead(created_at=NOON, owner="ben", owner_at=NOON), build.call("t1", NOON - HOUR))
+    before = evaluate(lead, RULES, Millis(NOON + 6 * MINUTE))
+    assert before.next_change == NOON + 10 * MINUTE
+    after = evaluate(lead, RULES, before.next_change)
+    assert counted(before.contributions, "leads_overdue", "team=north") == [(0, 1)]
+    assert counted(after.contributions, "leads_overdue", "team=south") == [(0, 1)]
+
+
+def test_a_touch_ahead_of_the_clock_contacts_the_lead_when_its_ten_seconds_begin():
+    lead = folded(build.call("t1", NOON), build.call("t2", NOON + 25 * SECOND))
+    before = evaluate(lead, RULES, NOON)
+    assert counted(before.contributions, "leads_contacted") == [(NOON, 1)]
+    assert before.next_change == NOON + 18 * SECOND
+    after = evaluate(lead, RULES, before.next_change)
+    assert counted(after.contributions, "leads_contacted") == [(NOON + 25 * SECOND, 1)]
+
+
+def test_a_lead_is_contacted_once_in_each_slice_at_the_last_touch_within_it():
+    lead = folded(
+        build.call("t1", NOON, rep="ana"), build.email("t2", NOON + MINUTE, rep="cleo"), build.call("t3", NOON - 1, rep="cleo")
+    )
+    contributions = evaluate(lead, RULES, Millis(NOON + HOUR)).contributions
+    slices = {"": 60_000, "rep=ana": 0, "rep=cleo": 60_000, "channel=call": 0, "channel=email": 60_000}
+    for name, after in slices.items():
+        assert counted(contributions, "leads_contacted", name) == [(NOON + after, 1)]
+
+
+def test_what_is_alike_is_counted_as_often_as_it_occurs():
+    lead = folded(build.call("t1", NOON, rep="ana"), build.call("t2", NOON, rep="ana"))
+    assert counted(evaluate(lead, RULES, NOON).contributions, "calls") == [(NOON, 1), (NOON, 1)]
+
+
+def test_thresholds_are_told_for_a_quarter_of_an_hour():
+    assert ALERT_LIMIT == 15 * MINUTE
