@@ -175,7 +175,9 @@ class Totals:
 
     def cut(self) -> Cut:
         """What changed since the last cut (or load), and remember that it was taken."""
-        rows = [{number: self.sums.chunk(row, number) for number in sorted(changed)} for row, changed in enumerate(self._changed)]
+        rows = [
+            {number: self.sums.chunk(row, number) for number in sorted(changed)} for row, changed in enumerate(self._changed)
+        ]
         panes = {(pane, start): cells.cut() for pane, kept in self.panes.items() for start, cells in kept.items()}
         cut = Cut(
             self.sums.names[self._saved_series :],

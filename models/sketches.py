@@ -1,8 +1,8 @@
 """Quantiles that can be added to and taken from: signed counts per logarithmic bucket over whole milliseconds.
 
 DDSketch's buckets (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees",
-PVLDB 2019): bucket i holds (g^(i-1), g^i] with g = (1 + a) / (1 - a), and answers with a value within a of all of them. Counts are integers,
-so sketches add, subtract and merge exactly.
+PVLDB 2019): bucket i holds (g^(i-1), g^i] with g = (1 + a) / (1 - a), and answers with a value within a of all of them.
+Counts are integers, so sketches add, subtract and merge exactly.
 """
 
 import math

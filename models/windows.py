@@ -1,7 +1,7 @@
 """Panes and windows: which stretch of time a number covers.
 
 An occurrence falls into one pane of each size. A window is a set of whole panes of one size and slides only when the clock
-enters the next one. Ten-second, five-minute and hour panes are floors on the UTC epoch; days are local days of the organisation.
+enters the next one. Ten-second, five-minute and hour panes are floors on the UTC epoch; days are the organisation's local ones.
 """
 
 from datetime import date, datetime, timedelta

@@ -189,7 +189,9 @@ def _tell_mistakes(mistakes: Sequence[Mistake]) -> None:
 @app.command()
 def simulate(  # noqa: PLR0913 - options
     *,
-    output: Annotated[Path, typer.Option("--out", help="Where the deliveries go, one JSON object a line; - is standard output.")] = PIPE,
+    output: Annotated[
+        Path, typer.Option("--out", help="Where the deliveries go, one JSON object a line; - is standard output.")
+    ] = PIPE,
     rules: Annotated[Path | None, typer.Option(help="Where the floor's settings go: roster, SLA, zone, as TOML.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed and time give the same floor.")] = 1,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="The end of the history [default: now].")] = None,

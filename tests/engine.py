@@ -105,7 +105,7 @@ class Engine:
 def apply(cut: Cut, stored: Stored) -> None:
     """Write a cut over what is stored, as a checkpoint's script does."""
     assert cut.known_series == len(stored.series)
-    stored.series += cut.series
+    stored.series.extend(cut.series)
     for window, chunks in cut.windows.items():
         _write(stored.windows.setdefault(window, {}), chunks)
     _write(stored.levels, cut.levels)

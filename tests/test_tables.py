@@ -190,7 +190,7 @@ class TestChanges:
         assert set((await read_changes(redis, keys, ["7d"], Seen())).windows) == {"7d"}
 
     async def test_more_chunks_and_names_than_one_command_takes(self, redis, keys, held):
-        writes = Writes(windows={"1h": dict.fromkeys(range(2_500), b"w")}, series=[f"s{number}" for number in range(2_500)])
+        writes = Writes(windows={"1h": dict.fromkeys(range(2_500), b"w")}, series=[f"s{number}" for number in range(9_000)])
         await committed(redis, cut_checkpoint(keys, held, writes, PROGRESS))
 
         changed = await read_changes(redis, keys, WINDOWS, Seen())

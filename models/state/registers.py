@@ -45,7 +45,7 @@ def merge_registers(target: dict[Any, Register], other: Mapping[Any, Register]) 
         set_register(target, key, register)
 
 
-def value(record: Record, field: str) -> Any:  # noqa: ANN401 - a field's type is known to its reader only
+def value(record: Record, field: str) -> Any:
     """What a field holds; None if it was never set, or cleared."""
     register = record.get(field)
     return None if register is None else register[2]
@@ -61,6 +61,4 @@ def layers(record: Record) -> list[tuple[int, int, dict[str, Any]]]:
 
 def from_layers(packed: list[tuple[int, int, dict[str, Any]]]) -> Record:
     """The inverse of `layers`."""
-    return {
-        field: (version, sequence, content) for version, sequence, fields in packed for field, content in fields.items()
-    }
+    return {field: (version, sequence, content) for version, sequence, fields in packed for field, content in fields.items()}

@@ -5,7 +5,6 @@ It keeps nothing. With a time to run it ends by proving itself: every gauge is c
 
 import asyncio
 import itertools
-from collections.abc import Sequence
 
 from rich.console import Console
 from rich.live import Live
@@ -89,6 +88,6 @@ def _advice(seconds: float | None) -> str:
 
 
 def _print_line(demo: Demo, table: dict[tuple[str, str], dict[str, object]]) -> None:
-    figures: Sequence[tuple[str, str]] = (("leads_awaiting_response", "now"), ("touches", "today"), ("response_within_sla_ratio", "today"))
+    figures = (("leads_awaiting_response", "now"), ("touches", "today"), ("response_within_sla_ratio", "today"))
     words = "  ".join(f"{name} {told(table.get((name, window)))}" for name, window in figures)
     demo.console.print(f"{len(demo.delivered):,} events delivered  {words}", highlight=False)

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from models.units import SECOND, Millis
+from models.units import SECOND, Millis, isoformat
 from streams.errors import Fatal
 from streams.local.embedded import PARTITIONS
 from streams.local.services import until
@@ -30,6 +30,10 @@ async def prove(demo: Demo) -> bool:
     gauges = await scrape(demo, clock)
     expected = await asyncio.to_thread(truth, canonical(demo), demo.rules, clock)
     differences = compare(gauges, expected)
+    if demo.options.record is not None:
+        rules = demo.options.record.with_suffix(".toml")
+        told_clock = isoformat(clock)
+        demo.console.print(f"leadbeat replay {demo.options.record} --config {rules} --as-of {told_clock}", soft_wrap=True)
     for difference in differences[:SHOWN]:
         demo.console.print(told(difference), highlight=False, markup=False)
     compared = len({key for key in gauges if is_kpi(key[0])} | expected.keys())

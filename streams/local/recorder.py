@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from aiokafka import AIOKafkaConsumer
 
+from streams.local.services import until
 from streams.topics import TICK_KEY, Topics
 
 CATCH_UP_S = 10.0
@@ -50,7 +51,8 @@ def line(record: Any) -> dict[str, Any]:
 async def _catch_up(consumer: Any) -> None:
     """Wait until all that is in the topic now is written."""
     ends = await consumer.end_offsets(consumer.assignment())
-    async with asyncio.timeout(CATCH_UP_S):
-        for partition, end in ends.items():
-            while await consumer.position(partition) < end:
-                await asyncio.sleep(0.05)
+
+    async def written() -> bool:
+        return all([await consumer.position(partition) >= end for partition, end in ends.items()])
+
+    await until(written, CATCH_UP_S, "recording the last deliveries")

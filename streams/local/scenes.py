@@ -18,6 +18,7 @@ ERASED, DELETED, UNDELETED = 7, 11, 51
 """Of every hundred leads the ones that ask to be forgotten, are deleted, and are deleted by mistake and restored."""
 
 FOUND_AFTER_DAYS = 12
+"""A lead that was forgotten longer ago has been found and answered since."""
 
 MISTAKES = {"outcome": 4, "twice": 1.5, "channel": 1.5, "rep": 2, "deleted": 1.5, "undeleted": 1, "none": 88.5}
 """What is wrong with touches, in percent."""
@@ -95,7 +96,7 @@ def come_back(story: Story, at: int, rep: Rep) -> int:
 
 
 def forgotten(story: Story, share: float) -> bool:
-    """Whether nobody cares for the lead, as happens to this share; what was forgotten long ago has been found since."""
+    """Whether nobody cares for the lead, as happens to this share of the recent ones."""
     return story.chance(share) and story.office.days_ago(story.created_at) <= FOUND_AFTER_DAYS
 
 

@@ -101,15 +101,18 @@ async def running(options: Options, console: Console) -> AsyncIterator[Demo]:
         redis = await stack.enter_async_context(EmbeddedRedis())
         token, ports = secrets.token_urlsafe(24), free_ports(8080, 9108)
         config = folder / "leadbeat.toml"
-        config.write_text(toml(options.seed, bootstrap, redis, token, ports))
+        now = wall()
+        floor_rules = demo_rules_toml(now, morning_zone(now))
+        config.write_text("\n".join((floor_rules, toml(options.seed, bootstrap, redis, token, ports))))
+        rules = tomllib.loads(config.read_text())
         gateway, exporter = (f"http://127.0.0.1:{port}" for port in ports)
         services = [await stack.enter_async_context(service(name, config)) for name in ("exporter", "worker", "gateway")]
         client = await stack.enter_async_context(httpx.AsyncClient(timeout=30))
         await until(lambda: answers(client, f"{gateway}/readyz"), START_LIMIT_S, "starting the gateway", *services)
         await until(lambda: answers(client, f"{exporter}/livez"), START_LIMIT_S, "starting the exporter", *services)
         if options.record is not None:
+            options.record.with_suffix(".toml").write_text(floor_rules)
             await stack.enter_async_context(recording(bootstrap, options.record))
-        rules = tomllib.loads(config.read_text())
         yield Demo(
             options,
             console,
@@ -125,11 +128,9 @@ async def running(options: Options, console: Console) -> AsyncIterator[Demo]:
 
 
 def toml(seed: int, bootstrap: str, redis: str, token: str, ports: Sequence[int]) -> str:
-    """The configuration of the demo's services."""
-    now = wall()
+    """The configuration of the demo's services, but for the floor's rules."""
     return "\n".join(
         (
-            demo_rules_toml(now, morning_zone(now)),
             f'[kafka]\nbootstrap = "{bootstrap}"\npartitions = {PARTITIONS}\ncreate_topics = false\nsession_timeout_s = 6\n',
             f'[redis]\nurl = "{redis}"\n',
             f"[gateway]\nport = {ports[0]}\n",
@@ -153,5 +154,3 @@ def _bindable(port: int) -> int:
     with suppress(OSError), socket.create_server(("127.0.0.1", port)) as probe:
         return int(probe.getsockname()[1])
     return 0
-
-

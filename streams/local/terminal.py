@@ -37,14 +37,14 @@ class Status(NamedTuple):
 def screen(status: Status, kpis: Mapping[tuple[str, str], Mapping[str, Any]]) -> RenderableType:
     """The whole screen. `kpis` are rows of the API by (id, window)."""
     links = Table.grid(padding=(0, 2))
-    for name, where in status.links:
-        links.add_row(Text(name, style="dim"), Text(where, style="cyan"))
+    for link, where in status.links:
+        links.add_row(Text(link, style="dim"), Text(where, style="cyan"))
     table = Table(box=None, padding=(0, 2), header_style="dim")
     table.add_column("")
     for window in WINDOWS:
         table.add_column(window, justify="right")
-    for name, title in HEADLINES:
-        table.add_row(title, *(told(kpis.get((name, window))) for window in WINDOWS))
+    for name, words in HEADLINES:
+        table.add_row(words, *(told(kpis.get((name, window))) for window in WINDOWS))
     now = ", ".join(f"{told(kpis.get((name, 'now')))} {word}" for name, word in LEVELS)
     title = Text("♥ Leadbeat", style="bold red")
     posted = Text(f"Leads now: {now}    Events delivered: {status.posted:,}", style="bold")

@@ -42,11 +42,6 @@ class Checkpoint(Generic[Held]):
         """The key that the owner's fence stands in."""
         return self.keys[0]
 
-    @property
-    def size(self) -> int:
-        """Bytes of its arguments."""
-        return sum(map(len, self.args))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writes:

@@ -102,7 +102,8 @@ class Owner:
             check_not_older(terms.valuation, previous, keys.applied)
         applied = await claim_partition(self._redis, keys, terms.partitions, new_token())
         offset = await start_offset(keys.applied, applied.progress, log_ends)
-        partition = Partition(tp.partition, terms.rules, terms.partitions, Totals(terms.rules.zone), alerts_topic=terms.alerts_topic)
+        totals_now = Totals(terms.rules.zone)
+        partition = Partition(tp.partition, terms.rules, terms.partitions, totals_now, alerts_topic=terms.alerts_topic)
         keys = keys.of(applied.progress.generation)
         if decode_valuation(applied.progress.valuation) == terms.valuation:
             totals = await read_totals(self._redis, keys)
@@ -185,7 +186,9 @@ class Owner:
     async def _finish(self, tp: TP, owned: Owned, checkpoint: Checkpoint[Applied]) -> None:
         try:
             answer = await commit_until_definite(
-                self._redis, checkpoint, lambda fault: log.warning("checkpoint_retried", partition=tp.partition, fault=str(fault))
+                self._redis,
+                checkpoint,
+                lambda fault: log.warning("checkpoint_retried", partition=tp.partition, fault=str(fault)),
             )
             if self.owned.get(tp) is not owned:
                 return

@@ -60,10 +60,14 @@ def _parse(partition: Partition, record: Record, bury: Bury) -> Event | Ticks | 
     try:
         if record.key != TICK_KEY:
             return decode(record.value or b"")
-        ticks = decode_ticks(record.value)
-        if ticks is None:
-            raise InvalidEventError("$", "is keyed as a tick and is none", "find out who writes to the events topic")
+        return _ticks(record.value)
     except InvalidEventError as error:
         partition.reject(bury(record, error))
         return None
+
+
+def _ticks(value: bytes | None) -> Ticks:
+    ticks = decode_ticks(value)
+    if ticks is None:
+        raise InvalidEventError("$", "is keyed as a tick and is none", "find out who writes to the events topic")
     return ticks

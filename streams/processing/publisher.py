@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
@@ -40,19 +41,28 @@ class Topic(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """What is published: of which partitions, under which rules and least n, and to which topic."""
+
+    prefix: str
+    partitions: int
+    rules: Rules
+    minimum_n: Mapping[Formula, int]
+    topic: str
+
+
 class Publisher:
     """One claim on the KPI table."""
 
-    def __init__(
-        self, redis: Redis, prefix: str, partitions: int, rules: Rules, minimum_n: Mapping[Formula, int], producer: Topic, topic: str
-    ) -> None:
+    def __init__(self, redis: Redis, producer: Topic, edition: Edition) -> None:
         self._redis = redis
-        self._keys = [Keys(prefix, number) for number in range(partitions)]
-        self._table = KpiKeys(prefix)
-        self._rules = rules
-        self._minimum_n = minimum_n
+        self._keys = [Keys(edition.prefix, number) for number in range(edition.partitions)]
+        self._table = KpiKeys(edition.prefix)
+        self._rules = edition.rules
+        self._minimum_n = edition.minimum_n
         self._producer = producer
-        self._topic = topic
+        self._topic = edition.topic
         self._parts = [Part() for _ in self._keys]
         self._rows: dict[Row, Cell] = {}
         self._told: tuple[tuple[str, int], ...] = ()
@@ -147,7 +157,9 @@ class Publisher:
         for (window, key), value in rows.items():
             tables.setdefault(window, {})[key] = value
         checkpoint = cut_round(self._table, held, tables, record)
-        answer = await commit_until_definite(self._redis, checkpoint, lambda fault: log.warning("round_retried", fault=str(fault)))
+        answer = await commit_until_definite(
+            self._redis, checkpoint, lambda fault: log.warning("round_retried", fault=str(fault))
+        )
         if answer.written:
             return checkpoint.then
         log.warning("round_refused", outcome=answer.outcome, reason=answer.reason)
@@ -178,4 +190,3 @@ def _encode(cell: Cell, version: int) -> bytes:
         "version": version,
     }
     return msgspec.json.encode(row)
-

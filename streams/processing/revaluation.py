@@ -11,7 +11,6 @@ from itertools import islice
 import structlog
 
 from models.contributions import ALERT_LIMIT, evaluate
-
 from models.state.lead import pack, unpack
 from models.units import Millis
 from streams.errors import Retry
@@ -56,8 +55,8 @@ async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
         for subject, packed in states.items():
             lead, notified = unpack(packed)
             evaluation = evaluate(lead, partition.rules, known_until)
-            names = [threshold_name(threshold) for threshold in evaluation.thresholds if threshold.at > known_until - ALERT_LIMIT]
-            untold = [name for name in names if name not in notified]
+            fresh = [threshold for threshold in evaluation.thresholds if threshold.at >= known_until - ALERT_LIMIT]
+            untold = [name for name in map(threshold_name, fresh) if name not in notified]
             if untold:
                 notified += untold
                 quiet[subject] = pack(lead, notified)

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer
 from models.kpis import Formula
 from streams.config import MinimumN, Settings
 from streams.processing.owner import Owner, Terms
-from streams.processing.publisher import Publisher
+from streams.processing.publisher import Edition, Publisher
 from streams.processing.valuation import valuation_of
 from streams.tables import Redis, check_server
 from streams.topics import Topics
@@ -28,10 +28,8 @@ class Worker:
     def __init__(self, settings: Settings, redis: Redis, producer: AIOKafkaProducer) -> None:
         topics = Topics(settings.kafka.topic_prefix)
         rules = settings.rules()
-        self._settings = settings
         self._redis = redis
         self._producer = producer
-        self._rules = rules
         self._topics = topics
         self._terms = Terms(
             settings.redis.prefix,
@@ -41,6 +39,9 @@ class Worker:
             settings.checkpoint_ms / 1000,
             topics.alerts,
             topics.dead,
+        )
+        self._edition = Edition(
+            settings.redis.prefix, settings.kafka.partitions, rules, minimum_n(settings.minimum_n), topics.kpis
         )
         self.owner = Owner(redis, producer, self._terms)
 
@@ -65,15 +66,7 @@ class Worker:
             await asyncio.sleep(self._terms.checkpoint_s)
 
     async def _publish_while(self, first: TP) -> None:
-        publisher = Publisher(
-            self._redis,
-            self._terms.prefix,
-            self._terms.partitions,
-            self._rules,
-            minimum_n(self._settings.minimum_n),
-            self._producer,
-            self._topics.kpis,
-        )
+        publisher = Publisher(self._redis, self._producer, self._edition)
         log.info("publisher_started")
         running = asyncio.create_task(publisher.run())
         try:
@@ -102,9 +95,7 @@ def minimum_n(settings: MinimumN) -> dict[Formula, int]:
 async def run(settings: Settings, redis: Redis) -> None:
     """Process events until SIGTERM. Raises Fatal if that cannot go on."""
     await check_server(redis, settings.redis.prefix)
-    producer = AIOKafkaProducer(
-        bootstrap_servers=settings.kafka.bootstrap, acks="all", enable_idempotence=True, linger_ms=5
-    )
+    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
     await producer.start()
     try:
         worker = Worker(settings, redis, producer)

@@ -1,4 +1,5 @@
 -- What has changed of a partition's totals since a sequence: record, chunks and names of new series, as of one instant.
+-- Of many new series only the first are named, and the caller asks again: a script holds up the whole server.
 --
 -- KEYS[1…5] applied, changed, series, level, oldest; KEYS[6…] windows
 -- ARGV      token, generation, sequence, number of series already known; names of the windows, in the order of their keys
@@ -44,6 +45,7 @@ local answer = {}
 for name, names in pairs(fields) do
   answer[#answer + 1] = {name, names, values(tables[name], names)}
 end
-local ids = {}
-for id = known, redis.call('HLEN', KEYS[3]) - 1 do ids[#ids + 1] = string.format('%.0f', id) end
-return {whole, record, answer, values(KEYS[3], ids)}
+local NAMES = 4000
+local ids, length = {}, redis.call('HLEN', KEYS[3])
+for id = known, math.min(length, known + NAMES) - 1 do ids[#ids + 1] = string.format('%.0f', id) end
+return {whole, record, answer, values(KEYS[3], ids), length}

@@ -1,7 +1,7 @@
 """What the publisher reads: the totals of a partition that have changed since it last looked."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from streams.errors import Retry
@@ -44,13 +44,27 @@ async def read_changes(redis: Redis, keys: Keys, windows: Sequence[str], seen: S
 
     `keys` of any generation. None where nobody has claimed the partition. Raises Retry.
     """
+    changed: Changed | None = None
+    while True:
+        page = await _read_page(redis, keys, windows, seen)
+        if page is None:
+            return None
+        further, series = page
+        changed = further if changed is None or further.whole else _joined(changed, further)
+        seen = changed.seen
+        if seen.series >= series:
+            return changed
+
+
+async def _read_page(redis: Redis, keys: Keys, windows: Sequence[str], seen: Seen) -> tuple[Changed, int] | None:
+    """Changes with the first of the new names, and how many series there are."""
     for _ in range(_ATTEMPTS):
         kind, fields, *rest = await _ask(redis, keys.of(seen.generation), windows, seen)
         if not fields:
             return None
         applied = decode_applied(dict(zip(fields[::2], fields[1::2], strict=True)), keys.applied)
         if kind != b"GENERATION":
-            return _changed(applied, rest, seen, whole=kind == b"WHOLE")
+            return _changed(applied, rest, seen, whole=kind == b"WHOLE"), rest[-1]
         seen = Seen(generation=applied.progress.generation)
     raise Retry(keys.applied, "its generation changes faster than it is read", "wait, it is asked again")
 
@@ -63,7 +77,7 @@ async def _ask(redis: Redis, keys: Keys, windows: Sequence[str], seen: Seen) -> 
 
 
 def _changed(applied: Applied, answer: list[Any], seen: Seen, *, whole: bool) -> Changed:
-    tables, names = answer
+    tables, names, _ = answer
     known = 0 if whole else seen.series
     changed = Changed(
         applied=applied,
@@ -74,6 +88,18 @@ def _changed(applied: Applied, answer: list[Any], seen: Seen, *, whole: bool) ->
     for table, fields, values in tables:
         _sort_in(changed, table.decode(), zip(fields, values, strict=True))
     return changed
+
+
+def _joined(earlier: Changed, later: Changed) -> Changed:
+    windows = {name: earlier.windows.get(name, {}) | later.windows.get(name, {}) for name in (earlier.windows | later.windows)}
+    return replace(
+        later,
+        whole=earlier.whole,
+        series=earlier.series + later.series,
+        windows=windows,
+        levels=earlier.levels | later.levels,
+        oldest=earlier.oldest | later.oldest,
+    )
 
 
 def _sort_in(changed: Changed, table: str, values: "zip[tuple[bytes, bytes | None]]") -> None:

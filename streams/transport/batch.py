@@ -47,14 +47,18 @@ class LogEnds:
 
     earliest: int
     end: int
-    read: Callable[[int], Awaitable[Record | None]]
-    """The record at an offset, or None if there is none (yet, or any more). Raises Retry."""
+    reader: Callable[[int], Awaitable[Record | None]]
+    """Reads the record at an offset within the log. Raises Retry or KafkaError."""
     committed: Callable[[], Awaitable[int | None]]
-    """The offset that the group has committed last, or None. Raises Retry."""
+    """The offset that the group has committed last, or None. Raises Retry or KafkaError."""
+
+    async def read(self, offset: int) -> Record | None:
+        """The record at an offset, or None if the log has none there. Raises as its reader does."""
+        return await self.reader(offset) if self.earliest <= offset < self.end else None
 
     async def fingerprint_before(self, offset: int) -> str | None:
-        """The fingerprint of the record before an offset, or None if that is no longer there (or never was)."""
-        record = await self.read(offset - 1) if self.earliest < offset <= self.end else None
+        """The fingerprint of the record before an offset, or None if the log has none there. Raises as its reader does."""
+        record = await self.read(offset - 1)
         return None if record is None else fingerprint(record)
 
 
@@ -95,8 +99,8 @@ class PartitionOwner(Protocol):
     async def load(self, tp: TP, log: LogEnds) -> int:
         """Claim a partition, load its memory, and give the offset to start from.
 
-        Raises Retry to be called again after a pause (while the partition is still ours), Fatal to end the process. It is
-        cancelled if the partition goes meanwhile.
+        Raises Retry, or KafkaError from the log, to be called again after a pause (while the partition is still ours), and
+        anything else, such as Fatal, to end the process. It is cancelled if the partition goes meanwhile.
         """
 
     async def apply(self, tp: TP, records: Sequence[Record]) -> None:

@@ -116,7 +116,7 @@ class BatchConsumer(driver.Consumer):
         return LogEnds(
             earliest,
             end,
-            read=partial(thread.inside, thread.read_one, tp),
+            reader=partial(thread.inside, thread.read_one, tp),
             committed=partial(thread.inside, thread.committed, tp),
         )
 

@@ -130,6 +130,8 @@ class BatchThread(AIOKafkaConsumerThread):
             for tp, offset in offsets.items()
             if TopicPartition(*tp) in assigned
         }
+        if not wanted:
+            return not offsets
         try:
             async with asyncio.timeout(COMMIT_LIMIT_S):
                 await consumer.commit(wanted)

@@ -73,6 +73,9 @@ def test_a_meeting_booked_by_a_rep_answers_and_one_booked_by_the_lead_does_not()
     by_rep = [lead(created_at=NOON - HOUR), meeting("m", version=NOON, rep="bo", **booked)]
     by_lead = [lead(created_at=NOON - HOUR), meeting("m", version=NOON, **booked)]
     assert value(by_rep, "lead_response_time_mean_seconds") == 60
+    called_later = [call("later", NOON - HOUR + 9 * MINUTE), call("sooner", NOON - HOUR + 2 * MINUTE), *by_rep]
+    assert value(called_later, "lead_response_time_mean_seconds") == 60
+    assert value(called_later[:3], "lead_response_time_mean_seconds") == 120
     assert value(by_lead, "lead_response_time_samples") == 0
     assert value(by_lead, "time_to_first_meeting_mean_seconds") == 60
     assert value(by_lead, "meetings_booked") == 1

@@ -1,0 +1,90 @@
+"""The exporter as a process of its own, over a real Redis, scraped by a real Prometheus."""
+
+import subprocess
+import sys
+
+import httpx
+import pytest
+from build import MINUTE, call
+from published import at_noon, of_kpis, publish, samples
+from services import Server, answers, free_port, until
+
+from streams.config import ExporterSettings, Settings
+from streams.errors import Fatal
+from streams.serving import health
+from streams.serving.app import run
+from streams.serving.profile import Profile
+from streams.tables import connect
+
+METRICS = Profile(("1h",), 1).helps.keys()
+
+
+@pytest.fixture
+def exporter(redis_server, tmp_path):
+    """`leadbeat exporter` on the session's Redis: its server and its address."""
+    port = free_port()
+    config = tmp_path / "leadbeat.toml"
+    config.write_text(f'[redis]\nurl = "{redis_server.url}"\n[exporter]\nport = {port}\n')
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "streams.cli", "exporter", "--config", str(config)]
+    server = Server("exporter", command, tmp_path, lambda: answers(f"{url}/livez"))
+    server.start()
+    yield server, url
+    server.kill()
+
+
+async def publish_now(redis_server):
+    clock = health.wall()
+    redis = connect(redis_server.url)
+    await publish(redis, "lb", at_noon(call("c1", clock - MINUTE, rep="ana", changed_at=clock), clock=clock))
+    await redis.aclose()
+    return clock
+
+
+async def test_from_redis_to_page_to_readiness_to_an_end_in_order(redis_server, exporter):
+    server, url = exporter
+    assert httpx.get(f"{url}/readyz").status_code == 503
+    clock = await publish_now(redis_server)
+    await until(lambda: answers(f"{url}/readyz"), 10, "the exporter is ready")
+    found = samples(httpx.get(f"{url}/metrics").text)
+    assert found["leadbeat_clock_timestamp_seconds", ()] == clock / 1000
+    assert found["leadbeat_calls_by_rep", (("rep", "ana"), ("window", "1h"))] == 1
+    assert httpx.get(f"{url}/api/v1/kpis?kpi=calls&window=1h&by=whole").json()["clock"] == clock
+    process = server.process
+    assert process is not None
+    process.terminate()
+    assert process.wait(10) == 0, server.output()
+
+
+async def test_prometheus_takes_the_whole_page(redis_server, exporter, prometheus):
+    _, url = exporter
+    await publish_now(redis_server)
+    await until(lambda: answers(f"{url}/readyz"), 10, "the exporter is ready")
+    page = httpx.get(f"{url}/metrics").text
+    target = {"job_name": "leadbeat", "scrape_interval": "1s", "static_configs": [{"targets": [url.removeprefix("http://")]}]}
+    running = prometheus({"scrape_configs": [target]})
+    await until(lambda: running.query('up{job="leadbeat"} == 1'), 20, "Prometheus has scraped the page")
+    (counted,) = running.query('count({job="leadbeat", __name__=~"leadbeat_.+"})')
+    own = {metric for metric, _ in samples(page) if metric.startswith("leadbeat_")} - METRICS
+    assert int(counted["value"][1]) == len(of_kpis(samples(page), METRICS)) + len(own)
+    (rep,) = running.query('leadbeat_calls_by_rep{rep="ana",window="1h"}')
+    assert rep["value"][1] == "1"
+
+
+async def test_promtool_finds_nothing_to_say_against_the_page(redis_server, exporter):
+    _, url = exporter
+    await publish_now(redis_server)
+    await until(lambda: answers(f"{url}/readyz"), 10, "the exporter is ready")
+    page = httpx.get(f"{url}/metrics").content
+    try:
+        checked = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False)
+    except FileNotFoundError:
+        pytest.skip("no promtool on the PATH (on Debian: apt install prometheus)")
+    assert (checked.returncode, checked.stderr) == (0, b"")
+
+
+async def test_an_address_that_is_taken_is_refused(exporter):
+    _, url = exporter
+    taken = Settings(exporter=ExporterSettings(port=int(url.rpartition(":")[2])))
+    with pytest.raises(Fatal, match="cannot listen"):
+        await run(taken, None)

@@ -1,0 +1,205 @@
+"""What the default profile shows, what it calls it, and what it leaves out."""
+
+import unicodedata
+from collections import Counter
+
+import pytest
+from build import DAY, MINUTE, NOON, call, lead, member, reply
+from hypothesis import given
+from hypothesis import strategies as st
+from published import at_noon
+
+from models.catalogue import FIGURES
+from models.kpis import Formula
+from models.rules import Rules
+from streams.serving.profile import ORDER, Profile, Shown, legible, metric_name
+
+BOARD = ("1h", "24h", "7d", "today", "month")
+TINY = Rules(roster=(member("ana", "north"), member("ben", "north")))
+"""Two reps, one team, two lead sources; channels are always four."""
+
+PEOPLE = {
+    "lead_response_time_samples",
+    "lead_response_time_mean_seconds",
+    "lead_response_time_p50_seconds",
+    "lead_response_time_p90_seconds",
+    "lead_contact_time_samples",
+    "lead_contact_time_mean_seconds",
+    "lead_contact_time_p50_seconds",
+    "lead_contact_time_p90_seconds",
+    *("response_within_sla_ratio", "responses_within_sla", "clocks_ended"),
+    *("sla_breaches", "leads_awaiting_response", "leads_overdue"),
+    *("oldest_lead_waiting_timestamp_seconds", "oldest_lead_waiting_due_timestamp_seconds"),
+    *("leads_followed_up_ratio", "leads_followed_up", "leads_created"),
+    *("touches", "calls", "emails", "call_connect_ratio", "calls_connected"),
+    *("meetings_booked", "meeting_show_ratio", "meetings_held", "meeting_no_shows"),
+    *("reply_ratio", "leads_replied", "leads_first_reached"),
+    *("positive_reply_ratio", "leads_replied_positive", "leads_first_contacted"),
+    *("meeting_acceptance_ratio", "replies"),
+}
+CHANNELS = {
+    "lead_response_time_samples",
+    "lead_response_time_mean_seconds",
+    "lead_response_time_p50_seconds",
+    "lead_response_time_p90_seconds",
+    *("reply_ratio", "leads_replied", "leads_first_reached"),
+    *("positive_reply_ratio", "leads_replied_positive", "leads_first_contacted"),
+}
+SOURCES = CHANNELS | {
+    *("response_within_sla_ratio", "responses_within_sla", "clocks_ended"),
+    *("meetings_booked", "meeting_show_ratio", "meetings_held", "meeting_no_shows"),
+}
+
+
+def profile(max_series: int = 50_000) -> Profile:
+    return Profile(BOARD, max_series)
+
+
+def found(shown: Shown) -> dict[tuple[str, str, str], float]:
+    """Values by metric, window and slice value."""
+    return {
+        (each.metric, each.labels.get("window", ""), "".join(each.labels.get(dim, "") for dim in ORDER if dim)): each.value
+        for each in shown.series
+    }
+
+
+@pytest.mark.parametrize(("dim", "names"), [("rep", PEOPLE), ("team", PEOPLE), ("lead_source", SOURCES), ("channel", CHANNELS)])
+def test_each_dimension_shows_just_what_the_profile_promises(dim, names):
+    shown = {metric for metric in profile().helps if metric.endswith(f"_by_{dim}")}
+    assert shown == {f"leadbeat_{name}_by_{dim}" for name in names}
+
+
+def test_the_whole_shows_every_figure():
+    assert {metric_name(figure) for figure in FIGURES} <= profile().helps.keys()
+
+
+def test_the_series_of_a_tiny_roster_counted_by_hand():
+    whole = sum(figure.formula in {Formula.COUNT, Formula.SAMPLES} for figure in FIGURES) * 14 + 2
+    # Nothing has happened: counts and samples are 0, and no ratio, mean, quantile or oldest lead has a value.
+    rep_or_team = (2 + 3 + 3 + 3 + 4 + 5 - 1) * 5 + 2
+    lead_source = (1 + 2 + 1 + 2 + 2 + 2) * 5
+    channel = (1 + 2 + 2) * 5
+    shown = profile().show(at_noon(rules=TINY))
+    assert len(shown.series) == whole + 3 * rep_or_team + 2 * lead_source + 4 * channel
+    assert shown.dropped == 0
+    assert {each.value for each in shown.series} == {0.0}
+
+
+def test_slices_are_shown_in_the_windows_of_the_board_and_the_whole_in_all():
+    windows = Counter(
+        (bool(set(each.labels) & set(ORDER)), each.labels.get("window")) for each in profile().show(at_noon(rules=TINY)).series
+    )
+    assert {window for sliced, window in windows if sliced} == {*BOARD, None}
+    assert len({window for sliced, window in windows if not sliced}) == 15
+
+
+def test_a_count_of_a_slice_that_is_not_configured_shows_only_where_it_is_not_0():
+    values = found(profile().show(at_noon(call("c1", NOON - MINUTE, rep="stranger"), rules=TINY)))
+    assert values["leadbeat_calls_by_rep", "1h", "other"] == 1
+    assert values["leadbeat_calls_by_rep", "1h", "ana"] == 0
+    assert ("leadbeat_emails_by_rep", "1h", "other") not in values
+    assert ("leadbeat_calls_by_rep", "1h", "unassigned") not in values
+
+
+def test_a_rep_who_left_is_shown_while_there_is_something_to_show():
+    rules = Rules(roster=(member("cleo", "north"), member("cleo", None, NOON - DAY)))
+    values = found(profile().show(at_noon(call("c1", NOON - 2 * DAY, rep="cleo"), rules=rules)))
+    assert values["leadbeat_calls_by_rep", "7d", "cleo"] == 1
+    assert ("leadbeat_calls_by_rep", "1h", "cleo") not in values
+
+
+def answered(count: int) -> list:
+    events = []
+    for number in range(count):
+        of = f"lead-{number}"
+        events += [lead(of=of, created_at=NOON - 10 * MINUTE, owner="ana"), call("c", NOON - 9 * MINUTE, of=of, rep="ana")]
+    return events
+
+
+def test_a_ratio_shows_from_its_minimum_n_and_its_parts_always():
+    metric = "leadbeat_response_within_sla_ratio"
+    few, enough = (found(profile().show(at_noon(*answered(n), rules=TINY))) for n in (9, 10))
+    assert (metric, "1h", "") not in few
+    assert few["leadbeat_responses_within_sla", "1h", ""] == 9
+    assert enough[metric, "1h", ""] == 1
+    assert enough[f"{metric}_by_rep", "1h", "ana"] == 1
+    assert (f"{metric}_by_rep", "1h", "ben") not in enough
+
+
+def test_times_are_in_seconds_and_samples_tell_how_many():
+    values = found(profile().show(at_noon(*answered(2), rules=TINY)))
+    assert values["leadbeat_lead_response_time_mean_seconds", "today", ""] == 60
+    assert values["leadbeat_lead_response_time_p50_seconds_by_rep", "1h", "ana"] == pytest.approx(60, rel=0.01)
+    assert values["leadbeat_lead_response_time_samples_by_team", "1h", "north"] == 2
+    assert ("leadbeat_lead_response_time_p90_seconds", "today", "") not in values
+
+
+def test_the_oldest_lead_is_two_instants_or_one_without_an_sla_or_none():
+    waiting = lead(created_at=NOON - MINUTE, owner="ana")
+    since, due = (f"leadbeat_oldest_lead_waiting{part}_timestamp_seconds" for part in ("", "_due"))
+    told = found(profile().show(at_noon(waiting, rules=TINY)))
+    assert told[since, "", ""] == told[f"{since}_by_rep", "", "ana"] == (NOON - MINUTE) / 1000
+    assert told[due, "", ""] == told[f"{due}_by_team", "", "north"] == (NOON + 4 * MINUTE) / 1000
+    assert (f"{since}_by_rep", "", "ben") not in told
+    endless = found(profile().show(at_noon(waiting, rules=Rules(sla=()))))
+    assert (since, "", "") in endless
+    assert (due, "", "") not in endless
+    assert (since, "", "") not in found(profile().show(at_noon(rules=TINY)))
+
+
+def test_warnings_share_a_metric_and_differ_by_their_percent():
+    shown = profile().show(at_noon(lead(created_at=NOON - 3 * MINUTE), rules=TINY))
+    warnings = {
+        each.labels["sla_percent"]: each.value
+        for each in shown.series
+        if each.metric == "leadbeat_sla_warnings" and each.labels["window"] == "1h"
+    }
+    assert warnings == {"50": 1, "80": 0}
+
+
+def test_the_whole_and_teams_stay_where_there_are_too_many():
+    everything = profile().show(at_noon(rules=TINY))
+    whole_and_teams = [each for each in everything.series if not set(each.labels) & {"rep", "lead_source", "channel"}]
+    capped = profile(len(whole_and_teams)).show(at_noon(rules=TINY))
+    assert sorted(map(repr, capped.series)) == sorted(map(repr, whole_and_teams))
+    assert capped.dropped == len(everything.series) - len(whole_and_teams)
+
+
+def test_a_ratio_tells_the_metrics_that_it_is_made_of():
+    helps = profile().helps
+    assert helps["leadbeat_reply_ratio"] == "leadbeat_leads_replied ÷ leadbeat_leads_first_reached."
+    assert helps["leadbeat_meeting_show_ratio_by_rep"] == (
+        "leadbeat_meetings_held_by_rep ÷ (leadbeat_meetings_held_by_rep + leadbeat_meeting_no_shows_by_rep). By rep."
+    )
+    for figure in FIGURES:
+        if figure.denominator:
+            assert {f"leadbeat_{measure.id}" for measure in figure.measures} <= helps.keys()
+
+
+def test_rows_of_another_catalogue_and_an_empty_table_are_no_series():
+    snapshot = at_noon(rules=TINY)
+    row = snapshot.rows["1h"]["calls"]
+    strange = snapshot._replace(rows={"1h": {"phone_calls": row, "phone_calls|rep=ana": row, "calls|weather=fine": row}})
+    assert profile().show(strange) == Shown([], 0)
+
+
+def test_a_value_that_is_no_number_is_no_series():
+    snapshot = at_noon(rules=TINY)
+    row = snapshot.rows["1h"]["calls"]
+    broken = {"calls": type(row)(float("nan"), 1, None, "ok", 7), "emails": type(row)(None, 0, None, "stale", 7)}
+    assert profile().show(snapshot._replace(rows={"1h": broken})) == Shown([], 0)
+
+
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+
+
+@given(st.lists(ANY_TEXT, unique=True))
+def test_legible_names_stay_different_and_hold_nothing_that_breaks_a_page(names):
+    told = [legible(name) for name in names]
+    assert len(set(told)) == len(names)
+    assert not any(unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} for name in told for char in name)
+
+
+def test_what_is_no_trouble_stays_as_it_is():
+    assert legible('Ana "the|ax" O\\Neil = 100 % 💜') == 'Ana "the|ax" O\\Neil = 100 % 💜'
+    assert legible("a\nb\ud800") == "a\ufffd000ab\ufffdd800"
