@@ -1,8 +1,11 @@
 """The composition root: each service put together from its settings, and the worker's two processes kept alive."""
 
 import asyncio
+import os
 import signal
+import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -96,32 +99,42 @@ async def _supervise(config: Path | None) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
-    async with asyncio.TaskGroup() as group:
-        for part in PARTS:
-            group.create_task(_keep_alive(part, config, stopping))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for part in PARTS:
+                group.create_task(_keep_alive(part, config, stopping))
+    except* Fatal as faults:
+        fault: BaseException = faults.exceptions[0]
+        raise fault from None
 
 
 async def _keep_alive(part: Part, config: Path | None, stopping: asyncio.Event) -> None:
     pause = FIRST_PAUSE_S
     while not stopping.is_set():
-        process = await asyncio.create_subprocess_exec(*_command(part, config), start_new_session=True)
         began = asyncio.get_running_loop().time()
-        ended, told = asyncio.create_task(process.wait()), asyncio.create_task(stopping.wait())
-        await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
-        told.cancel()
-        if not ended.done():
-            await _stop(process, ended)
-            return
+        code = await _run(part, config, stopping)
         if stopping.is_set():
             return
-        if process.returncode == EXIT_FATAL:
-            stopping.set()
+        if code == EXIT_FATAL:
             raise Fatal(part, "cannot go on", "its own message stands above")
-        log.error("part_ended", part=part, code=process.returncode, pause_s=pause)
+        log.error("part_ended", part=part, code=code, pause_s=pause)
         pause = FIRST_PAUSE_S if asyncio.get_running_loop().time() - began > LONGEST_PAUSE_S else pause
         with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), pause)
         pause = min(2 * pause, LONGEST_PAUSE_S)
+
+
+async def _run(part: Part, config: Path | None, stopping: asyncio.Event) -> int | None:
+    """Run a part until it ends, or until we are told to stop (or cancelled), when it is stopped; tell what it ended with."""
+    process = await asyncio.create_subprocess_exec(*_command(part, config), stdin=subprocess.PIPE, start_new_session=True)
+    ended, told = asyncio.create_task(process.wait()), asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((ended, told), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
+        if not ended.done():
+            await _stop(process, ended)
+    return process.returncode
 
 
 async def _stop(process: asyncio.subprocess.Process, ended: "asyncio.Task[int]") -> None:
@@ -136,4 +149,15 @@ async def _stop(process: asyncio.subprocess.Process, ended: "asyncio.Task[int]")
 
 def _command(part: Part, config: Path | None) -> Sequence[str]:
     named = [] if config is None else ["--config", str(config)]
-    return [sys.executable, "-m", "streams.cli", "worker", "--part", part, *named]
+    return [sys.executable, "-m", "streams.cli", "worker", "--part", part, "--supervised", *named]
+
+
+def stop_with_parent() -> None:
+    """From now on, stop when standard input closes: whoever started us holds its other end, and may be killed."""
+
+    def watch() -> None:
+        with suppress(OSError):
+            os.read(sys.stdin.fileno(), 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()

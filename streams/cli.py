@@ -240,12 +240,16 @@ def gateway(context: typer.Context, config: Config = None) -> None:
 @app.command()
 def worker(
     context: typer.Context,
+    *,
     part: Annotated[Part | None, typer.Option(help="Only this part of it [default: both, kept alive].")] = None,
+    supervised: Annotated[bool, typer.Option(hidden=True, help="Stop when standard input closes.")] = False,
     config: Config = None,
 ) -> None:
     """Turn deliveries into events and events into KPIs, until SIGTERM."""
     from streams import bootstrap  # noqa: PLC0415
 
+    if supervised:
+        bootstrap.stop_with_parent()
     bootstrap.run_worker(_config(context, config), None if part is None else part.value)
 
 
@@ -263,7 +267,13 @@ def demo(
     from streams.local.stage import Options  # noqa: PLC0415
 
     seconds = None if run_for is None else _span_s(run_for)
-    if not asyncio.run(run(Options(seconds, seed, record), Console())):
+    console = Console()
+    try:
+        proven = asyncio.run(run(Options(seconds, seed, record), console))
+    except KeyboardInterrupt:
+        console.print("Stopped; nothing is left running.")
+        return
+    if not proven:
         raise typer.Exit(1)
 
 

@@ -128,13 +128,11 @@ class Behind:
         """Look once."""
         before, self._seen = self._seen, {}
         for name, done, end in self.work():
-            if done >= end:
-                continue
-            then, since = before.get(name, (done, awake))
-            self._seen[name] = (done, since if then == done else awake)
-            if awake - self._seen[name][1] > self.limit_s:
-                return f"{name} stands at {done} of {end} for over {self.limit_s:.0f} s"
-        return None
+            if done < end:
+                then, since = before.get(name, (done, awake))
+                self._seen[name] = (done, since if then == done else awake)
+        stuck = [f"{name} stands at {done}" for name, (done, since) in self._seen.items() if awake - since > self.limit_s]
+        return f"{', '.join(stuck)} for over {self.limit_s:.0f} s with more to do" if stuck else None
 
 
 class Unanswered:

@@ -2,7 +2,7 @@ import asyncio
 import signal
 
 import pytest
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from services import until
 
@@ -54,8 +54,17 @@ async def test_a_topic_that_is_not_there_is_waited_for_and_not_made(kafka, topic
         await deliveries.append(b"now", HEADERS)
 
 
-async def test_without_a_broker_nothing_is_taken(monkeypatch):
+async def test_without_a_broker_nothing_is_taken_and_it_keeps_trying(monkeypatch):
+    given_up = []
+
+    class Trying(AIOKafkaProducer):
+        async def stop(self):
+            await super().stop()
+            given_up.append(self)
+
+    monkeypatch.setattr(module, "AIOKafkaProducer", Trying)
     async with KafkaDeliveries(settings_of("127.0.0.1:1")).running() as deliveries:
+        await until(lambda: len(given_up) > 1, 10, "tried again")
         with pytest.raises(Retry):
             await deliveries.append(b"x", HEADERS)
         assert not deliveries.ready()

@@ -66,7 +66,9 @@ def test_sketches_merge_to_the_sketch_of_both(one, other):
     assert sketch(one) + sketch(other) == sketch(one + other)
 
 
-@pytest.mark.parametrize(("count", "share", "rank"), [(20, 0.95, 19), (10, 0.9, 9), (100, 0.95, 95), (1000, 0.95, 950), (3, 0.5, 2)])
+@pytest.mark.parametrize(
+    ("count", "share", "rank"), [(20, 0.95, 19), (10, 0.9, 9), (100, 0.95, 95), (1000, 0.95, 950), (3, 0.5, 2)]
+)
 def test_a_rank_is_not_off_by_one_where_the_share_of_n_is_whole(count, share, rank):
     short, long = bucket(1), bucket(10**9)
     assert quantile({short: rank, long: count - rank}, share) == estimate(short)

@@ -1,5 +1,6 @@
 """The exporter as a process of its own, over a real Redis, scraped by a real Prometheus."""
 
+import asyncio
 import subprocess
 import sys
 
@@ -7,7 +8,7 @@ import httpx
 import pytest
 from build import MINUTE, call
 from published import at_noon, of_kpis, publish, samples
-from services import Server, answers, free_port, until
+from services import Server, answers, free_port, until_sync
 
 from streams.config import ExporterSettings, Settings
 from streams.errors import Fatal
@@ -33,19 +34,23 @@ def exporter(redis_server, tmp_path):
     server.kill()
 
 
-async def publish_now(redis_server):
+def publish_now(redis_server):
     clock = health.wall()
-    redis = connect(redis_server.url)
-    await publish(redis, "lb", at_noon(call("c1", clock - MINUTE, rep="ana", changed_at=clock), clock=clock))
-    await redis.aclose()
+
+    async def connected():
+        redis = connect(redis_server.url)
+        await publish(redis, "lb", at_noon(call("c1", clock - MINUTE, rep="ana", changed_at=clock), clock=clock))
+        await redis.aclose()
+
+    asyncio.run(connected())
     return clock
 
 
-async def test_from_redis_to_page_to_readiness_to_an_end_in_order(redis_server, exporter):
+def test_from_redis_to_page_to_readiness_to_an_end_in_order(redis_server, exporter):
     server, url = exporter
     assert httpx.get(f"{url}/readyz").status_code == 503
-    clock = await publish_now(redis_server)
-    await until(lambda: answers(f"{url}/readyz"), 10, "the exporter is ready")
+    clock = publish_now(redis_server)
+    until_sync(lambda: answers(f"{url}/readyz"), 10, "the exporter is ready")
     found = samples(httpx.get(f"{url}/metrics").text)
     assert found["leadbeat_clock_timestamp_seconds", ()] == clock / 1000
     assert found["leadbeat_calls_by_rep", (("rep", "ana"), ("window", "1h"))] == 1
@@ -56,14 +61,14 @@ async def test_from_redis_to_page_to_readiness_to_an_end_in_order(redis_server, 
     assert process.wait(10) == 0, server.output()
 
 
-async def test_prometheus_takes_the_whole_page(redis_server, exporter, prometheus):
+def test_prometheus_takes_the_whole_page(redis_server, exporter, prometheus):
     _, url = exporter
-    await publish_now(redis_server)
-    await until(lambda: answers(f"{url}/readyz"), 10, "the exporter is ready")
+    publish_now(redis_server)
+    until_sync(lambda: answers(f"{url}/readyz"), 10, "the exporter is ready")
     page = httpx.get(f"{url}/metrics").text
     target = {"job_name": "leadbeat", "scrape_interval": "1s", "static_configs": [{"targets": [url.removeprefix("http://")]}]}
     running = prometheus({"scrape_configs": [target]})
-    await until(lambda: running.query('up{job="leadbeat"} == 1'), 20, "Prometheus has scraped the page")
+    until_sync(lambda: running.query('up{job="leadbeat"} == 1'), 20, "Prometheus has scraped the page")
     (counted,) = running.query('count({job="leadbeat", __name__=~"leadbeat_.+"})')
     own = {metric for metric, _ in samples(page) if metric.startswith("leadbeat_")} - METRICS
     assert int(counted["value"][1]) == len(of_kpis(samples(page), METRICS)) + len(own)
@@ -71,10 +76,10 @@ async def test_prometheus_takes_the_whole_page(redis_server, exporter, prometheu
     assert rep["value"][1] == "1"
 
 
-async def test_promtool_finds_nothing_to_say_against_the_page(redis_server, exporter):
+def test_promtool_finds_nothing_to_say_against_the_page(redis_server, exporter):
     _, url = exporter
-    await publish_now(redis_server)
-    await until(lambda: answers(f"{url}/readyz"), 10, "the exporter is ready")
+    publish_now(redis_server)
+    until_sync(lambda: answers(f"{url}/readyz"), 10, "the exporter is ready")
     page = httpx.get(f"{url}/metrics").content
     try:
         checked = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, check=False)

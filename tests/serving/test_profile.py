@@ -4,7 +4,7 @@ import unicodedata
 from collections import Counter
 
 import pytest
-from build import DAY, MINUTE, NOON, call, lead, member, reply
+from build import DAY, MINUTE, NOON, call, lead, member
 from hypothesis import given
 from hypothesis import strategies as st
 from published import at_noon

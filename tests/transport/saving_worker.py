@@ -11,8 +11,6 @@ from pathlib import Path
 from streams.config import KafkaSettings
 from streams.transport import TP, Control, LogEnds, Record, make_app, serve
 
-SAVE_EVERY_S = 0.05
-
 
 class Saving:
     """An owner whose memory and place in the log are saved together, now and then."""
@@ -20,6 +18,7 @@ class Saving:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.memory: dict[TP, tuple[int, list[str]]] = {}
+        self.changed = asyncio.Event()
 
     def attach(self, control: Control) -> None:
         self.control = control
@@ -33,6 +32,7 @@ class Saving:
     async def apply(self, tp: TP, records: Sequence[Record]) -> None:
         _, values = self.memory[tp]
         self.memory[tp] = (records[-1].offset + 1, [*values, *((record.value or b"").decode() for record in records)])
+        self.changed.set()
 
     async def flush(self, tps: AbstractSet[TP]) -> None:
         for tp in tps:
@@ -42,9 +42,10 @@ class Saving:
 
     async def keep_saved(self) -> None:
         while True:
-            await asyncio.sleep(SAVE_EVERY_S)
-            await self.flush(set(self.memory))
+            await self.changed.wait()
+            self.changed.clear()
             await self.control.commit_offsets(dict.fromkeys(self.memory, 0))  # which nobody should go by
+            await self.flush(set(self.memory))
 
     def drop(self, tps: AbstractSet[TP]) -> None:
         for tp in tps:

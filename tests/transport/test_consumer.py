@@ -250,6 +250,41 @@ async def test_a_flush_that_fails_does_not_keep_partitions(kafka, topic, produce
     assert not owner.saved.offsets
 
 
+async def test_what_aiokafka_keeps_to_itself_is_found_out(kafka, topic):
+    owner = Remembering()
+    async with serving(kafka.bootstrap, topic, topic, owner):
+        await until(lambda: len(owner.memory) == 4 and owner.control.ready(), LIMIT_S, "it is at work")
+        thread = owner.control._thread
+        kafka_consumer = thread._consumer
+        kafka_consumer._subscription._last_fetch_ended = 0
+        assert await thread.inside(thread.pulse) is None
+        assert kafka_consumer._subscription.fetcher_idle_time < LIMIT_S
+
+        kafka_consumer._coordinator._pending_exception = KafkaError("evicted")
+        assert await thread.inside(thread.pulse) == "group coordination failed: KafkaError('evicted')"
+        assert await thread.inside(thread.pulse) is None
+
+        thread.thread_loop.call_soon_threadsafe(kafka_consumer._fetcher._fetch_task.cancel)
+        await until(kafka_consumer._fetcher._fetch_task.done, LIMIT_S, "it fetches no more")
+        assert await thread.inside(thread.pulse) == "fetching has ended"
+
+        assert thread.is_member()
+        thread.thread_loop.call_soon_threadsafe(kafka_consumer._coordinator.request_rejoin)
+        await until(lambda: not thread.is_member(), LIMIT_S, "it wants to rejoin")
+
+
+async def test_a_fault_of_group_coordination_ends_the_process(kafka, topic):
+    owner = Remembering()
+    async with serving(kafka.bootstrap, topic, topic, owner) as served:
+        await until(lambda: len(owner.memory) == 4 and owner.control.ready(), LIMIT_S, "it is at work")
+        thread = owner.control._thread
+        thread.thread_loop.call_soon_threadsafe(
+            thread._consumer._subscription.abort_waiters, KafkaError("not authorised any more")
+        )
+        await asyncio.wait([served], timeout=LIMIT_S)
+    assert isinstance(served.exception(), Fatal)
+
+
 async def test_it_reads_from_the_embedded_broker_too(topic_prefix):
     topic = Topics(topic_prefix).events
     owner = Remembering()

@@ -1,0 +1,114 @@
+import asyncio
+import json
+import re
+import shutil
+import sys
+import tomllib
+
+import pytest
+from services import CHECKOUT, until
+
+from models.events import EVENT_TYPES, believe, decode
+from models.units import millis
+from streams.config import load
+from streams.inbound import gateway, schema, server
+from streams.inbound.normalise import Delivery, normalise
+from streams.inbound.providers import standard
+
+PAGE = (CHECKOUT / "docs" / "providers.md").read_text()
+
+
+def block(language: str) -> str:
+    """The page's code in a language, of which there is one block."""
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+    return found
+
+
+class Topic:
+    def __init__(self) -> None:
+        self.deliveries: list[Delivery] = []
+
+    async def append(self, value, headers):
+        self.deliveries.append(Delivery.of_record(headers, value, "t", 0, 0))
+
+    def ready(self):
+        return True
+
+
+@pytest.fixture
+async def topic():
+    return Topic()
+
+
+@pytest.fixture
+async def url(topic):
+    """Where a gateway with the example's settings listens."""
+    listener = server.listen("127.0.0.1", 0)
+    app = gateway.create(load(CHECKOUT / "docs" / "leadbeat.example.toml"), topic, gateway.wall_clock)
+    web = server.server_of(app)
+    serving = asyncio.create_task(web.serve(sockets=[listener]))
+    await until(lambda: web.started, 10, "started")
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    web.should_exit = True
+    await serving
+
+
+async def run(*command: str) -> str:
+    """What a program prints; fails the test if it fails."""
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+    async with asyncio.timeout(30):
+        output = (await process.communicate())[0].decode()
+    assert process.returncode == 0, output
+    return output
+
+
+def test_the_connection_is_that_of_the_example():
+    example = tomllib.loads((CHECKOUT / "docs" / "leadbeat.example.toml").read_text())
+    assert tomllib.loads(block("toml"))["connections"] == example["connections"]
+
+
+@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("openssl")), reason="curl and openssl are not on the PATH")
+async def test_the_example_for_the_shell_works(url, topic):
+    answer = await run("bash", "-euo", "pipefail", "-c", block("bash").replace("http://127.0.0.1:8080", url))
+    assert json.loads(answer) == {"accepted": True}
+    (delivery,) = topic.deliveries
+    result = normalise(delivery, standard)
+    assert [key for key, _ in result.events] == [b"lead:acme-crm:42"]
+
+
+async def test_the_example_in_python_works(url, topic):
+    await run(sys.executable, "-W", "error", "-c", block("python").replace("http://127.0.0.1:8080", url))
+    (delivery,) = topic.deliveries
+    result = normalise(delivery, standard)
+    assert [decode(value).id for _, value in result.events] == ["change-2", "change-3"]
+
+
+async def test_the_example_in_python_fails_if_it_is_not_accepted(url, topic):
+    with pytest.raises(AssertionError, match="HTTP Error 401"):
+        await run(sys.executable, "-c", block("python").replace("http://127.0.0.1:8080", url).replace("whsec_bm", "whsec_bn"))
+    assert topic.deliveries == []
+
+
+def test_the_example_of_an_event_is_one():
+    event = decode(block("json").encode())
+    believe(event, millis(event.timestamp))
+
+
+def test_all_types_and_fields_of_events_are_described():
+    described = set(re.findall(r"`([a-z_.]+)`", PAGE))
+    assert described >= EVENT_TYPES
+    definitions = json.loads(schema.text())["$defs"]
+    fields = {field for name, part in definitions.items() if name.endswith("Data") for field in part["properties"]}
+    assert described >= fields
+
+
+def test_the_statuses_are_those_that_the_gateway_gives():
+    code = (CHECKOUT / "streams" / "inbound" / "gateway.py").read_text()
+    given = set(re.findall(r"Refused\((\d{3})", code)) | set(re.findall(r"_answer\((\d{3})", code))
+    assert set(re.findall(r"^\| (\d{3}) \|", PAGE, re.MULTILINE)) == given
+
+
+async def test_the_schema_is_fresh():
+    kept = (CHECKOUT / "docs" / "events.schema.json").read_text()
+    assert kept == schema.text(), "python -m streams.inbound.schema > docs/events.schema.json"
+    assert await run(sys.executable, "-m", "streams.inbound.schema") == kept

@@ -1,0 +1,60 @@
+"""The demo as a user runs it, and its recording replayed: the whole path on embedded parts."""
+
+import io
+import json
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from streams.local.demo import feed_history, live
+from streams.local.proof import prove
+from streams.local.stage import Options, running
+
+
+def ended(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "streams.cli", *arguments], capture_output=True, text=True, timeout=240, check=False
+    )
+
+
+def test_a_demo_with_a_time_to_run_ends_with_every_gauge_equal_to_the_truth() -> None:
+    demo = ended("demo", "--for", "3s", "--seed", "11")
+
+    assert demo.returncode == 0, demo.stdout + demo.stderr
+    closing = re.fullmatch(r"(\d+) gauges, (\d+) equal", demo.stdout.strip().splitlines()[-1])
+    assert closing is not None
+    assert closing[1] == closing[2]
+    assert int(closing[1]) > 3000
+
+
+async def test_a_recorded_demo_replayed_as_of_its_last_tick_gives_the_numbers_of_the_live_run(tmp_path: Path) -> None:
+    recording = tmp_path / "demo.ndjson"
+    said = io.StringIO()
+    async with running(Options(seconds=3, seed=5, record=recording), Console(file=said, width=200)) as demo:
+        await feed_history(demo)
+        await live(demo)
+        assert await prove(demo), said.getvalue()
+        alive = await demo.kpis()
+
+    clock = re.search(r"--as-of (\S+)", said.getvalue())
+    assert clock is not None
+    rows = []
+    for by in ([], ["--by", "rep"], ["--by", "team"], ["--by", "lead_source"], ["--by", "channel"], ["--by", "sentiment"]):
+        arguments = ("--config", str(recording.with_suffix(".toml")), "--as-of", clock[1], "--format", "json", *by)
+        replayed = ended("replay", str(recording), *arguments)
+        assert replayed.returncode == 0, replayed.stderr
+        report = json.loads(replayed.stdout)
+        assert (report["clock"], report["mistakes"]) == (alive["clock"], [])
+        rows += report["kpis"]
+
+    assert told(rows) == told(alive["kpis"])
+    assert len(rows) > 10_000
+
+
+def told(rows: list[dict[str, object]]) -> Counter[str]:
+    """What rows say, but for the round that they were written in."""
+    names = ("id", "labels", "window", "by", "slice", "value", "numerator", "denominator", "state", "unit")
+    return Counter(json.dumps([row[name] for name in names]) for row in rows)

@@ -1,0 +1,152 @@
+"""Rules: who is where when, how soon an answer is due, and what contradicts itself."""
+
+import build
+import pytest
+from build import DAY, HOUR, MINUTE, NOON, ROSTER, RULES, SECOND, member, sla
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from models.errors import InvalidRulesError
+from models.rules import OTHER, UNASSIGNED, UNKNOWN, Rules
+from models.units import Millis
+
+INSTANTS = st.integers(0, 5).map(lambda number: Millis(NOON + number * MINUTE))
+NAMES = st.sampled_from((None, "north", "south"))
+POLICIES = st.lists(
+    st.builds(
+        lambda target, since, team, source, segment: build.sla(target, since, team=team, lead_source=source, segment=segment),
+        st.integers(1, 100),
+        INSTANTS,
+        NAMES,
+        NAMES,
+        NAMES,
+    ),
+    max_size=6,
+)
+ENTRIES = st.lists(
+    st.builds(member, st.sampled_from(("ana", "ben")), NAMES, INSTANTS),
+    max_size=6,
+    unique_by=lambda entry: (entry.rep, entry.valid_from),
+)
+
+
+@given(POLICIES, INSTANTS, NAMES.filter(bool), NAMES, NAMES)
+def test_the_most_specific_then_latest_then_last_written_policy_applies(policies, at, team, source, segment):
+    best = None
+    for number, policy in enumerate(policies):
+        wanted = [(policy.team, team), (policy.lead_source, source), (policy.segment, segment)]
+        if policy.valid_from <= at and all(name is None or name == actual for name, actual in wanted):
+            rank = (sum(name is not None for name, _ in wanted), policy.valid_from, number)
+            best = max(best or (rank, policy.target_ms), (rank, policy.target_ms))
+    assert Rules(sla=tuple(policies)).sla_target(at, team, source, segment) == (best and best[1])
+
+
+@given(ENTRIES, INSTANTS, st.sampled_from(("ana", "ben", "zoe")))
+def test_a_reps_team_is_that_of_the_latest_entry_up_to_then(entries, at, rep):
+    before = [entry for entry in entries if entry.rep == rep and entry.valid_from <= at]
+    latest = max(before, key=lambda entry: entry.valid_from, default=None)
+    assert Rules(roster=tuple(entries)).team(rep, at) == ((latest and latest.team) or OTHER)
+
+
+@given(ENTRIES, INSTANTS, st.sampled_from(("ana", "ben", "zoe")))
+def test_a_team_does_not_change_before_the_roster_says_so(entries, at, rep):
+    rules = Rules(roster=tuple(entries))
+    change = rules.next_team_change(rep, at)
+    assert change is None or change > at
+    assert rules.team(rep, Millis((change or NOON + DAY) - 1)) == rules.team(rep, at)
+    assert change in {None, *(entry.valid_from for entry in entries if entry.rep == rep)}
+
+
+def test_a_rep_is_named_unassigned_or_other():
+    assert [RULES.rep(rep) for rep in (None, "ana", "cleo", "dora", "stranger")] == [
+        UNASSIGNED,
+        "ana",
+        "cleo",
+        "dora",
+        OTHER,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rep", "at", "team"),
+    [
+        (None, NOON, UNASSIGNED),
+        ("stranger", NOON, OTHER),
+        ("ana", NOON, "north"),
+        ("ben", NOON + 10 * MINUTE - 1, "north"),
+        ("ben", NOON + 10 * MINUTE, "south"),
+        ("cleo", NOON - 31 * DAY, OTHER),
+        ("cleo", NOON, "south"),
+        ("cleo", NOON + 20 * MINUTE, OTHER),
+        ("dora", NOON, OTHER),
+    ],
+)
+def test_a_team_is_the_rosters_at_the_time(rep, at, team):
+    assert RULES.team(rep, at) == team
+
+
+def test_nobodys_team_never_changes():
+    assert RULES.next_team_change(None, Millis(0)) is None
+
+
+def test_those_are_present_who_are_in_a_team_then():
+    assert RULES.present(NOON) == (["ana", "ben", "cleo"], ["north", "south"])
+    assert RULES.present(Millis(NOON + 20 * MINUTE)) == (["ana", "ben"], ["north", "south"])
+    assert RULES.present(Millis(NOON + DAY)) == (["ana", "ben", "dora"], ["east", "north", "south"])
+    assert Rules().present(NOON) == ([], [])
+
+
+def test_a_lead_source_is_unknown_known_or_other():
+    assert [RULES.lead_source(value) for value in (None, "inbound", "outbound", "partner")] == [
+        UNKNOWN,
+        "inbound",
+        "outbound",
+        OTHER,
+    ]
+
+
+def test_an_answer_is_due_in_five_minutes_unless_said_otherwise():
+    assert Rules().sla_target(NOON, OTHER, None, None) == 5 * MINUTE
+    assert Rules(sla=()).sla_target(NOON, OTHER, None, None) is None
+
+
+def test_a_policy_that_names_something_does_not_match_what_is_not_known():
+    rules = Rules(sla=(sla(MINUTE, segment="smb"),))
+    assert rules.sla_target(NOON, "north", None, None) is None
+
+
+def test_a_changed_copy_looks_up_anew():
+    assert RULES.team("ben", NOON) == "north"
+    moved = replace(RULES, roster=(member("ben", "south"),))
+    assert moved.team("ben", NOON) == "south"
+    assert RULES.sla_target(NOON, "north", None, None) == 5 * MINUTE
+    assert replace(RULES, sla=(sla(HOUR),)).sla_target(NOON, "north", None, None) == HOUR
+
+
+def test_sound_rules_pass():
+    Rules().check()
+    RULES.check()
+
+
+@pytest.mark.parametrize(
+    ("rules", "where", "what"),
+    [
+        (Rules(roster=(*ROSTER, member("ana", "south"))), "roster", "two entries"),
+        (Rules(roster=(member("unassigned", "north"),)), "roster", "reserved"),
+        (Rules(roster=(member("ana", "other"),)), "roster", "reserved"),
+        (Rules(roster=(member("unknown"),)), "roster", "reserved"),
+        (Rules(roster=(member("", "north"),)), "roster", "reserved"),
+        (Rules(roster=(member("ana", ""),)), "roster", "reserved"),
+        (Rules(sla=(sla(5 * SECOND), sla(0))), "sla", "not positive"),
+        (Rules(sla=(sla(-1),)), "sla", "not positive"),
+    ],
+)
+def test_rules_that_contradict_themselves_are_told(rules, where, what):
+    with pytest.raises(InvalidRulesError, match=what) as caught:
+        rules.check()
+    assert caught.value.where == where
+
+
+def test_a_rep_may_have_entries_from_different_instants_and_different_reps_from_one():
+    Rules(roster=(member("ana", "north"), member("ana", None, NOON), member("ben", "north"))).check()

@@ -1,0 +1,120 @@
+import io
+import json
+import logging
+import warnings
+
+import pytest
+import structlog
+from prometheus_client import generate_latest
+from pydantic import SecretStr
+
+from streams import telemetry
+from streams.config import MinimumN
+
+CANARY = "canary-4711"
+
+
+@pytest.fixture
+def output():
+    """What is logged, between the logging set-up that pytest has and the one that it gets back."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield io.StringIO()
+    structlog.reset_defaults()
+    logging.captureWarnings(capture=False)
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def lines(output: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in output.getvalue().splitlines()]
+
+
+def test_a_line_is_an_event_its_fields_and_where_and_when(output):
+    telemetry.configure(stream=output)
+    with structlog.contextvars.bound_contextvars(partition=3):
+        structlog.get_logger("streams.x").warning("tick_refused", at=17)
+    (line,) = lines(output)
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {"event": "tick_refused", "level": "warning", "logger": "streams.x", "partition": 3, "at": 17}
+
+
+def test_what_is_below_the_level_is_not_logged(output):
+    telemetry.configure("warning", stream=output)
+    structlog.get_logger("x").info("quiet")
+    logging.getLogger("x").info("quiet")
+    structlog.get_logger("x").error("loud")
+    assert [line["event"] for line in lines(output)] == ["loud"]
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_secrets_are_never_rendered(output, style):
+    telemetry.configure("debug", style, stream=output)
+    log = structlog.get_logger("x")
+    log.info("a", token=CANARY, Authorization=f"Bearer {CANARY}", secrets=[CANARY], settings=SecretStr(CANARY))
+    log.info("b", headers={"webhook-signature": CANARY, "nested": [{"client_secret": CANARY, "password": CANARY.encode()}]})
+    try:
+        MinimumN.model_validate({"mean": CANARY, CANARY[:3]: 1})
+    except ValueError:
+        hidden = SecretStr(CANARY)
+        log.exception("c", hidden=hidden)
+    assert CANARY not in output.getvalue()
+    assert output.getvalue().count(telemetry.MASK) >= 6
+
+
+def test_numbers_are_not_secrets(output):
+    telemetry.configure(stream=output)
+    structlog.get_logger("x").info("claimed", token=7, tokens=(1, 2), signature=None)
+    (line,) = lines(output)
+    assert (line["token"], line["signature"]) == (7, None)
+
+
+@pytest.mark.parametrize("name", ["aiokafka.conn", "faust.app", "mode", "uvicorn.error", "asyncio", "kafka"])
+def test_others_debugging_is_not_logged_even_when_ours_is(output, name):
+    telemetry.configure("debug", stream=output)
+    logging.getLogger(name).debug("key and value")
+    logging.getLogger(name).info("connected")
+    structlog.get_logger("streams").debug("ours")
+    assert [line["event"] for line in lines(output)] == ["connected", "ours"]
+
+
+@pytest.mark.parametrize("name", ["httpx", "httpcore.http11", "uvicorn.access"])
+def test_what_writes_out_urls_is_heard_only_when_it_warns(name):
+    def heard(level: int) -> bool:
+        return telemetry.above_floor(logging.LogRecord(name, level, "", 0, "POST /hooks/token", None, None))
+
+    assert [heard(level) for level in (logging.INFO, logging.WARNING)] == [False, True]
+
+
+def test_a_line_break_in_what_is_said_does_not_begin_a_line(output):
+    telemetry.configure(style="console", stream=output)
+    logging.getLogger("x").warning("a\r\nforged line")
+    assert output.getvalue().count("\n") == 1
+    telemetry.configure(style="json", stream=output)
+    structlog.get_logger("x").warning("a\nb", c="\r\n\ud800")
+    assert output.getvalue().count("\n") == 2
+
+
+def test_warnings_and_exceptions_are_lines_too(output):
+    telemetry.configure(stream=output)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.warn("old ways", DeprecationWarning, stacklevel=1)
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        logging.getLogger("x").exception("failed")
+    warned, failed = lines(output)
+    assert "old ways" in warned["event"]
+    assert failed["exception"].endswith("ValueError: broken")
+
+
+def test_all_metrics_of_a_process_share_a_registry_without_clashing():
+    registry = telemetry.registry()
+    telemetry.GatewayMetrics(registry).accepted.labels("acme").inc()
+    telemetry.NormaliserMetrics(registry).ticks_refused.inc()
+    telemetry.ProcessorMetrics(registry).checkpoints.labels("0", "OK").inc()
+    page = generate_latest(registry).decode()
+    assert 'leadbeat_deliveries_accepted_total{connection="acme"} 1.0' in page
+    assert 'leadbeat_checkpoints_total{answer="OK",partition="0"} 1.0' in page
+    assert "process_resident_memory_bytes" in page
