@@ -6,7 +6,7 @@ It is the shortest program that obeys the design: fold, look again at what chang
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from build import RULES
+from build import DAY, NOON, RULES, folded
 
 from models.catalogue import FIGURES, MEASURES
 from models.contributions import NOTHING, Contributions, Evaluation, difference, evaluate
@@ -23,6 +23,10 @@ from models.windows import DUE_LAG, Pane
 
 BEGINNING = Millis(0)
 """Where the due clock stands before there is a clock."""
+
+
+LATER = Millis(NOON + 2 * DAY)
+"""When all is over that a test tells of."""
 
 
 class Stored(NamedTuple):
@@ -144,4 +148,15 @@ def counted(contributions: Contributions, measure: str, of: str = "") -> list[tu
     for (number, names, at, value), times in contributions.items():
         if MEASURES[number].id == measure and of in names:
             found += [(at, value)] * times
+    return sorted(found)
+
+
+def told(measure: str, *events: Event, at: int = LATER, rules: Rules = RULES) -> list[tuple[int, int, str]]:
+    """What a measure makes of one lead's events: how long after noon, how much, and in which slices."""
+    contributions = evaluate(folded(*events), rules, Millis(at)).contributions
+    found = []
+    for (number, names, instant, value), times in contributions.items():
+        if MEASURES[number].id == measure:
+            slices_told = " ".join(name.partition("=")[2] for name in names if name)
+            found += [(instant - NOON if instant else 0, value, slices_told)] * times
     return sorted(found)

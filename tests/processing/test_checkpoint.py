@@ -172,11 +172,12 @@ class TestValidation:
         assert answer == (Outcome.REFUSED, f"{keys.series}: has 2 fields, not 1")
 
     @pytest.mark.parametrize("kept", [1, 0], ids=["stored", "trimmed"])
-    async def test_messages_that_are_not_behind_the_last_ones_refuse(self, redis, keys, first, kept):
-        await redis.xadd(keys.outbox, {"id": "x"}, id="1-0")
+    @pytest.mark.parametrize("last", ["1-0", "1-7", "9-0"])
+    async def test_messages_that_are_not_behind_the_last_ones_refuse(self, redis, keys, first, last, kept):
+        await redis.xadd(keys.outbox, {"id": "x"}, id=last)
         await redis.xtrim(keys.outbox, maxlen=kept)
 
-        assert await unchanged(redis, first) == (Outcome.REFUSED, f"{keys.outbox}: entry 1-0 is not behind 1-0")
+        assert await unchanged(redis, first) == (Outcome.REFUSED, f"{keys.outbox}: entry 1-0 is not behind {last}")
 
     @pytest.mark.parametrize(
         "operation",

@@ -55,8 +55,10 @@ class TestClaim:
     @pytest.mark.parametrize("field", ["layout", "partitions", "claim", "seq", "aside", "generation"])
     async def test_a_record_that_lacks_a_field_is_refused(self, redis, keys, held, field):
         await redis.hdel(keys.applied, field)
+        before = await snapshot(redis)
         with pytest.raises(Fatal, match=field):
             await claim_partition(redis, keys, 4, "theirs")
+        assert await snapshot(redis) == before
 
     async def test_a_key_of_another_type_is_refused(self, redis, keys):
         await redis.set(keys.applied, "somebody else's")

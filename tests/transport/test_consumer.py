@@ -277,10 +277,9 @@ async def test_a_fault_of_group_coordination_ends_the_process(kafka, topic):
     owner = Remembering()
     async with serving(kafka.bootstrap, topic, topic, owner) as served:
         await until(lambda: len(owner.memory) == 4 and owner.control.ready(), LIMIT_S, "it is at work")
-        thread = owner.control._thread
-        thread.thread_loop.call_soon_threadsafe(
-            thread._consumer._subscription.abort_waiters, KafkaError("not authorised any more")
-        )
+        thread, subscription = owner.control._thread, owner.control._thread._consumer._subscription
+        await until(lambda: subscription._fetch_waiters, LIMIT_S, "it waits for records")
+        thread.thread_loop.call_soon_threadsafe(subscription.abort_waiters, KafkaError("not authorised any more"))
         await asyncio.wait([served], timeout=LIMIT_S)
     assert isinstance(served.exception(), Fatal)
 

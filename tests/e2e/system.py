@@ -1,0 +1,383 @@
+"""One Leadbeat as it is run: services as child processes on real servers, and the ways in and out of it.
+
+Time is the test's: `ticks = "external"`. Events go in as signed webhooks, or straight into a topic where it is load that counts.
+"""
+
+import asyncio
+import itertools
+import json
+import signal
+import subprocess
+import sys
+import tomllib
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from histories import Event
+from services import CHECKOUT, Kafka, Prometheus, free_port, until
+from services import Redis as RedisServer
+
+from models.units import SECOND, Millis
+from streams.local.deliveries import Batch, post, secret_of
+from streams.local.truth import truth
+from streams.local.truth_page import Difference, Scraped, compare, is_kpi, parse
+from streams.tables import Redis, connect
+from streams.topics import TICK_KEY, Topics, encode_tick, encode_ticks, ensure, partition_of
+
+T = TypeVar("T")
+
+PARTITIONS = 4
+CONNECTION = "crm"
+TOKEN = "token_of_the_crm_0123456789"
+SECRET = secret_of(1)
+SESSION_S = 6
+"""How long a dead member keeps its partitions; as short as brokers allow."""
+
+START_S = 40
+"""How long services may take to start, and a group to be formed, on a machine that has much else to do."""
+
+ROUND_S = 60
+STOP_S = 25
+LOG_BATCH_BYTES = 512 * 1024
+
+
+@dataclass
+class Service:
+    """A child process of ours."""
+
+    name: str
+    log: Path
+    process: subprocess.Popen[bytes]
+    expected_to_live: bool = True
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self.expected_to_live = False
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to end in order; what it ended with."""
+        self.expected_to_live = False
+        self.process.terminate()
+        return self.process.wait(STOP_S)
+
+    def freeze(self) -> None:
+        """Have it do nothing, nor notice it."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def says(self, event: str, **fields: Any) -> list[dict[str, Any]]:
+        """The lines of its log of an event."""
+        lines = [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("event") == event and fields.items() <= line.items()]
+
+    def text(self) -> str:
+        """All that it has said."""
+        return self.log.read_text(errors="replace")
+
+    def check(self) -> None:
+        """Fail if it has ended unasked."""
+        if self.expected_to_live and self.process.poll() is not None:
+            raise AssertionError(f"{self.name} ended with {self.process.returncode}: {self.text()[-3000:]}")
+
+
+@dataclass
+class System:
+    """An installation of its own: topics under a prefix, an empty Redis, a folder for configurations and logs."""
+
+    kafka: Kafka
+    redis_server: RedisServer
+    folder: Path
+    prefix: str
+    rules: str
+    producer: AIOKafkaProducer
+    redis: Redis
+    client: httpx.AsyncClient
+    gateway_port: int = field(default_factory=free_port)
+    exporter_port: int = field(default_factory=free_port)
+    services: list[Service] = field(default_factory=list)
+    _numbers: Iterable[int] = field(default_factory=itertools.count)
+
+    @property
+    def topics(self) -> Topics:
+        return Topics(self.prefix)
+
+    # --- configuration and services
+
+    def configure(self, rules: str | None = None, redis_url: str = "", partitions: int = PARTITIONS, **plain: Any) -> Path:
+        """A configuration file; `plain` are keys of its top level, such as `checkpoint_ms=50`."""
+        plain = {"ticks": "external", "checkpoint_ms": 50} | plain
+        kafka = {
+            "bootstrap": self.kafka.bootstrap,
+            "partitions": partitions,
+            "topic_prefix": self.prefix,
+            "group": f"{self.prefix}group",
+            "session_timeout_s": SESSION_S,
+        }
+        path = self.folder / f"{next(iter(self._numbers))}.toml"
+        parts = [
+            *(f"{name} = {json.dumps(value)}" for name, value in plain.items()),
+            self.rules if rules is None else rules,
+            _table("[kafka]", kafka),
+            _table("[redis]", {"url": redis_url or self.redis_server.url}),
+            _table("[gateway]", {"port": self.gateway_port}),
+            _table("[exporter]", {"port": self.exporter_port}),
+            _table("[[connections]]", {"name": CONNECTION, "token": TOKEN, "secrets": [SECRET]}),
+        ]
+        path.write_text("\n".join(parts))
+        return path
+
+    def start(self, name: str, config: Path) -> Service:
+        """Start `gateway`, `exporter`, `worker` (both parts, kept alive), or one part: `normaliser`, `processor`."""
+        log = self.folder / f"{len(self.services)}-{name}.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command(name, config),
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        service = Service(name, log, process)
+        self.services.append(service)
+        return service
+
+    async def until(self, condition: Callable[[], T | Awaitable[T]], limit_s: float, what: str) -> T:
+        """What a condition gives once it is true. Fails if a service ends meanwhile, or when the limit has passed."""
+
+        def checked() -> T | Awaitable[T]:
+            for service in self.services:
+                service.check()
+            return condition()
+
+        return await until(checked, limit_s, what)
+
+    async def loaded(self, processor: Service, partitions: int = PARTITIONS) -> None:
+        """Wait until a processor has loaded so many partitions."""
+        await self.until(lambda: len(processor.says("partition_loaded")) >= 2 * partitions, START_S, "it has its partitions")
+
+    # --- in
+
+    async def post(self, events: Sequence[Event], identity: str = "") -> None:
+        """Deliver events as one signed webhook; returns when it is acknowledged."""
+        batch = Batch(identity or f"msg_{next(iter(self._numbers))}", tuple(events))
+        await post(self.client, self.hook, SECRET, batch)
+
+    @property
+    def hook(self) -> str:
+        return f"http://127.0.0.1:{self.gateway_port}/hooks/{TOKEN}"
+
+    async def accepting(self) -> None:
+        """Wait until the gateway is ready."""
+        await self.until(lambda: self._answers(self.gateway_port, "readyz"), START_S, "the gateway is ready")
+
+    async def deliver(self, batches: Iterable[Sequence[Event]], received_at: int) -> None:
+        """Append deliveries to their topic, as the gateway writes them."""
+        headers = [("connection", CONNECTION.encode()), ("received_at", b"%d" % received_at)]
+        records = [(None, json.dumps(events).encode(), headers) for events in batches]
+        by_partition = {partition: records[partition::PARTITIONS] for partition in range(PARTITIONS)}
+        await self._append(self.topics.deliveries, by_partition)
+
+    async def append(self, events: Iterable[Event]) -> None:
+        """Append events to their topic, as the normaliser writes them."""
+        by_partition = defaultdict(list)
+        for event in events:
+            subject = event["subject"] | {"id": f"{CONNECTION}:{event['subject']['id']}"}
+            key = f"lead:{subject['id']}".encode()
+            by_partition[partition_of(key, PARTITIONS)].append((key, json.dumps(event | {"subject": subject}).encode(), []))
+        await self._append(self.topics.events, by_partition)
+
+    async def tick(self, clock: int) -> None:
+        """Append a tick to every deliveries partition."""
+        record = (TICK_KEY, encode_tick(clock // SECOND), [])
+        await self._append(self.topics.deliveries, {partition: [record] for partition in range(PARTITIONS)})
+
+    async def tick_events(self, clock: int) -> None:
+        """Append a tick of all deliveries partitions to every events partition, as the normaliser passes it on."""
+        record = (TICK_KEY, encode_ticks(dict.fromkeys(range(PARTITIONS), clock // SECOND)), [])
+        await self._append(self.topics.events, {partition: [record] for partition in range(PARTITIONS)})
+
+    async def _append(self, topic: str, by_partition: Mapping[int, Sequence[tuple[bytes | None, bytes, list[Any]]]]) -> None:
+        sent = []
+        for partition, records in by_partition.items():
+            batch = self.producer.create_batch()
+            for key, value, headers in records:
+                if batch.append(key=key, value=value, headers=headers, timestamp=None) is None:
+                    sent.append(await self.producer.send_batch(batch, topic, partition=partition))
+                    batch = self.producer.create_batch()
+                    assert batch.append(key=key, value=value, headers=headers, timestamp=None)
+            sent.append(await self.producer.send_batch(batch, topic, partition=partition))
+        await asyncio.gather(*sent)
+
+    # --- out
+
+    async def round(self, clock: int) -> Scraped:
+        """Every series of the exporter's page once the round stands in which all partitions have come to a clock."""
+        await self.published(clock)
+        pages: list[Scraped] = []
+
+        async def stands() -> bool:
+            page = await self.scrape()
+            pages[:] = [page]
+            return clock_of(page) == clock
+
+        await self.until(stands, START_S, "the exporter shows the round")
+        return pages[0]
+
+    async def published(self, clock: int) -> None:
+        """Wait until the round stands in which all partitions have come to a clock."""
+
+        async def stands() -> bool:
+            record = await self.redis.hgetall("lb:{kpi}:applied")
+            return (record.get(b"clock"), record.get(b"exact")) == (b"%d" % clock, b"1")
+
+        await self.until(stands, ROUND_S, f"the exact round of {clock}")
+
+    async def scrape(self) -> Scraped:
+        """Every series of the exporter's page; none while it does not answer."""
+        try:
+            return parse((await self.client.get(f"http://127.0.0.1:{self.exporter_port}/metrics")).text)
+        except httpx.TransportError:
+            return {}
+
+    async def told(self, topic: str) -> list[dict[str, Any]]:
+        """All that a topic holds, as JSON."""
+        async with AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap, auto_offset_reset="earliest") as consumer:
+            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or await _known(consumer, topic)]
+            consumer.assign(partitions)
+            ends = await consumer.end_offsets(partitions)
+            values: list[dict[str, Any]] = []
+            while any([await consumer.position(each) < end for each, end in ends.items()]):
+                fetched = await consumer.getmany(timeout_ms=500)
+                values += [json.loads(record.value) for records in fetched.values() for record in records if record.value]
+            return values
+
+    async def ends(self, topic: str) -> int:
+        """How many records a topic has had."""
+        async with AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap) as consumer:
+            offsets = await consumer.end_offsets([TopicPartition(topic, number) for number in range(PARTITIONS)])
+            return sum(offsets.values())
+
+    async def alerts(self) -> list[dict[str, Any]]:
+        """All alerts that were sent, once nothing waits to be sent."""
+
+        async def nothing_waits() -> bool:
+            return not any([await self.redis.xlen(f"lb:{{{number}}}:outbox") for number in range(PARTITIONS)])
+
+        await self.until(nothing_waits, START_S, "the outboxes are empty")
+        return await self.told(self.topics.alerts)
+
+    async def stored(self) -> dict[int, dict[str, str]]:
+        """What is stored of each partition's progress."""
+        found = {number: await self.redis.hgetall(f"lb:{{{number}}}:applied") for number in range(PARTITIONS)}
+        return {number: {name.decode(): text.decode() for name, text in row.items()} for number, row in found.items()}
+
+    async def offsets(self) -> int:
+        """How many records of the events topic are applied and stored."""
+        return sum(int(row.get("offset") or 0) for row in (await self.stored()).values())
+
+    async def claims(self) -> int:
+        """How often partitions were claimed."""
+        return sum(int(row.get("claim", 0)) for row in (await self.stored()).values())
+
+    async def committed(self) -> int:
+        """The offsets that the processor's group has committed to Kafka, added up."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
+        await admin.start()
+        try:
+            offsets = await admin.list_consumer_group_offsets(f"{self.prefix}group-processor")
+            return sum(max(each.offset, 0) for each in offsets.values())
+        finally:
+            await admin.close()
+
+    async def _answers(self, port: int, path: str) -> bool:
+        try:
+            return (await self.client.get(f"http://127.0.0.1:{port}/{path}")).is_success
+        except httpx.TransportError:
+            return False
+
+
+@asynccontextmanager
+async def installed(
+    kafka: Kafka, redis_server: RedisServer, folder: Path, prefix: str, rules: str
+) -> AsyncIterator[System]:
+    """An installation with its topics and no service yet; all that were started are ended with it."""
+    await ensure(kafka.bootstrap, PARTITIONS, 1, prefix)
+    options = {"enable_idempotence": True, "max_batch_size": LOG_BATCH_BYTES}
+    async with (
+        AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, **options) as producer,
+        connect(redis_server.url) as redis,
+        httpx.AsyncClient(timeout=30) as client,
+    ):
+        system = System(kafka, redis_server, folder, prefix, rules, producer, redis, client)
+        try:
+            yield system
+        finally:
+            _end(system.services)
+
+
+def _end(services: Sequence[Service]) -> None:
+    """End all that still run, at the same time."""
+    for service in services:
+        service.expected_to_live = False
+        service.thaw()
+        service.process.terminate()
+    for service in services:
+        try:
+            service.process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            service.kill()
+            raise AssertionError(f"{service.name} did not stop: {service.text()[-3000:]}") from None
+
+
+def command(name: str, config: Path) -> list[str]:
+    """The command line of a service."""
+    words = ["worker", "--part", name] if name in {"normaliser", "processor"} else [name]
+    return [sys.executable, "-m", "streams.cli", *words, "--config", str(config)]
+
+
+async def _known(consumer: Any, topic: str) -> set[int]:
+    return await until(lambda: consumer._client.cluster.partitions_for_topic(topic), START_S, f"{topic} is known")
+
+
+def _table(head: str, values: Mapping[str, Any]) -> str:
+    return "\n".join([head, *(f"{name} = {json.dumps(value)}" for name, value in values.items()), ""])
+
+
+def clock_of(page: Scraped) -> float | None:
+    """The clock of an exact round in ms; None if there is no such round."""
+    if page.get(("leadbeat_round_exact", frozenset())) != 1:
+        return None
+    return page["leadbeat_clock_timestamp_seconds", frozenset()] * SECOND
+
+
+def told_by(prometheus: Prometheus) -> Scraped:
+    """Every series of ours that an instant query gives now, as a scrape has them."""
+    found = {}
+    for series in prometheus.query('{__name__=~"leadbeat_.+"}'):
+        labels = {name: text for name, text in series["metric"].items() if name not in {"__name__", "instance", "job"}}
+        found[series["metric"]["__name__"], frozenset(labels.items())] = float(series["value"][1])
+    return found
+
+
+async def judged(events: Iterable[Event], rules: str, clock: int) -> Any:
+    """What the oracle says."""
+    return await asyncio.to_thread(truth, list(events), tomllib.loads(rules), Millis(clock))
+
+
+def wrong(page: Scraped, expected: Any) -> list[Difference]:
+    """What differs between a page and the truth; a page without KPIs is no page."""
+    assert any(is_kpi(metric) for metric, _ in page)
+    return compare(page, expected)
