@@ -2,11 +2,12 @@
 #   make demo  [ARGS=...]   the whole of it on this machine, with made-up sales teams; keeps nothing
 #   make test  [ARGS=...]   the whole suite, against real servers where they can be had; ARGS go to pytest
 #   make check              formatting, lint, types, layers
+#   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json
 #   make lock               both lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
 #   make kafka              Apache Kafka's jars for the tests (with Maven and Java)
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check lock kafka
+.PHONY: demo test check docs lock kafka
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -29,6 +30,10 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+docs: $(VENV)/run.stamp
+	@$(BIN)/leadbeat kpis --format markdown > docs/kpis.md
+	@$(BIN)/leadbeat schema > docs/events.schema.json
 
 lock: $(VENV)/dev.stamp
 	$(LOCK) --output-file requirements.lock

@@ -31,6 +31,9 @@ PARTS: Final[tuple[Part, ...]] = ("normaliser", "processor")
 EXIT_FATAL: Final = 2
 """What a process ends with that must not be started again until somebody has done something."""
 
+SCRAPE_PATIENCE_S: Final = 1.0
+"""How long the exporter waits for Redis: Prometheus itself does not wait much longer for a page."""
+
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
 STOP_LIMIT_S: Final = 20.0
@@ -74,7 +77,7 @@ async def _ensure_topics(settings: Settings) -> None:
 
 
 async def _export(settings: Settings) -> None:
-    redis = connect(settings.redis.url.get_secret_value())
+    redis = connect(settings.redis.url.get_secret_value(), timeout_s=SCRAPE_PATIENCE_S)
     try:
         await exporter.run(settings, RedisTable(redis, settings.redis.prefix))
     finally:

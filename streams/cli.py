@@ -18,9 +18,8 @@ from rich.progress import Progress
 
 from models.errors import LeadbeatError
 from models.events import schema as schema_of_events
-from models.kpis import MINIMUM_N, Formula
 from models.units import SECOND, Millis, millis
-from streams.config import MinimumN, load, parse_duration
+from streams.config import load, parse_duration
 from streams.errors import Fatal
 from streams.local import replay_report, simulator
 from streams.local.floor import demo_rules_toml
@@ -135,7 +134,7 @@ def replay(  # noqa: PLR0913 - options
     choice = replay_report.Choice(chosen.keys, chosen.windows, next(iter(chosen.by or ("",))))
     as_of_clock = AsOf(None if as_of is None else _instant(as_of, zone), known_later=known_later)
     with _reading(file) as lines:
-        result = work_out(lines, settings.rules(), _minimum_n(settings.minimum_n), as_of_clock)
+        result = work_out(lines, settings.rules(), settings.minimum_n.by_formula(), as_of_clock)
     _tell_mistakes(result.recorded.mistakes)
     match form:
         case Report.TABLE:
@@ -154,11 +153,6 @@ def _instant(text: str, zone: str) -> Millis:
             "--as-of", f"{text!r} is not a time", "write 2026-03-02T12:00:00Z, or 2026-03-02T12:00 in local time"
         ) from None
     return millis(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)))
-
-
-def _minimum_n(settings: MinimumN) -> dict[Formula, int]:
-    """The least n of each formula; that of means holds for means of times, too."""
-    return {formula: getattr(settings, formula.removesuffix("_time")) for formula in MINIMUM_N}
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 It is the shortest program that obeys the design: fold, look again at what changed or became due, add the difference, slide.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -67,10 +68,13 @@ class Engine:
         return self
 
     def _look_again(self, subjects: Iterable[str]) -> None:
+        changes: Contributions = Counter()
         for of in subjects:
             meaning = evaluate(self.leads[of], self.rules, self.known_until)
-            self.totals.add(difference(meaning.contributions, self.meanings.get(of, NOTHING).contributions))
+            for key, times in difference(meaning.contributions, self.meanings.get(of, NOTHING).contributions).items():
+                changes[key] += times
             self.meanings[of] = meaning
+        self.totals.add(changes)
 
     def save(self) -> Cut:
         """Write what changed, as a checkpoint does."""

@@ -200,7 +200,7 @@ def test_help_names_every_command():
 
 def test_the_minimum_n_of_the_settings_reaches_every_formula():
     settings = Settings(minimum_n={"mean": 2, "ratio": 3, "p50": 4, "p90": 5, "p95": 6, "max": 7})
-    least = cli._minimum_n(settings.minimum_n)
+    least = settings.minimum_n.by_formula()
     assert {str(formula): n for formula, n in least.items()} == {
         "mean": 2,
         "mean_time": 2,

@@ -96,7 +96,9 @@ def test_durations_are_a_number_and_a_unit(amount, unit):
     assert parse_duration(f"{amount}{unit[0]}") == amount * unit[1]
 
 
-@pytest.mark.parametrize("text", ["", "5", "m", "-5m", "5 m", "1.5h", "1h30m", "5M", "5m\n", "٣m", "5w", "9999999d", 5, None, True])
+@pytest.mark.parametrize(
+    "text", ["", "5", "m", "-5m", "5 m", "1.5h", "1h30m", "5M", "5m\n", "٣m", "5w", "9999999d", 5, None, True]
+)
 def test_what_is_not_a_duration_is_refused_with_what_to_write(text):
     with pytest.raises(ValueError, match=r"such as 90s, 5m, 2h or 1d|is not a unit"):
         parse_duration(text)
@@ -217,6 +219,11 @@ def test_an_sla_for_nobody_is_a_mistake(write):
         "sla[0].team: 'nroth' is not a team of the roster",
         "sla[0].lead_source: 'wbe' is not among lead_sources",
     ]
+
+
+def test_what_depends_on_a_broken_section_is_not_held_against_another(write):
+    path = write('roster = [{rep = "ada", team = 1}]\nsla = [{target = "5m", team = "north"}]')
+    assert mistakes(path) == ["roster[0].team: is not text"]
 
 
 @pytest.mark.parametrize("since", ['"soon"', "1969-12-31", "2100-01-01", "09:00:00", "1"])

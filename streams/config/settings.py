@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 
+from models.kpis import MINIMUM_N, Formula
 from models.rules import OTHER, UNASSIGNED, UNKNOWN, Membership, Rules, SlaPolicy
 from models.units import DAY, HOUR, MINUTE, SECOND, Duration, Millis, millis
 
@@ -193,6 +194,10 @@ class MinimumN(Section):
     p90: Positive = 20
     p95: Positive = 30
     max: Positive = 1
+
+    def by_formula(self) -> dict[Formula, int]:
+        """The least n of each formula that has one; that of means holds for means of times, too."""
+        return {formula: getattr(self, formula.removesuffix("_time")) for formula in MINIMUM_N}
 
 
 class Profile(Section):

@@ -29,7 +29,7 @@ from streams.errors import Retry
 from streams.inbound.deliveries import Deliveries, KafkaDeliveries
 from streams.inbound.normalise import Delivery
 from streams.inbound.providers import PROVIDERS, Provider, Unauthentic, standard
-from streams.inbound.server import listen, serve
+from streams.server import listen, serve
 from streams.telemetry import GatewayMetrics
 from streams.telemetry import registry as new_registry
 

@@ -5,12 +5,11 @@ import asyncio
 import structlog
 from aiokafka import AIOKafkaProducer
 
-from models.kpis import Formula
-from streams.config import MinimumN, Settings
+from streams.config import Settings
 from streams.processing.owner import Owner, Terms
 from streams.processing.publisher import Edition, Publisher
 from streams.processing.valuation import valuation_of
-from streams.tables import Redis, check_server
+from streams.tables import Redis, check_layout, check_server
 from streams.topics import Topics
 from streams.transport import TP, make_app, serve
 
@@ -41,7 +40,7 @@ class Worker:
             topics.dead,
         )
         self._edition = Edition(
-            settings.redis.prefix, settings.kafka.partitions, rules, minimum_n(settings.minimum_n), topics.kpis
+            settings.redis.prefix, settings.kafka.partitions, rules, settings.minimum_n.by_formula(), topics.kpis
         )
         self.owner = Owner(redis, producer, self._terms)
 
@@ -79,22 +78,10 @@ class Worker:
         log.info("publisher_stopped")
 
 
-def minimum_n(settings: MinimumN) -> dict[Formula, int]:
-    """The least n of each formula."""
-    return {
-        Formula.MEAN: settings.mean,
-        Formula.MEAN_TIME: settings.mean,
-        Formula.RATIO: settings.ratio,
-        Formula.P50: settings.p50,
-        Formula.P90: settings.p90,
-        Formula.P95: settings.p95,
-        Formula.MAX: settings.max,
-    }
-
-
 async def run(settings: Settings, redis: Redis) -> None:
     """Process events until SIGTERM. Raises Fatal if that cannot go on."""
     await check_server(redis, settings.redis.prefix)
+    await check_layout(redis, settings.redis.prefix, settings.kafka.partitions)
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
     await producer.start()
     try:

@@ -16,8 +16,9 @@ _HEAD = """\
 
 Every number that Leadbeat publishes: version {version} of the catalogue.
 
-- *Windows*: {windows}; levels are now. Rolling windows are whole panes
-  and slide with the log's clock; 30d, 60d, 90d and the calendar windows are made of local days of the organisation.
+- *Windows*: {windows}.
+  Rolling ones are whole panes and slide with the log's clock; 30d, 60d, 90d and the calendar ones are made of local days of the
+  organisation. Levels are now.
 - *By*: what a KPI can be sliced by, beside the whole, in the KPI table, the topic and the API. In **bold**: in the default
   Prometheus profile, too, in the windows of the board, as the metric with `_by_<dimension>`.
 - *No value*: a ratio or mean with nothing to divide by, and a statistic of fewer than its least number of samples

@@ -53,6 +53,7 @@ def test_a_blank_line_is_nothing():
         (b'"text"', "$", "Expected `object`"),
         (b'{"body": "\xff"}', "$", ""),
         (b"[" * 100_000, "$", ""),
+        (b'{"x":' * 100_000, "$", "nested"),
         (delivery("[{"), "$.body", "truncated"),
         (delivery("[" * 100_000), "$.body", "nested"),
         (delivery({"type": "deleted"}), "$.body", "Expected `str`"),

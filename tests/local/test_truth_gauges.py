@@ -154,7 +154,7 @@ def test_of_nothing_the_whole_shows_every_count_as_zero_and_no_ratio():
         *("lead_response_time_samples", "lead_contact_time_samples", "routing_delay_samples", "rep_delay_samples"),
         *("time_to_first_meeting_samples", "reply_time_samples"),
         *("touches", "automated_touches", "calls", "emails", "messages", "calls_connected", "touches_connected"),
-        *("meetings_booked", "meetings_held", "meeting_no_shows", "meetings_unmarked", "demos_held"),
+        *("meetings_booked", "meetings_held", "meeting_no_shows", "meetings_cancelled", "meetings_unmarked", "demos_held"),
         *("leads_contacted", "leads_first_contacted", "leads_first_reached", "leads_replied"),
         *("leads_replied_positive", "leads_replied_negative", "replies", "bounces", "opt_outs"),
     }

@@ -12,7 +12,7 @@ from models.contributions import difference
 from models.measures import Kind
 from models.rollup import Totals
 from models.rules import Rules
-from models.sums import LEVEL_ROW
+from models.sums import LEVEL_ROW, merge
 from models.units import Millis
 from models.windows import RETENTION, WINDOWS, Calendar, Pane
 
@@ -123,6 +123,15 @@ def test_levels_are_the_leads_that_are_so_now(run, rules):
     assert told.get("leads_awaiting_response", 0) == len(waiting)
     overdue = [each for each in waiting if each.due is not None and each.due <= engine.known_until]
     assert told.get("leads_overdue", 0) == len(overdue)
+
+
+@given(FACTS, CLOCKS, RULEBOOKS)
+def test_partitions_together_are_one_partition_with_all_leads(facts, clock, rules):
+    parts = [Engine(rules), Engine(rules)]
+    for event in facts:
+        parts[event.subject.id == "lead-1"].take(event)
+    together = merge(part.tick(clock).totals.sums for part in parts)
+    assert dict(together.nonzero()) == sums_of(Engine(rules).take(*facts).tick(clock).totals)
 
 
 CALLS = next(number for number, measure in enumerate(MEASURES) if measure.id == "calls")

@@ -1,7 +1,5 @@
 """Snapshots: values by hand, what has none and why, and which slices are told."""
 
-from math import ceil
-
 import build
 import pytest
 from build import DAY, HOUR, MINUTE, NOON, RULES
@@ -9,10 +7,11 @@ from engine import Engine
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.catalogue import FIGURES
+from models.catalogue import FIGURES, MEASURES
 from models.catalogue.activity import calls, calls_connected, meeting_no_shows, meetings_held, touches
 from models.catalogue.speed import lead_response_time, leads_awaiting_response
 from models.kpis import Formula, count, latency, level_now, oldest, ratio
+from models.rollup import Totals
 from models.snapshot import Cell, Line, State, evaluate, slices
 from models.sums import LEVEL_ROW, Sums
 from models.units import Millis
@@ -24,8 +23,8 @@ AMOUNTS = st.integers(0, 50)
 
 
 def sums(**values: int) -> Sums:
-    """Series with a value in the window of an hour; a name's `__` stands for what a name here cannot hold."""
-    return named({name.replace("__", "#"): value for name, value in values.items()})
+    """Series with a value in the window of an hour."""
+    return named(values)
 
 
 def named(values: dict[str, int], row: int = HOUR_ROW) -> Sums:
@@ -66,29 +65,20 @@ def test_a_count_is_what_was_counted_also_where_that_is_nothing(amount):
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=50), st.integers(0, 40))
 def test_the_figures_of_a_duration_are_those_of_the_sorted_list(durations, least):
-    engine = Engine()
-    for number, duration in enumerate(durations):
-        subject = f"lead-{number}"
-        engine.take(
-            build.lead(of=subject, created_at=NOON - duration, changed_at=NOON),
-            build.call("t1", NOON, of=subject),
-        )
-    engine.tick(NOON)
-    minimum_n = dict.fromkeys(Formula, least)
-    n, ordered = len(durations), sorted(durations)
-    assert engine.cell("lead_response_time_samples", "5m", minimum_n).numerator == n
-    expected = {
-        "p50": ordered[ceil(n * 50 / 100) - 1],
-        "p90": ordered[-(-n * 90 // 100) - 1],
-        "p95": ordered[-(-n * 95 // 100) - 1],
-    }
-    for statistic, exact in (expected | {"max": ordered[-1]}).items():
-        cell = engine.cell(f"lead_response_time_{statistic}", "5m", minimum_n)
-        assert (cell.numerator, cell.denominator) == (n, None)
-        assert cell.state is (State.OK if n >= least else State.INSUFFICIENT)
+    totals = Totals("UTC")
+    for duration in durations:
+        totals.add({(MEASURES.index(lead_response_time), ("",), NOON, duration): 1})
+    totals.advance(NOON)
+    n, ordered, state = len(durations), sorted(durations), State.OK if len(durations) >= least else State.INSUFFICIENT
+    samples, average, *quantiles = (
+        hour(figure, totals.sums, dict.fromkeys(Formula, least)) for figure in latency(lead_response_time)
+    )
+    assert samples == Cell(float(n), n, None, State.OK)
+    assert average == Cell(sum(durations) / (n * 1000) if state is State.OK else None, sum(durations), n, state)
+    for cell, percent in zip(quantiles, (50, 90, 95, 100), strict=True):
+        exact = ordered[-(-n * percent // 100) - 1]
+        assert cell[1:] == (n, None, state)
         assert cell.value is None if n < least else abs(cell.value * 1000 - exact) <= exact / 100
-    average = engine.cell("lead_response_time_mean", "5m", minimum_n)
-    assert average == Cell(sum(durations) / (n * 1000) if n >= least else None, sum(durations), n, average.state)
 
 
 def test_without_samples_a_duration_has_no_value_whatever_the_minimum_is():

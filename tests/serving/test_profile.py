@@ -202,4 +202,5 @@ def test_legible_names_stay_different_and_hold_nothing_that_breaks_a_page(names)
 
 def test_what_is_no_trouble_stays_as_it_is():
     assert legible('Ana "the|ax" O\\Neil = 100 % 💜') == 'Ana "the|ax" O\\Neil = 100 % 💜'
+    assert legible("\ufffd0000") != legible("\x00")
     assert legible("a\nb\ud800") == "a\ufffd000ab\ufffdd800"

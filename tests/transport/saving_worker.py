@@ -1,4 +1,4 @@
-"""A worker that may be killed: `saving_worker.py BOOTSTRAP TOPIC FOLDER` keeps each partition's values and offset in one file."""
+"""A worker that may be killed: `saving_worker.py BOOTSTRAP TOPIC FOLDER` keeps a partition's values and offset in one file."""
 
 import asyncio
 import json

@@ -2,13 +2,13 @@ import asyncio
 
 import pytest
 from aiokafka.errors import KafkaError
-
 from owners import Remembering, Saved, append, numbers, producing, serving
 from services import until
+
 from streams.errors import Fatal, Retry
 from streams.local.embedded import EmbeddedKafka
 from streams.topics import Topics, ensure
-from streams.transport import TP, consumer
+from streams.transport import TP, app, consumer
 
 LIMIT_S = 20
 
@@ -117,7 +117,8 @@ def position(control, tp):
     return control._thread._consumer._subscription.subscription.assignment.state_value(tp).position
 
 
-async def test_a_reload_drops_the_memory_and_reads_from_the_owners_offset(kafka, topic, producer):
+async def test_a_reload_drops_the_memory_and_reads_from_the_owners_offset(kafka, topic, producer, monkeypatch):
+    monkeypatch.setattr(app, "BATCH_RECORDS", 3)
     tp, owner = TP(topic, 0), Remembering()
     async with serving(kafka.bootstrap, topic, topic, owner):
         await append(producer, tp, numbers(0, 10))
@@ -129,7 +130,7 @@ async def test_a_reload_drops_the_memory_and_reads_from_the_owners_offset(kafka,
         await until(lambda: owner.happened() == ["drop", "load"], LIMIT_S, "it is loaded again, once")
         await all_here(owner, 10)
         assert owner.values(tp) == numbers(0, 10)
-        assert owner.batches == [(tp, 0, 10), (tp, 4, 6)]
+        assert owner.batches == [(tp, 0, 3), (tp, 3, 3), (tp, 6, 3), (tp, 9, 1), (tp, 4, 3), (tp, 7, 3)]
 
 
 async def test_an_owner_that_cannot_load_or_apply_now_is_asked_again(kafka, topic, producer):

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from owners import append, numbers, producing
 from services import CHECKOUT, until
+
 from streams.topics import Topics, ensure
 from streams.transport import TP
 

@@ -1,4 +1,4 @@
-"""The seam lives on internals of Faust and aiokafka. Their versions are pinned; when a pin moves, this tells what to look at."""
+"""The seam lives on internals of Faust and aiokafka, whose versions are pinned: this tells what to look at when a pin moves."""
 
 import inspect
 

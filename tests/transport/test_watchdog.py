@@ -2,8 +2,8 @@ import asyncio
 import threading
 
 import pytest
-
 from services import until
+
 from streams.transport import watchdog as module
 from streams.transport.watchdog import EXIT_CODE, Asked, Behind, Lasting, Unanswered, Watchdog
 
@@ -140,9 +140,9 @@ async def test_what_an_event_loop_answers_is_complained_of():
 
     check = Asked(pulse, asyncio.get_running_loop(), 30)
     assert check(0) is None
-    await until(lambda: check._answer.done(), LIMIT_S, "it is answered")
+    await until(check._answer.done, LIMIT_S, "it is answered")
     assert check(100) is None
-    await until(lambda: check._answer.done(), LIMIT_S, "it is answered")
+    await until(check._answer.done, LIMIT_S, "it is answered")
     assert check(101) == "fetching has ended"
 
 
@@ -151,7 +151,7 @@ async def test_an_event_loop_that_does_not_answer_is_complained_of():
     assert check(0) is None
     assert check(30) is None
     assert check(31) == "nothing: no answer for over 30 s"
-    await until(lambda: check._answer.done(), LIMIT_S, "it is answered")
+    await until(check._answer.done, LIMIT_S, "it is answered")
 
 
 def test_a_loop_that_has_been_closed_is_not_stuck():

@@ -1,4 +1,7 @@
-"""uvicorn around an application: no access log (URLs hold tokens), no patience with slow headers, a graceful end."""
+"""uvicorn around an application, for every process that answers HTTP.
+
+No access log (URLs hold tokens), no patience with slow headers, a graceful end.
+"""
 
 import asyncio
 import signal

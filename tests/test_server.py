@@ -10,10 +10,9 @@ import httpx
 import pytest
 from services import CHECKOUT, free_port, until
 
-from streams import topics
+from streams import server, topics
 from streams.config import Settings
 from streams.errors import Fatal
-from streams.inbound import server
 from streams.inbound.gateway import wall_clock
 from streams.inbound.providers import standard
 

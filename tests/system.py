@@ -102,6 +102,7 @@ class System:
     prefix: str
     rules: str
     producer: AIOKafkaProducer
+    consumer: AIOKafkaConsumer
     redis: Redis
     client: httpx.AsyncClient
     gateway_port: int = field(default_factory=free_port)
@@ -166,7 +167,7 @@ class System:
 
     async def loaded(self, processor: Service, partitions: int = PARTITIONS) -> None:
         """Wait until a processor has loaded so many partitions."""
-        await self.until(lambda: len(processor.says("partition_loaded")) >= 2 * partitions, START_S, "it has its partitions")
+        await self.until(lambda: len(loads(processor)) >= partitions, START_S, f"{processor.name} has its partitions")
 
     # --- in
 
@@ -253,22 +254,21 @@ class System:
             return {}
 
     async def told(self, topic: str) -> list[dict[str, Any]]:
-        """All that a topic holds, as JSON."""
-        async with AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap, auto_offset_reset="earliest") as consumer:
-            partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or await _known(consumer, topic)]
-            consumer.assign(partitions)
-            ends = await consumer.end_offsets(partitions)
-            values: list[dict[str, Any]] = []
-            while any([await consumer.position(each) < end for each, end in ends.items()]):
-                fetched = await consumer.getmany(timeout_ms=500)
-                values += [json.loads(record.value) for records in fetched.values() for record in records if record.value]
-            return values
+        """All that a topic of one partition holds, as JSON."""
+        source = TopicPartition(topic, 0)
+        self.consumer.assign([source])
+        await self.consumer.seek_to_beginning(source)
+        end = (await self.consumer.end_offsets([source]))[source]
+        values: list[dict[str, Any]] = []
+        while await self.consumer.position(source) < end:
+            fetched = await self.consumer.getmany(source, timeout_ms=500)
+            values += [json.loads(record.value) for records in fetched.values() for record in records]
+        return values
 
     async def ends(self, topic: str) -> int:
         """How many records a topic has had."""
-        async with AIOKafkaConsumer(bootstrap_servers=self.kafka.bootstrap) as consumer:
-            offsets = await consumer.end_offsets([TopicPartition(topic, number) for number in range(PARTITIONS)])
-            return sum(offsets.values())
+        offsets = await self.consumer.end_offsets([TopicPartition(topic, number) for number in range(PARTITIONS)])
+        return sum(offsets.values())
 
     async def alerts(self) -> list[dict[str, Any]]:
         """All alerts that were sent, once nothing waits to be sent."""
@@ -318,10 +318,11 @@ async def installed(
     options = {"enable_idempotence": True, "max_batch_size": LOG_BATCH_BYTES}
     async with (
         AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, **options) as producer,
+        AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap) as consumer,
         connect(redis_server.url) as redis,
         httpx.AsyncClient(timeout=30) as client,
     ):
-        system = System(kafka, redis_server, folder, prefix, rules, producer, redis, client)
+        system = System(kafka, redis_server, folder, prefix, rules, producer, consumer, redis, client)
         try:
             yield system
         finally:
@@ -348,12 +349,13 @@ def command(name: str, config: Path) -> list[str]:
     return [sys.executable, "-m", "streams.cli", *words, "--config", str(config)]
 
 
-async def _known(consumer: Any, topic: str) -> set[int]:
-    return await until(lambda: consumer._client.cluster.partitions_for_topic(topic), START_S, f"{topic} is known")
-
-
 def _table(head: str, values: Mapping[str, Any]) -> str:
     return "\n".join([head, *(f"{name} = {json.dumps(value)}" for name, value in values.items()), ""])
+
+
+def loads(processor: Service) -> list[dict[str, Any]]:
+    """The partitions that a processor says it has loaded, each time with the offset and the claim."""
+    return processor.says("partition_loaded", logger="streams.processing.owner")
 
 
 def clock_of(page: Scraped) -> float | None:

@@ -1,0 +1,116 @@
+"""The engine against the oracle, which shares no code with it: every series of the default profile, at many clocks."""
+
+import tomllib
+from random import Random
+from typing import Any
+
+import build
+import msgspec
+import pytest
+import strategies
+from build import DAY, HOUR, MINUTE, NOON
+from engine import Engine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from published import snapshot_of
+
+from models.events import decode, encode
+from models.kpis import MINIMUM_N, Formula
+from models.rules import Rules
+from models.snapshot import slices
+from models.units import Millis, isoformat, moment
+from streams.config import Settings
+from streams.local.floor import demo_rules_toml
+from streams.local.simulator import Floor, recorded
+from streams.local.truth import truth
+from streams.local.truth_page import Difference, Scraped, compare
+from streams.serving.profile import Profile
+
+BOARD = ("1h", "24h", "7d", "today", "month")
+LEADS = ("lead-1", "lead-2", "lead-3", "lead-4")
+EVENTS = st.one_of([strategies.events(of) for of in LEADS] * 8 + [st.just(build.erased())])
+CLOCKS = st.one_of(strategies.WHEN, strategies.WHEN.map(lambda at: at + 3 * DAY), st.integers(NOON, NOON + 40 * MINUTE))
+ANY_N = {"mean": 1, "ratio": 1, "p50": 1, "p90": 1, "p95": 1, "max": 1}
+
+
+def tables(rules: Rules) -> dict[str, Any]:
+    """Rules as their configuration file would say them."""
+    return {
+        "organisation": {"zone": rules.zone},
+        "roster": [_table(rep=each.rep, team=each.team, since=each.valid_from) for each in rules.roster],
+        "sla": [
+            _table(
+                target=f"{each.target_ms // 1000}s",
+                team=each.team,
+                lead_source=each.lead_source,
+                segment=each.segment,
+                since=each.valid_from,
+            )
+            for each in rules.sla
+        ],
+        "lead_sources": list(rules.lead_sources),
+        "meetings": {
+            "grace": f"{rules.meeting_grace_ms // 1000}s",
+            "unmarked": "held" if rules.unmarked_meetings_count_as_held else "unmarked",
+        },
+    }
+
+
+def _table(since: Millis, **texts: str | None) -> dict[str, Any]:
+    return {name: text for name, text in texts.items() if text is not None} | {"from": moment(since)}
+
+
+def shown(engine: Engine, minimum_n: dict[Formula, int]) -> Scraped:
+    """What Prometheus would scrape."""
+    clock = engine.totals.clock or Millis(0)
+    snapshot = snapshot_of(engine.lines(minimum_n).values(), slices(engine.rules, clock), clock)
+    series = Profile(BOARD, max_series=10**9).show(snapshot).series
+    page = {(each.metric, frozenset(each.labels.items())): each.value for each in series}
+    assert len(page) == len(series)
+    return page
+
+
+def differences(engine: Engine, facts: list[dict[str, Any]], told: dict[str, Any]) -> list[Difference]:
+    """Where the engine and the oracle disagree; nowhere."""
+    least = {formula: ANY_N.get(formula.value.removesuffix("_time"), 0) for formula in Formula}
+    if "minimum_n" not in told:
+        least = dict(MINIMUM_N)
+    return compare(shown(engine, least), truth(facts, told, engine.totals.clock or 0))
+
+
+@settings(max_examples=settings().max_examples * 2 // 5)
+@given(st.lists(EVENTS, min_size=6, max_size=24), st.lists(CLOCKS, min_size=1, max_size=2), strategies.rules(), st.randoms())
+def test_every_gauge_of_any_history_is_what_the_oracle_says(events, clocks, rules, random):
+    facts = [msgspec.json.decode(encode(event)) for event in events]
+    told = tables(rules) | {"minimum_n": ANY_N}
+    random.shuffle(events)
+    engine = Engine(rules).take(*events[::2]).tick(min(clocks)).take(*events[1::2])
+    assert differences(engine, facts, told) == []
+    engine.tick(max(clocks)).restart()
+    assert differences(engine, facts, told) == []
+
+
+FLOORS = [
+    (1, "Europe/Berlin", NOON - 2 * HOUR),
+    (2, "America/Havana", build.NOON + 6 * DAY + 17 * HOUR),
+    (3, "Australia/Lord_Howe", build.NOON + 34 * DAY),
+]
+
+
+@pytest.mark.parametrize(("seed", "zone", "now"), FLOORS)
+def test_every_gauge_of_a_sales_floor_is_what_the_oracle_says_while_time_goes_by(seed, zone, now):
+    told = tomllib.loads(demo_rules_toml(now, zone))
+    engine = Engine(Settings.model_validate(told).rules())
+    deliveries = recorded(Floor(seed, zone).history(now), seed)
+    facts: list[dict[str, Any]] = []
+    random = Random(seed)
+    cuts = sorted(random.sample(range(1, len(deliveries)), 3))
+    for start, end in zip([0, *cuts], [*cuts, len(deliveries)], strict=True):
+        for _, batch in deliveries[start:end]:
+            facts += batch.events
+        events = [decode(msgspec.json.encode(event)) for _, batch in deliveries[start:end] for event in batch.events]
+        engine.tick(deliveries[end - 1][0] // 1000 * 1000).take(*events)
+        engine.restart()
+    for clock in (now, now + 10 * MINUTE, now + 9 * DAY):
+        engine.tick(clock)
+        assert differences(engine, facts, told) == [], isoformat(Millis(clock))
