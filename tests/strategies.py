@@ -112,18 +112,56 @@ def events(of: str = "lead-1") -> st.SearchStrategy[Event]:
     return st.one_of(heads, heads, heads, touches, touches, touches, replies, replies, meetings, meetings, inquiries, removals)
 
 
+WAIT = st.sampled_from((MINUTE, 0, 1, 150 * SECOND, 4 * MINUTE, 5 * MINUTE, 5 * MINUTE + 1, 20 * MINUTE, HOUR, DAY))
+"""How long the next thing takes; a good part of an SLA, exactly all of it, or a little more."""
+
+SENTIMENT = st.sampled_from(("positive", "negative", "positive", "neutral", None))
+OUTCOME = st.sampled_from(("held", "no_show", "held", "cancelled", None))
+
+
+def lives(of: str = "lead-1") -> st.SearchStrategy[list[Event]]:
+    """What usually happens to a lead, from its creation to its close, in order, though some of it may be missing."""
+
+    def life(start: int, waits: list[int], happened: int, rep: str | None, how: str, came: str | None, went: str | None):
+        touched = start + waits[0]
+        replied = touched + waits[1]
+        asked = replied + waits[2]
+        called = asked + waits[3]
+        told = [
+            build.lead(created_at=start, owner=rep, owner_at=start + waits[1], lead_source="inbound", segment="smb", of=of),
+            build.touch("t1", at=touched, channel=how, rep=rep, connected=True, of=of),
+            build.reply("r1", at=replied, channel=how, sentiment=came, in_reply_to="t1", of=of),
+            build.inquiry("i1", at=asked, of=of),
+            build.call("t2", called, connected=True, of=of),
+            build.meeting("m1", booked_at=called, scheduled_at=called + waits[0], rep=rep, outcome=went, kind="demo", of=of),
+            build.email("t3", start, automated=True, delivered=went != "no_show", of=of),
+            build.reply("r2", at=asked, kind="unsubscribe" if came else "bounce", of=of),
+            build.lead(stage="customer" if went else "disqualified", stage_at=called, of=of),
+        ]
+        return [event for number, event in enumerate(told) if happened >> number & 1]
+
+    waits = st.lists(WAIT, min_size=4, max_size=4)
+    return st.builds(life, WHEN, waits, st.integers(0, 511).map(lambda mask: 511 - mask), REP, CHANNEL, SENTIMENT, OUTCOME)
+
+
 @cache
-def histories(of: str = "lead-1", longest: int = 12) -> st.SearchStrategy[list[Event]]:
-    """One lead's events, in any order, some of them twice; one lead in twenty is erased."""
-    any_event = events(of)
+def histories(of: str = "lead-1", longest: int = 8) -> st.SearchStrategy[list[Event]]:
+    """One lead's life, mixed with records, new and changed, in any order, some of them twice; one lead in twenty is erased."""
     erased = build.erased(of=of)
-    likely = st.lists(any_event, min_size=longest // 2, max_size=longest)
-    return st.builds(
-        lambda told, repeated, place: [*told, *told[:repeated]] if place else [*told[repeated:], erased, *told[:repeated]],
-        st.one_of(likely, st.lists(any_event, max_size=longest)),
-        st.integers(0, 2),
-        st.sampled_from((*range(1, 20), 0)),
-    )
+
+    def mixed(life: list[Event], others: list[Event], place: int, erasure: int) -> list[Event]:
+        told = [*others[:place], *life, *others[place:], *others[:2]]
+        return told if erasure else [*told[:place], erased, *told[place:]]
+
+    records = st.lists(events(of), max_size=longest)
+    return st.builds(mixed, lives(of), records, st.integers(0, longest), st.sampled_from((*range(1, 20), 0)))
+
+
+@cache
+def floors(leads: int = 3, longest: int = 4) -> st.SearchStrategy[list[Event]]:
+    """The histories of a few leads, one after another."""
+    every = [histories(f"lead-{number}", longest) for number in range(1, leads + 1)]
+    return st.tuples(*every).map(lambda told: [event for history in told for event in history])
 
 
 ROSTERS = (build.ROSTER, (), (*build.ROSTER, build.member("stranger", "west", NOON + DAY)))

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 import structlog
 from aiokafka.errors import (
-    ConsumerStoppedError,
+    IllegalStateError,
     KafkaError,
     KafkaTimeoutError,
     NoOffsetForPartitionError,
@@ -49,12 +49,12 @@ class BatchThread(AIOKafkaConsumerThread):
         return consumer
 
     async def inside(self, function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
-        """Run a coroutine function in the consumer's loop. Raises what it raises, and KafkaTimeoutError.
+        """Run a coroutine function in the consumer's loop. Raises what it raises, and KafkaError if it cannot or takes too long.
 
         Faust's own `call_thread` has two workers, one of which fetches: whoever waits long there keeps all others waiting.
         """
         if self.thread_loop.is_closed():
-            raise ConsumerStoppedError
+            raise IllegalStateError("the consumer has ended")
         running = asyncio.run_coroutine_threadsafe(function(*arguments), self.thread_loop)
         try:
             return await asyncio.wait_for(asyncio.wrap_future(running), ANSWER_LIMIT_S)

@@ -16,8 +16,7 @@ from models.sums import LEVEL_ROW, merge
 from models.units import Millis
 from models.windows import RETENTION, WINDOWS, Calendar, Pane
 
-LEADS = ("lead-1", "lead-2", "lead-3")
-FACTS = st.lists(st.one_of([strategies.events(of) for of in LEADS] * 6 + [st.just(build.erased())]), min_size=4, max_size=14)
+FACTS = strategies.floors()
 CLOCKS = st.one_of(strategies.WHEN, strategies.WHEN.map(lambda at: at + 3 * DAY), st.just(NOON + 900 * DAY))
 RULEBOOKS = strategies.rules()
 RESTART, SAVE = "restart", "save"

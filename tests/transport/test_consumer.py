@@ -1,14 +1,14 @@
 import asyncio
 
 import pytest
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from owners import Remembering, Saved, append, numbers, producing, serving
 from services import until
 
 from streams.errors import Fatal, Retry
 from streams.local.embedded import EmbeddedKafka
 from streams.topics import Topics, ensure
-from streams.transport import TP, app, consumer
+from streams.transport import TP, app, consumer, thread
 
 LIMIT_S = 20
 
@@ -74,6 +74,23 @@ async def test_the_owner_is_told_of_the_log_and_of_what_the_group_has_committed(
     assert prints[0] is prints[3] is None
     assert prints[1] != prints[2]
     assert after[2:4] == (6, prints)
+
+
+async def test_what_the_log_does_not_have_is_none_or_a_fault_in_time(kafka, topic, producer, monkeypatch):
+    monkeypatch.setattr(thread, "READ_LIMIT_S", 0.3)
+    tp, owner = TP(topic, 0), Remembering()
+    async with serving(kafka.bootstrap, topic, topic, owner):
+        await append(producer, tp, numbers(0, 10))
+        await all_here(owner, 10)
+        inside, read_one = owner.control._thread.inside, owner.control._thread.read_one
+        owner.control.hold(tp)
+        assert await inside(read_one, tp, 99) is None
+        with pytest.raises(KafkaTimeoutError, match="record 10 did not come"):
+            await inside(read_one, tp, 10)
+        assert (await inside(read_one, tp, 9)).value == b"9"
+    with pytest.raises(KafkaError, match="has ended"):
+        await inside(read_one, tp, 9)
+    assert not await owner.control.commit_offsets({tp: 10})
 
 
 async def test_a_held_partition_keeps_still_and_loses_nothing(kafka, topic, producer):
@@ -255,32 +272,32 @@ async def test_what_aiokafka_keeps_to_itself_is_found_out(kafka, topic):
     owner = Remembering()
     async with serving(kafka.bootstrap, topic, topic, owner):
         await until(lambda: len(owner.memory) == 4 and owner.control.ready(), LIMIT_S, "it is at work")
-        thread = owner.control._thread
-        kafka_consumer = thread._consumer
+        ours = owner.control._thread
+        kafka_consumer = ours._consumer
         kafka_consumer._subscription._last_fetch_ended = 0
-        assert await thread.inside(thread.pulse) is None
+        assert await ours.inside(ours.pulse) is None
         assert kafka_consumer._subscription.fetcher_idle_time < LIMIT_S
 
         kafka_consumer._coordinator._pending_exception = KafkaError("evicted")
-        assert await thread.inside(thread.pulse) == "group coordination failed: KafkaError('evicted')"
-        assert await thread.inside(thread.pulse) is None
+        assert await ours.inside(ours.pulse) == "group coordination failed: KafkaError('evicted')"
+        assert await ours.inside(ours.pulse) is None
 
-        thread.thread_loop.call_soon_threadsafe(kafka_consumer._fetcher._fetch_task.cancel)
+        ours.thread_loop.call_soon_threadsafe(kafka_consumer._fetcher._fetch_task.cancel)
         await until(kafka_consumer._fetcher._fetch_task.done, LIMIT_S, "it fetches no more")
-        assert await thread.inside(thread.pulse) == "fetching has ended"
+        assert await ours.inside(ours.pulse) == "fetching has ended"
 
-        assert thread.is_member()
-        thread.thread_loop.call_soon_threadsafe(kafka_consumer._coordinator.request_rejoin)
-        await until(lambda: not thread.is_member(), LIMIT_S, "it wants to rejoin")
+        assert ours.is_member()
+        ours.thread_loop.call_soon_threadsafe(kafka_consumer._coordinator.request_rejoin)
+        await until(lambda: not ours.is_member(), LIMIT_S, "it wants to rejoin")
 
 
 async def test_a_fault_of_group_coordination_ends_the_process(kafka, topic):
     owner = Remembering()
     async with serving(kafka.bootstrap, topic, topic, owner) as served:
         await until(lambda: len(owner.memory) == 4 and owner.control.ready(), LIMIT_S, "it is at work")
-        thread, subscription = owner.control._thread, owner.control._thread._consumer._subscription
+        ours, subscription = owner.control._thread, owner.control._thread._consumer._subscription
         await until(lambda: subscription._fetch_waiters, LIMIT_S, "it waits for records")
-        thread.thread_loop.call_soon_threadsafe(subscription.abort_waiters, KafkaError("not authorised any more"))
+        ours.thread_loop.call_soon_threadsafe(subscription.abort_waiters, KafkaError("not authorised any more"))
         await asyncio.wait([served], timeout=LIMIT_S)
     assert isinstance(served.exception(), Fatal)
 

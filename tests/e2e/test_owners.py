@@ -1,0 +1,68 @@
+"""Partitions change hands under load: whoever has them, each event counts once."""
+
+import asyncio
+
+import pytest
+from crowd import RULES, crowd
+from system import PARTITIONS, START_S, judged, loads, wrong
+from wire import with_word
+
+from models.units import MINUTE
+
+LIMIT_S = 120
+LEADS = 4_000
+
+
+@pytest.mark.timeout(240)
+async def test_workers_join_and_leave_while_they_work(system, now):
+    events, clock = crowd(LEADS, now), now + MINUTE
+    await system.append(events)
+    config = system.configure()
+    first, _ = (system.start(name, config) for name in ("processor", "exporter"))
+    await system.until(system.offsets, LIMIT_S, "the first one works")
+    second = system.start("processor", config)
+    await system.until(lambda: loads(second), LIMIT_S, "the second one has joined")
+    assert await system.offsets() < len(events)
+    assert first.stop() == 0
+    assert await system.offsets() < len(events)
+    await system.loaded(second, PARTITIONS + 1)
+    third = system.start("processor", config)
+    await system.until(lambda: loads(third), LIMIT_S, "the third one has joined")
+    await system.tick_events(clock)
+    page = await system.round(clock)
+    assert wrong(page, await judged(events, RULES, clock)) == []
+    assert {load["partition"] for load in loads(second)} == set(range(PARTITIONS))
+
+
+@pytest.mark.timeout(240)
+async def test_one_that_slept_while_others_took_over_changes_nothing_when_it_wakes(system, wire, now):
+    events, clock = crowd(LEADS, now), now + MINUTE
+    await system.append(events)
+    direct, wired = (system.configure(redis_url=url) for url in ("", wire.url))
+    sleeper, _ = system.start("processor", wired), system.start("exporter", direct)
+    await system.until(system.offsets, LIMIT_S, "it works")
+    # A checkpoint that is not answered is sent again when it wakes: it writes for certain.
+    wire.mutes_from = with_word(b"seq")
+    await system.until(lambda: wire.mute, LIMIT_S, "a checkpoint is under way")
+    sleeper.freeze()
+    wire.mend()
+    assert await system.offsets() < len(events)
+    other = system.start("processor", direct)
+    await system.loaded(other)
+    await system.tick_events(clock)
+    page = await system.round(clock)
+    expected = await judged(events, RULES, clock)
+    assert wrong(page, expected) == []
+    claims = await system.claims()
+    sleeper.thaw()
+    await system.until(lambda: sleeper.says("checkpoint_refused", outcome="FENCED"), START_S, "it is refused")
+    assert not sleeper.says("checkpoint_refused", outcome="REFUSED")
+    await system.until(lambda: loads(sleeper)[PARTITIONS:], LIMIT_S, "it has a share of the work again")
+    await system.tick_events(clock + MINUTE)
+    assert wrong(await system.round(clock + MINUTE), await judged(events, RULES, clock + MINUTE)) == []
+    assert await system.claims() == claims + PARTITIONS
+
+
+async def test_a_partition_that_a_stranger_has_claimed_is_not_left_alone_for_ever(system, now):
+    """A zombie that claims as its last act leaves nobody who would."""
+    await asyncio.sleep(0)

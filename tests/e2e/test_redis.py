@@ -1,0 +1,100 @@
+"""What Redis loses: its last writes are made again, an answer is found out about, and of nothing no numbers are made."""
+
+from collections import Counter
+
+import pytest
+from crowd import RULES, crowd
+from histories import lead
+from system import PARTITIONS, START_S, installed, judged, loads, wrong
+from wire import with_word
+
+from models.units import MINUTE, SECOND
+from streams.local.truth_page import is_kpi
+
+LEADS = 400
+
+
+@pytest.fixture
+async def mortal(kafka, redis_factory, topic_prefix, tmp_path):
+    """An installation on a Redis that may die: what it comes back with is its last `SAVE`."""
+    async with installed(kafka, redis_factory(), tmp_path, topic_prefix, RULES) as system:
+        yield system
+
+
+async def test_a_redis_that_comes_back_with_older_data_is_brought_up_to_date(mortal, now):
+    system, events = mortal, crowd(LEADS, now)
+    config = system.configure()
+    processor, _ = (system.start(name, config) for name in ("processor", "exporter"))
+    await system.append(events[: len(events) // 2])
+    await system.tick_events(now)
+    await system.round(now)
+    await system.redis.save()
+
+    events += [lead(f"open-{number}", created_at=now, owner="cleo", lead_source="inbound") for number in range(9)]
+    await system.append(events[len(events) // 2 :])
+    for minutes in range(1, 12):
+        await system.tick_events(now + minutes * MINUTE)
+    clock = now + 11 * MINUTE
+    expected = await judged(events, RULES, clock)
+    assert wrong(await system.round(clock), expected) == []
+    told = Counter(alert["id"] for alert in await system.alerts())
+    offsets = await system.offsets()
+    system.redis_server.server.kill()
+    system.redis_server.server.start()
+    assert await system.offsets() < offsets
+
+    await system.tick_events(clock + SECOND)
+    page = await system.round(clock + SECOND)
+    assert wrong(page, await judged(events, RULES, clock + SECOND)) == []
+    refused = processor.says("checkpoint_refused", outcome="ROLLED_BACK")
+    assert {line["partition"] for line in refused} == set(range(PARTITIONS))
+    again = Counter(alert["id"] for alert in await system.alerts())
+    assert again.keys() == told.keys()
+    assert again > told, "no alert was sent again: Redis came back with too much"
+
+
+async def test_a_redis_that_was_emptied_is_not_counted_from_0(mortal, now):
+    system, events = mortal, crowd(LEADS, now)
+    config = system.configure()
+    processor, _ = (system.start(name, config) for name in ("processor", "exporter"))
+    await system.append(events)
+    await system.tick_events(now)
+    await system.round(now)
+    await system.until(system.committed, START_S, "the group has committed what is stored")
+    system.redis_server.server.kill()
+    system.redis_server.server.start()
+    assert await system.redis.dbsize() == 0
+
+    await system.tick_events(now + SECOND)
+    for each in (processor, None):
+        again = each or system.start("processor", config)
+        again.expected_to_live = False
+        await system.until(lambda again=again: again.process.poll() is not None, START_S, "it refuses to count")
+        assert again.process.returncode == 2
+        assert "Redis was emptied" in again.text()
+        assert "restore Redis, or delete the group's offsets" in again.text()
+    page = await system.scrape()
+    assert page["leadbeat_redis_up", frozenset()] == 1
+    assert not any(is_kpi(metric) for metric, _ in page)
+
+
+async def test_a_checkpoint_whose_answer_is_lost_counts_once(system, wire, now):
+    events = crowd(LEADS, now)
+    config = system.configure(redis_url=wire.url)
+    processor, _ = (system.start(name, config) for name in ("processor", "exporter"))
+    await system.loaded(processor)
+    before = await system.stored()
+    wire.mutes_from = with_word(b"seq")
+    await system.append(events)
+
+    async def stored():
+        return [number for number, row in (await system.stored()).items() if row["seq"] > before[number]["seq"]]
+
+    await system.until(stored, START_S, "a checkpoint is stored")
+    assert wire.mute
+    wire.mend()
+    await system.tick_events(now)
+    assert wrong(await system.round(now), await judged(events, RULES, now)) == []
+    assert processor.says("checkpoint_retried")
+    assert not processor.says("checkpoint_refused")
+    assert len(loads(processor)) == PARTITIONS
