@@ -148,35 +148,20 @@ class NormaliserMetrics:
 
 
 class ProcessorMetrics:
-    """What the processor and publisher count and measure, by events partition."""
+    """What the processor and publisher count and measure."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         by_partition = ["partition"]
-        self.folded = Counter("leadbeat_events_folded", "Events folded into states.", by_partition, registry=registry)
-        self.dead = Counter(
-            "leadbeat_events_undecodable", "Event records that are dead letters now.", by_partition, registry=registry
-        )
-        self.late = Counter(
-            "leadbeat_contributions_late", "Contributions older than the panes kept.", by_partition, registry=registry
-        )
-        self.lost = Counter(
-            "leadbeat_events_lost", "Records that Kafka had dropped before they were read.", by_partition, registry=registry
-        )
         self.checkpoints = Counter(
             "leadbeat_checkpoints", "Checkpoints, by their answer.", [*by_partition, "answer"], registry=registry
         )
         self.checkpoint_seconds = Histogram(
             "leadbeat_checkpoint_seconds", "From sending a checkpoint to its answer.", registry=registry
         )
-        self.rollbacks = Counter(
-            "leadbeat_redis_rollbacks", "Times that Redis came back with an older state.", by_partition, registry=registry
-        )
-        self.revaluations = Counter("leadbeat_revaluations", "Re-valuations carried through.", by_partition, registry=registry)
-        self.alerts_withheld = Counter(
+        self.offset = Gauge("leadbeat_saved_offset", "The offset saved last.", by_partition, registry=registry)
+        self.waiting = Gauge("leadbeat_open_clocks", "Leads that wait for an answer.", by_partition, registry=registry)
+        self.dead = Counter("leadbeat_events_undecodable", "Event records that are dead letters now.", registry=registry)
+        self.revaluations = Counter("leadbeat_revaluations", "Re-valuations carried through.", registry=registry)
+        self.alerts_withheld = Gauge(
             "leadbeat_alerts_withheld", "Alerts not sent because their instant was long past.", by_partition, registry=registry
         )
-        self.offset = Gauge("leadbeat_applied_offset", "The offset saved last.", by_partition, registry=registry)
-        self.lag = Gauge(
-            "leadbeat_lag_records", "Records between what is saved and the log's end.", by_partition, registry=registry
-        )
-        self.rounds = Counter("leadbeat_publisher_rounds", "Rounds published, by whether exact.", ["exact"], registry=registry)

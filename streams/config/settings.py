@@ -145,6 +145,14 @@ class ExporterSettings(Section):
     port: Port = 9108
 
 
+class WorkerSettings(Section):
+    """Where a worker's two processes tell of themselves (`/livez`, `/readyz`, `/metrics`); port 0: nowhere."""
+
+    host: Text = "127.0.0.1"
+    normaliser_port: Port = 0
+    processor_port: Port = 0
+
+
 class Connection(Section):
     """One CRM that sends webhooks: the token in its URL names it, any of its secrets signs for it."""
 
@@ -213,6 +221,7 @@ class Settings(Section):
     kafka: KafkaSettings = KafkaSettings()
     redis: RedisSettings = RedisSettings()
     gateway: GatewaySettings = GatewaySettings()
+    worker: WorkerSettings = WorkerSettings()
     exporter: ExporterSettings = ExporterSettings()
     ticks: Literal["wall", "external"] = "wall"
     checkpoint_ms: Annotated[int, Field(ge=10, le=60_000)] = 500

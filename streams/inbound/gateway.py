@@ -17,13 +17,14 @@ from typing import Literal, TypeAlias
 
 import structlog
 import uvloop
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from models.units import SECOND, Millis
+from streams import vitals
 from streams.config import Connection, GatewaySettings, Settings
 from streams.errors import Retry
 from streams.inbound.deliveries import Deliveries, KafkaDeliveries
@@ -163,22 +164,10 @@ def create(
         metrics=GatewayMetrics(registry),
     )
 
-    async def livez(_: Request) -> Response:
-        return PlainTextResponse("ok\n")
-
-    async def readyz(_: Request) -> Response:
-        ready = producer.ready()
-        return PlainTextResponse("ok\n" if ready else "Kafka is not there\n", 200 if ready else 503)
-
-    async def metrics(_: Request) -> Response:
-        return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
-
     app = Starlette(
         routes=[
             Route("/hooks/{token}", gateway.hook, methods=["POST"]),
-            Route("/livez", livez),
-            Route("/readyz", readyz),
-            Route("/metrics", metrics),
+            *vitals.routes(registry, lambda: None if producer.ready() else "Kafka is not there"),
         ]
     )
     app.router.redirect_slashes = False

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -21,7 +22,8 @@ from streams.inbound.providers import PROVIDERS, Provider
 from streams.inbound.ticks import AHEAD_LIMIT_S, Relay, Ticker
 from streams.telemetry import NormaliserMetrics, registry
 from streams.topics import TICK_KEY, Topics, decode_tick, encode_tick, encode_ticks, ensure, partition_of
-from streams.transport import TP, Control, LogEnds, Record, make_app, serve
+from streams.transport import TP, Background, Control, LogEnds, Record, make_app, serve
+from streams.vitals import Readiness, tell
 
 log = structlog.get_logger(__name__)
 
@@ -184,23 +186,17 @@ def providers_of(connections: Sequence[Connection]) -> dict[str, Provider]:
     return {connection.name: PROVIDERS[connection.provider] for connection in connections}
 
 
-async def run(
-    settings: Settings,
-    metrics: NormaliserMetrics | None = None,
-    *,
-    unready: Callable[[], None] = lambda: None,
-    stopping: asyncio.Event | None = None,
-) -> None:
-    """Normalise deliveries until SIGTERM, or until `stopping`. Raises Fatal if that cannot go on.
-
-    `unready` is called when this process is about to end, in whatever way.
-    """
-    kafka = settings.kafka
+async def run(settings: Settings, *, stopping: asyncio.Event | None = None) -> None:
+    """Normalise deliveries until SIGTERM, or until `stopping`. Raises Fatal if that cannot go on."""
+    kafka, worker, metrics = settings.kafka, settings.worker, registry()
     await ensure(kafka.bootstrap, kafka.partitions, kafka.replication_factor, kafka.topic_prefix, create=kafka.create_topics)
     async with Outlet(kafka.bootstrap).running() as outlet:
-        normaliser = Normaliser(settings, outlet, metrics or NormaliserMetrics(registry()))
-        background = [normaliser.relay.run, normaliser.keep_offsets]
+        normaliser = Normaliser(settings, outlet, NormaliserMetrics(metrics))
+        app = make_app(f"{kafka.group}-normaliser", Topics(kafka.topic_prefix).deliveries, kafka, normaliser)
+        readiness = Readiness(app.consumer.ready)
+        background: list[Background] = [normaliser.relay.run, normaliser.keep_offsets]
         if settings.ticks == "wall":
             background.append(normaliser.ticker.run)
-        app = make_app(f"{kafka.group}-normaliser", Topics(kafka.topic_prefix).deliveries, kafka, normaliser)
-        await serve(app, background=background, unready=unready, stopping=stopping)
+        if port := worker.normaliser_port:
+            background.append(partial(tell, worker.host, port, metrics, readiness.fault))
+        await serve(app, background=background, unready=readiness.end, stopping=stopping)

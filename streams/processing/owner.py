@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import partial
 from zlib import crc32
 
 import structlog
@@ -27,6 +28,7 @@ from streams.processing.revaluation import revalue
 from streams.processing.valuation import Valuation, check_not_older, decode_valuation
 from streams.processing.writes import restore, writes_of
 from streams.tables import Applied, Keys, Outgoing, Progress, Redis, read_applied, read_panes, read_states, read_totals
+from streams.telemetry import ProcessorMetrics
 from streams.transport import TP, Control, LogEnds, Record, fingerprint
 
 LARGEST_CUT = 5_000
@@ -82,10 +84,11 @@ class Owned:
 class Owner:
     """The partitions of one worker: a `PartitionOwner` of the transport."""
 
-    def __init__(self, redis: Redis, producer: Producer, terms: Terms) -> None:
+    def __init__(self, redis: Redis, producer: Producer, terms: Terms, metrics: ProcessorMetrics) -> None:
         self._redis = redis
         self._producer = producer
         self._terms = terms
+        self._metrics = metrics
         self._control: Control
         self.owned: dict[TP, Owned] = {}
 
@@ -112,6 +115,7 @@ class Owner:
         else:
             applied = await revalue(self._redis, keys, applied, partition, terms.valuation)
             keys = keys.of(applied.progress.generation)
+            self._metrics.revaluations.inc()
         outbox = Outbox(self._producer, self._redis, keys, applied)
         await outbox.load()
         self.owned[tp] = Owned(keys, partition, applied, outbox, offset, applied.progress.fingerprint)
@@ -147,6 +151,7 @@ class Owner:
             await asyncio.sleep(PAUSE_S)
 
     def _bury(self, record: Record, error: InvalidEventError) -> Outgoing:
+        self._metrics.dead.inc()
         value = record.value or b""
         letter = {
             "reason": error.what,
@@ -185,11 +190,9 @@ class Owner:
 
     async def _finish(self, tp: TP, owned: Owned, checkpoint: Checkpoint[Applied]) -> None:
         try:
-            answer = await commit_until_definite(
-                self._redis,
-                checkpoint,
-                lambda fault: log.warning("checkpoint_retried", partition=tp.partition, fault=str(fault)),
-            )
+            with self._metrics.checkpoint_seconds.time():
+                answer = await commit_until_definite(self._redis, checkpoint, partial(_warn, tp))
+            self._metrics.checkpoints.labels(tp.partition, answer.outcome).inc()
             if self.owned.get(tp) is not owned:
                 return
             if not answer.written:
@@ -198,6 +201,7 @@ class Owner:
             owned.applied = checkpoint.then
             owned.under_way = None
             owned.partition.saved()
+            self._measure(tp, owned, checkpoint.then.progress.offset)
             owned.outbox.add(checkpoint)
             if owned.held:
                 owned.held = False
@@ -207,6 +211,11 @@ class Owner:
             self._control.fail(fault)
         except Exception as fault:  # noqa: BLE001 - whatever it is, the messages are stored and go with the next checkpoint
             log.warning("outbox_waits", partition=tp.partition, fault=repr(fault))
+
+    def _measure(self, tp: TP, owned: Owned, offset: int | None) -> None:
+        self._metrics.offset.labels(tp.partition).set(offset or 0)
+        self._metrics.waiting.labels(tp.partition).set(len(owned.partition.open_clocks))
+        self._metrics.alerts_withheld.labels(tp.partition).set(owned.partition.suppressed_alerts)
 
     def _lost(self, tp: TP, outcome: Outcome, reason: str) -> None:
         log.error("checkpoint_refused", partition=tp.partition, outcome=outcome, reason=reason)
@@ -243,6 +252,10 @@ class Owner:
         saved = {tp: offset for tp, offset in stored.items() if offset is not None}
         if saved:
             await self._control.commit_offsets(saved)
+
+
+def _warn(tp: TP, fault: Retry) -> None:
+    log.warning("checkpoint_retried", partition=tp.partition, fault=str(fault))
 
 
 async def _ended(owned: Owned) -> None:

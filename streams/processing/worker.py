@@ -1,6 +1,7 @@
 """The processor's process: a Faust app around the owner of partitions, with checkpoints, publisher and offsets beside it."""
 
 import asyncio
+from functools import partial
 
 import structlog
 from aiokafka import AIOKafkaProducer
@@ -10,8 +11,10 @@ from streams.processing.owner import Owner, Terms
 from streams.processing.publisher import Edition, Publisher
 from streams.processing.valuation import valuation_of
 from streams.tables import Redis, check_layout, check_server
+from streams.telemetry import ProcessorMetrics, registry
 from streams.topics import Topics
 from streams.transport import TP, make_app, serve
+from streams.vitals import Readiness, tell
 
 OFFSETS_EVERY_S = 5.0
 """How often durable offsets are committed to Kafka, where lag tools look."""
@@ -24,7 +27,7 @@ log = structlog.get_logger(__name__)
 class Worker:
     """What runs in the processor's process."""
 
-    def __init__(self, settings: Settings, redis: Redis, producer: AIOKafkaProducer) -> None:
+    def __init__(self, settings: Settings, redis: Redis, producer: AIOKafkaProducer, metrics: ProcessorMetrics) -> None:
         topics = Topics(settings.kafka.topic_prefix)
         rules = settings.rules()
         self._redis = redis
@@ -42,7 +45,7 @@ class Worker:
         self._edition = Edition(
             settings.redis.prefix, settings.kafka.partitions, rules, settings.minimum_n.by_formula(), topics.kpis
         )
-        self.owner = Owner(redis, producer, self._terms)
+        self.owner = Owner(redis, producer, self._terms, metrics)
 
     async def keep_checkpoints(self) -> None:
         """Cut the checkpoints that are due, for ever."""
@@ -82,13 +85,17 @@ async def run(settings: Settings, redis: Redis) -> None:
     """Process events until SIGTERM. Raises Fatal if that cannot go on."""
     await check_server(redis, settings.redis.prefix)
     await check_layout(redis, settings.redis.prefix, settings.kafka.partitions)
+    metrics = registry()
     producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
     await producer.start()
     try:
-        worker = Worker(settings, redis, producer)
-        app = make_app(
-            f"{settings.kafka.group}-processor", Topics(settings.kafka.topic_prefix).events, settings.kafka, worker.owner
-        )
-        await serve(app, background=(worker.keep_checkpoints, worker.keep_offsets, worker.keep_publishing))
+        worker = Worker(settings, redis, producer, ProcessorMetrics(metrics))
+        topic = Topics(settings.kafka.topic_prefix).events
+        app = make_app(f"{settings.kafka.group}-processor", topic, settings.kafka, worker.owner)
+        readiness = Readiness(app.consumer.ready)
+        background = [worker.keep_checkpoints, worker.keep_offsets, worker.keep_publishing]
+        if port := settings.worker.processor_port:
+            background.append(partial(tell, settings.worker.host, port, metrics, readiness.fault))
+        await serve(app, background=background, unready=readiness.end)
     finally:
         await producer.stop()

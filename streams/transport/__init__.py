@@ -4,13 +4,14 @@ An application is a `PartitionOwner`. `make_app` builds a Faust app around it an
 `Control` to act on the consumer.
 """
 
-from streams.transport.app import make_app, serve
+from streams.transport.app import Background, make_app, serve
 from streams.transport.batch import TP, Control, LogEnds, PartitionOwner, Record, fingerprint
 from streams.transport.consumer import BatchConsumer, BatchTransport
 from streams.transport.watchdog import Behind, Check, Lasting, Watchdog
 
 __all__ = [
     "TP",
+    "Background",
     "BatchConsumer",
     "BatchTransport",
     "Behind",

@@ -49,7 +49,7 @@ class BatchThread(AIOKafkaConsumerThread):
         return consumer
 
     async def inside(self, function: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
-        """Run a coroutine function in the consumer's loop. Raises what it raises, and KafkaError if it cannot or takes too long.
+        """Run a coroutine function in the consumer's loop. Raises what it raises, and KafkaError if that takes too long.
 
         Faust's own `call_thread` has two workers, one of which fetches: whoever waits long there keeps all others waiting.
         """
@@ -104,19 +104,22 @@ class BatchThread(AIOKafkaConsumerThread):
         consumer.seek(where, offset)
         try:
             async with asyncio.timeout(READ_LIMIT_S):
-                record = await self._first(consumer, where)
-        except OffsetOutOfRangeError:
-            return None
+                record = await self._first(consumer, where, offset)
         except TimeoutError:
             raise KafkaTimeoutError(f"{tp}: record {offset} did not come within {READ_LIMIT_S:.0f} s") from None
-        return record if record.offset == offset else None
+        return record if record is not None and record.offset == offset else None
 
-    async def _first(self, consumer: Any, where: Any) -> Record:
+    async def _first(self, consumer: Any, where: Any, offset: int) -> Record | None:
+        """The first record fetched from an offset on; None if it is out of range. Faults may still tell of an earlier position."""
         while True:
             try:
                 fetched = await consumer._fetcher.fetched_records([where], timeout=READ_LIMIT_S, max_records=1)
             except NoOffsetForPartitionError:
-                continue  # raised for the time before our seek
+                continue
+            except OffsetOutOfRangeError as error:
+                if error.args[0].get(where) == offset:
+                    return None
+                continue
             if fetched.get(where):
                 first: Record = fetched[where][0]
                 return first

@@ -1,13 +1,14 @@
 """Partitions change hands under load: whoever has them, each event counts once."""
 
-import asyncio
-
 import pytest
 from crowd import RULES, crowd
 from system import PARTITIONS, START_S, judged, loads, wrong
 from wire import with_word
 
 from models.units import MINUTE
+from streams.processing.checkpoint import claim_partition
+from streams.tables import Keys
+from streams.transport.watchdog import EXIT_CODE
 
 LIMIT_S = 120
 LEADS = 4_000
@@ -63,6 +64,17 @@ async def test_one_that_slept_while_others_took_over_changes_nothing_when_it_wak
     assert await system.claims() == claims + PARTITIONS
 
 
-async def test_a_partition_that_a_stranger_has_claimed_is_not_left_alone_for_ever(system, now):
-    """A zombie that claims as its last act leaves nobody who would."""
-    await asyncio.sleep(0)
+async def test_a_partition_that_somebody_claims_and_leaves_is_taken_back(system, now):
+    events, clock = crowd(100, now), now + MINUTE
+    config = system.configure()
+    processor, _ = (system.start(name, config) for name in ("processor", "exporter"))
+    await system.loaded(processor)
+    await claim_partition(system.redis, Keys("lb", 2), PARTITIONS, "one who dies then")
+    await system.append(events)
+    await system.tick_events(clock)
+    processor.expected_to_live = False
+    await system.until(lambda: processor.process.poll() is not None, START_S, "it gives up what it cannot have")
+    assert processor.process.returncode == EXIT_CODE
+    assert processor.says("checkpoint_refused", outcome="FENCED", partition=2)
+    system.start("processor", config)
+    assert wrong(await system.round(clock), await judged(events, RULES, clock)) == []

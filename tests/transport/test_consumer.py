@@ -8,7 +8,7 @@ from services import until
 from streams.errors import Fatal, Retry
 from streams.local.embedded import EmbeddedKafka
 from streams.topics import Topics, ensure
-from streams.transport import TP, app, consumer, thread
+from streams.transport import TP, app, consumer, thread, watchdog
 
 LIMIT_S = 20
 
@@ -268,7 +268,8 @@ async def test_a_flush_that_fails_does_not_keep_partitions(kafka, topic, produce
     assert not owner.saved.offsets
 
 
-async def test_what_aiokafka_keeps_to_itself_is_found_out(kafka, topic):
+async def test_what_aiokafka_keeps_to_itself_is_found_out(kafka, topic, monkeypatch):
+    monkeypatch.setattr(watchdog, "EVERY_S", 3_600)  # else it asks before we do, and ends the process
     owner = Remembering()
     async with serving(kafka.bootstrap, topic, topic, owner):
         await until(lambda: len(owner.memory) == 4 and owner.control.ready(), LIMIT_S, "it is at work")
@@ -286,9 +287,12 @@ async def test_what_aiokafka_keeps_to_itself_is_found_out(kafka, topic):
         await until(kafka_consumer._fetcher._fetch_task.done, LIMIT_S, "it fetches no more")
         assert await ours.inside(ours.pulse) == "fetching has ended"
 
+        async def want_to_rejoin():
+            kafka_consumer._coordinator.request_rejoin()
+            return ours.is_member()
+
         assert ours.is_member()
-        ours.thread_loop.call_soon_threadsafe(kafka_consumer._coordinator.request_rejoin)
-        await until(lambda: not ours.is_member(), LIMIT_S, "it wants to rejoin")
+        assert not await ours.inside(want_to_rejoin)
 
 
 async def test_a_fault_of_group_coordination_ends_the_process(kafka, topic):

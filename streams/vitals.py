@@ -1,0 +1,51 @@
+"""What every process but the exporter tells of itself over HTTP: that it lives, whether it is ready, and its own metrics."""
+
+from collections.abc import Callable
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from streams.server import listen, server_of
+
+
+class Readiness:
+    """Whether a consuming process is ready: while its consumer says so, and never again once it is about to end."""
+
+    def __init__(self, ready: Callable[[], bool]) -> None:
+        self._ready = ready
+        self._ending = False
+
+    def end(self) -> None:
+        """The process is about to end."""
+        self._ending = True
+
+    def fault(self) -> str | None:
+        """Why the process is not ready, or None."""
+        if self._ending:
+            return "about to end"
+        return None if self._ready() else "not in its consumer group, or still loading partitions"
+
+
+def routes(registry: CollectorRegistry, fault: Callable[[], str | None]) -> list[Route]:
+    """GET /livez, /readyz and /metrics. `fault` says why the process is not ready, or None."""
+
+    async def livez(_: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def readyz(_: Request) -> Response:
+        found = fault()
+        return PlainTextResponse(f"{found or 'ok'}\n", 503 if found else 200)
+
+    async def metrics(_: Request) -> Response:
+        return Response(generate_latest(registry), headers={"content-type": CONTENT_TYPE_LATEST})
+
+    return [Route("/livez", livez), Route("/readyz", readyz), Route("/metrics", metrics)]
+
+
+async def tell(host: str, port: int, registry: CollectorRegistry, fault: Callable[[], str | None]) -> None:
+    """Serve these, and nothing else, until cancelled. Raises Fatal if the address cannot be had."""
+    server = server_of(Starlette(routes=list(routes(registry, fault))))
+    await server.serve(sockets=[listen(host, port)])
