@@ -1,5 +1,6 @@
 """What every process but the exporter tells of itself over HTTP: that it lives, whether it is ready, and its own metrics."""
 
+import asyncio
 from collections.abc import Callable
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -48,4 +49,10 @@ def routes(registry: CollectorRegistry, fault: Callable[[], str | None]) -> list
 async def tell(host: str, port: int, registry: CollectorRegistry, fault: Callable[[], str | None]) -> None:
     """Serve these, and nothing else, until cancelled. Raises Fatal if the address cannot be had."""
     server = server_of(Starlette(routes=list(routes(registry, fault))))
-    await server.serve(sockets=[listen(host, port)])
+    with listen(host, port) as listener:
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        try:
+            await asyncio.shield(serving)
+        finally:
+            server.should_exit = server.force_exit = True
+            await asyncio.wait([serving])
