@@ -89,6 +89,7 @@ async def _normalise(settings: Settings) -> None:
 
 
 async def _process(settings: Settings) -> None:
+    await _ensure_topics(settings)
     redis = connect(settings.redis.url.get_secret_value())
     try:
         await worker.run(settings, redis)

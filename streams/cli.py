@@ -20,7 +20,7 @@ from models.errors import LeadbeatError
 from models.events import schema as schema_of_events
 from models.units import SECOND, Millis, millis
 from streams.config import load, parse_duration
-from streams.errors import Fatal
+from streams.errors import Fatal, Retry
 from streams.local import replay_report, simulator
 from streams.local.floor import demo_rules_toml
 from streams.local.recording import Mistake
@@ -32,6 +32,9 @@ from streams.serving.selection import choose
 
 EXIT_REFUSED: Final = 2
 """What a command ends with that cannot do what it was asked to; why stands on standard error."""
+
+EXIT_LATER: Final = 75
+"""EX_TEMPFAIL: what a command ends with that something passing was in the way of; the same may succeed later."""
 
 MISTAKES_TOLD: Final = 20
 PIPE: Final = Path("-")
@@ -288,7 +291,7 @@ def main() -> None:
     for fault in faults:
         typer.echo(f"leadbeat: {fault}", err=True)
     if faults:
-        sys.exit(EXIT_REFUSED)
+        sys.exit(EXIT_LATER if all(isinstance(fault, Retry) for fault in faults) else EXIT_REFUSED)
 
 
 def _leaves(group: BaseExceptionGroup[LeadbeatError]) -> Iterator[LeadbeatError]:

@@ -1,4 +1,4 @@
-"""A crowd of leads for load: each with the same number of events, some told twice and all in disorder; the same for the same seed."""
+"""A crowd of leads for load: five events each, some told twice, all in disorder; the same for the same seed."""
 
 from random import Random
 
@@ -6,7 +6,6 @@ from histories import Event, call, deleted, email, lead, meeting, reply, touch
 
 from models.units import DAY, HOUR, MINUTE, Millis
 
-EVENTS_OF_A_LEAD = 5
 REPS = ("ana", "ben", "cleo", "dora", "stranger")
 SOURCES = ("inbound", "outbound", "partner")
 TWICE = 0.02

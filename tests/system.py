@@ -165,6 +165,12 @@ class System:
 
         return await until(checked, limit_s, what)
 
+    async def crash_redis(self) -> None:
+        """Kill Redis and start it again, with what it last saved."""
+        self.redis_server.server.kill()
+        self.redis_server.server.start()
+        await self.redis.connection_pool.disconnect()
+
     async def loaded(self, processor: Service, partitions: int = PARTITIONS) -> None:
         """Wait until a processor has loaded so many partitions."""
         await self.until(lambda: len(loads(processor)) >= partitions, START_S, f"{processor.name} has its partitions")
@@ -310,9 +316,7 @@ class System:
 
 
 @asynccontextmanager
-async def installed(
-    kafka: Kafka, redis_server: RedisServer, folder: Path, prefix: str, rules: str
-) -> AsyncIterator[System]:
+async def installed(kafka: Kafka, redis_server: RedisServer, folder: Path, prefix: str, rules: str) -> AsyncIterator[System]:
     """An installation with its topics and no service yet; all that were started are ended with it."""
     await ensure(kafka.bootstrap, PARTITIONS, 1, prefix)
     options = {"enable_idempotence": True, "max_batch_size": LOG_BATCH_BYTES}

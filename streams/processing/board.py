@@ -9,8 +9,8 @@ from models.rules import Rules
 from models.snapshot import Line, evaluate, slices
 from models.sums import LEVEL_ROW, Sums, merge
 from models.units import Millis
-from models.windows import DUE_LAG, WINDOW_INDEX
-from streams.tables import Changed, Seen, Waiting
+from models.windows import DUE_LAG, HORIZON_PANE, WINDOW_INDEX
+from streams.tables import Applied, Changed, Seen, Waiting
 
 
 @dataclass(slots=True)
@@ -38,8 +38,13 @@ class Part:
                 self.oldest.pop(name, None)
             else:
                 self.oldest[name] = waiting
-        clock = changed.applied.progress.clock
-        self.seen, self.clock = changed.seen, None if clock is None else Millis(clock)
+        self.seen, self.clock = changed.seen, clock_of(changed.applied)
+
+
+def clock_of(applied: Applied) -> Millis | None:
+    """Where a partition's clock stands; None before all deliveries partitions have ticked."""
+    clock = applied.progress.clock
+    return None if clock is None else Millis(clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,11 @@ class Standing:
     def known_until(self) -> Millis:
         """The due clock of the round."""
         return Millis(self.clock - DUE_LAG)
+
+    @property
+    def apart(self) -> bool:
+        """Whether they stand in different ten-second panes: their windows then do not cover the same time."""
+        return self.clock // HORIZON_PANE != (self.clock + self.spread_ms) // HORIZON_PANE
 
     @property
     def exact(self) -> bool:

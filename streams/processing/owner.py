@@ -91,6 +91,8 @@ class Owner:
         self._metrics = metrics
         self._control: Control
         self.owned: dict[TP, Owned] = {}
+        self.fenced: set[TP] = set()
+        """Partitions that another process has claimed though Kafka has not told us of it yet."""
 
     def attach(self, control: Control) -> None:
         """Take the consumer's controls."""
@@ -221,7 +223,9 @@ class Owner:
         log.error("checkpoint_refused", partition=tp.partition, outcome=outcome, reason=reason)
         self.owned.pop(tp, None)
         self._control.hold(tp)
-        if outcome is not Outcome.FENCED:
+        if outcome is Outcome.FENCED:
+            self.fenced.add(tp)
+        else:
             self._control.reload(tp)
 
     async def flush(self, tps: AbstractSet[TP]) -> None:
@@ -236,6 +240,7 @@ class Owner:
 
     def drop(self, tps: AbstractSet[TP]) -> None:
         """Forget the memory of some partitions."""
+        self.fenced -= tps
         for tp in tps:
             owned = self.owned.pop(tp, None)
             if owned is not None and owned.under_way is not None:

@@ -12,15 +12,18 @@ import structlog
 from models.kpis import Formula
 from models.rules import Rules
 from models.snapshot import Cell, Line, State, slices
-from models.windows import HORIZON_PANE, NOW, WINDOWS
+from models.windows import NOW, WINDOWS
 from streams.errors import Fatal, Retry
-from streams.processing.board import Part, Standing, lines, standing
+from streams.processing.board import Part, Standing, clock_of, lines, standing
 from streams.processing.checkpoint import Outcome, claim_table, commit_until_definite, new_token
 from streams.processing.cut import Publishing, cut_round
 from streams.tables import Keys, KpiKeys, Redis, read_applied, read_changes, read_kpis
 
 LOOK_S = 0.2
 """How often the partitions are looked at."""
+
+SPARE_S = 0.8
+"""The least time between two rounds, but for exact ones: boards are a second old."""
 
 PATIENCE_S = 3.0
 """How long partitions may stand in different ten-second panes before the last round is marked stale."""
@@ -67,6 +70,7 @@ class Publisher:
         self._rows: dict[Row, Cell] = {}
         self._told: tuple[tuple[str, int], ...] = ()
         self._apart_since: float | None = None
+        self._round_at = -SPARE_S
 
     async def run(self) -> None:
         """Claim the table and make rounds until cancelled, or until another publisher has claimed it. Raises Fatal."""
@@ -98,17 +102,20 @@ class Publisher:
     async def _look(self, held: Publishing) -> Publishing | None:
         applied = await read_applied(self._redis, self._keys)
         seen = tuple((part.token, part.seq) for part in applied if part is not None)
-        clocks = [None if part is None else part.progress.clock for part in applied]
-        if seen == self._told or len(seen) < len(self._keys) or None in clocks:
+        now = standing([None if part is None else clock_of(part) for part in applied])
+        if seen == self._told or now is None:
             return held
-        if len({clock // HORIZON_PANE for clock in clocks if clock is not None}) > 1:
+        if now.apart:
             return await self._wait(held)
         self._apart_since = None
+        if not now.exact and time.monotonic() - self._round_at < SPARE_S:
+            return held
         await self._read()
         now = standing([part.clock for part in self._parts])
-        if now is None or len({part.clock // HORIZON_PANE for part in self._parts if part.clock is not None}) > 1:
+        if now is None or now.apart:
             return held
         self._told = tuple((part.seen.token, part.seen.seq) for part in self._parts)
+        self._round_at = time.monotonic()
         return await self._round(held, now)
 
     async def _read(self) -> None:

@@ -13,13 +13,16 @@ from streams.processing.valuation import valuation_of
 from streams.tables import Redis, check_layout, check_server
 from streams.telemetry import ProcessorMetrics, registry
 from streams.topics import Topics
-from streams.transport import TP, make_app, serve
+from streams.transport import TP, Lasting, make_app, serve
 from streams.vitals import Readiness, tell
 
 OFFSETS_EVERY_S = 5.0
 """How often durable offsets are committed to Kafka, where lag tools look."""
 
 LOOKS_PER_CHECKPOINT = 5
+
+FENCED_LIMIT_S = 10.0
+"""How long others may have claimed what Kafka says is ours. One that claims and dies would leave a partition with nobody."""
 
 log = structlog.get_logger(__name__)
 
@@ -96,6 +99,7 @@ async def run(settings: Settings, redis: Redis) -> None:
         background = [worker.keep_checkpoints, worker.keep_offsets, worker.keep_publishing]
         if port := settings.worker.processor_port:
             background.append(partial(tell, settings.worker.host, port, metrics, readiness.fault))
-        await serve(app, background=background, unready=readiness.end)
+        fenced = Lasting("a partition is claimed by another process", FENCED_LIMIT_S, lambda: bool(worker.owner.fenced))
+        await serve(app, background=background, checks=[fenced], unready=readiness.end)
     finally:
         await producer.stop()

@@ -194,9 +194,10 @@ def _watchdog(app: Any, consumer: BatchConsumer, checks: Iterable[Check], unread
     """Looks after the consumer, besides what the application wants looked after."""
     loop, thread = asyncio.get_running_loop(), consumer._thread
     rejoin_limit_s = app.conf.broker_rebalance_timeout + app.conf.broker_session_timeout
+    pulse = Asked(thread.pulse, thread.thread_loop, LATE_LIMIT_S)
     ours: tuple[Check, ...] = (
         Unanswered("the event loop", loop, LATE_LIMIT_S),
-        Asked(thread.pulse, thread.thread_loop, LATE_LIMIT_S),
+        lambda awake: None if thread.should_stop else pulse(awake),  # its loop ends with it, and what we asked it last
         Lasting("not a member of the consumer group", rejoin_limit_s, lambda: consumer.started and not thread.is_member()),
         Behind(STUCK_LIMIT_S, consumer.positions),
     )

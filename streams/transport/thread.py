@@ -30,6 +30,9 @@ ANSWER_LIMIT_S: Final = 30.0
 """How long anything asked of the consumer's thread may take."""
 
 READ_LIMIT_S: Final = 10.0
+READ_ATTEMPTS: Final = 3
+"""A fetch that was under way when the partition was taken out of delivery may take one record from us."""
+
 COMMIT_LIMIT_S: Final = 5.0
 
 FETCH_WAIT_MS: Final = 250
@@ -99,18 +102,21 @@ class BatchThread(AIOKafkaConsumerThread):
 
         It moves the position: a seek must follow.
         """
-        consumer, where = self._ensure_consumer(), TopicPartition(*tp)
         self._epochs.pop(tp, None)
-        consumer.seek(where, offset)
         try:
             async with asyncio.timeout(READ_LIMIT_S):
-                record = await self._first(consumer, where, offset)
+                for _ in range(READ_ATTEMPTS):
+                    record = await self._first(TopicPartition(*tp), offset)
+                    if record is None or record.offset == offset:
+                        return record
         except TimeoutError:
             raise KafkaTimeoutError(f"{tp}: record {offset} did not come within {READ_LIMIT_S:.0f} s") from None
-        return record if record is not None and record.offset == offset else None
+        return None
 
-    async def _first(self, consumer: Any, where: Any, offset: int) -> Record | None:
-        """The first record fetched from an offset on; None if it is out of range. Faults may still tell of an earlier position."""
+    async def _first(self, where: Any, offset: int) -> Record | None:
+        """The first record from an offset on; None if that is out of range. Faults may still tell of an earlier position."""
+        consumer = self._ensure_consumer()
+        consumer.seek(where, offset)
         while True:
             try:
                 fetched = await consumer._fetcher.fetched_records([where], timeout=READ_LIMIT_S, max_records=1)

@@ -1,4 +1,4 @@
-"""Deadlines are fired by the log's time: none whose answer the log already holds, each one once, also where nothing else happens."""
+"""Deadlines fire by the log's time: none whose answer the log holds, each once, also where nothing else happens."""
 
 from collections import Counter
 
@@ -98,7 +98,7 @@ async def test_time_passes_in_a_partition_in_which_nothing_happens(system, wire,
     for window, breaches in (("5m", 0), ("1h", 0), ("24h", len(quiet) - 1)):
         assert page["leadbeat_sla_breaches", frozenset({("window", window)})] == breaches
     alerts = await system.alerts()
-    assert {name: of_lead(alerts, name) for name in quiet} == {name: BREACHED for name in quiet[1:]} | {quiet[0]: []}
+    assert {name: of_lead(alerts, name) for name in quiet} == dict.fromkeys(quiet, BREACHED) | {quiet[0]: []}
     assert len(alerts) > len({alert["id"] for alert in alerts}), "nothing was sent twice: the kill came at the wrong time"
     assert set(Counter(alert["id"] for alert in alerts).values()) <= {1, 2}
 

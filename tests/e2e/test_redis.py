@@ -23,15 +23,17 @@ async def mortal(kafka, redis_factory, topic_prefix, tmp_path):
 
 async def test_a_redis_that_comes_back_with_older_data_is_brought_up_to_date(mortal, now):
     system, events = mortal, crowd(LEADS, now)
+    early, late = events[:LEADS], events[LEADS:]
+    late += [lead(f"open-{number}", created_at=now, owner="cleo", lead_source="inbound") for number in range(9)]
+    events = early + late
     config = system.configure()
     processor, _ = (system.start(name, config) for name in ("processor", "exporter"))
-    await system.append(events[: len(events) // 2])
+    await system.append(early)
     await system.tick_events(now)
     await system.round(now)
     await system.redis.save()
 
-    events += [lead(f"open-{number}", created_at=now, owner="cleo", lead_source="inbound") for number in range(9)]
-    await system.append(events[len(events) // 2 :])
+    await system.append(late)
     for minutes in range(1, 12):
         await system.tick_events(now + minutes * MINUTE)
     clock = now + 11 * MINUTE
@@ -39,8 +41,7 @@ async def test_a_redis_that_comes_back_with_older_data_is_brought_up_to_date(mor
     assert wrong(await system.round(clock), expected) == []
     told = Counter(alert["id"] for alert in await system.alerts())
     offsets = await system.offsets()
-    system.redis_server.server.kill()
-    system.redis_server.server.start()
+    await system.crash_redis()
     assert await system.offsets() < offsets
 
     await system.tick_events(clock + SECOND)
@@ -61,8 +62,7 @@ async def test_a_redis_that_was_emptied_is_not_counted_from_0(mortal, now):
     await system.tick_events(now)
     await system.round(now)
     await system.until(system.committed, START_S, "the group has committed what is stored")
-    system.redis_server.server.kill()
-    system.redis_server.server.start()
+    await system.crash_redis()
     assert await system.redis.dbsize() == 0
 
     await system.tick_events(now + SECOND)

@@ -11,7 +11,12 @@ def refusals(config, *names):
     """What commands say on standard error, all of which must refuse; they run at the same time."""
     running = {
         name: subprocess.Popen(
-            command(name, config), cwd=CHECKOUT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command(name, config),
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for name in names
     }

@@ -7,6 +7,8 @@ import pytest
 from histories import NOON, RULES, at, call, email, inquiry, lead, meeting, reply, touch, value
 
 from models.units import DAY, HOUR, MINUTE, SECOND
+from streams.local.truth import ledger_of
+from streams.local.truth_facts import rules_of
 
 
 def test_worked_example_fifty_leads_contacted_three_of_them_positive():
@@ -50,6 +52,21 @@ def test_a_share_of_the_sla_is_reached_two_seconds_behind_the_clock(behind, warn
     half = at("2026-03-02 11:57") + 150 * SECOND
     events = [lead(created_at=at("2026-03-02 11:57"))]
     assert value(events, "sla_warnings", sla_percent="50", clock=half + behind) == warned
+
+
+@pytest.mark.parametrize(("behind", "missed"), [(2 * SECOND, 1), (2 * SECOND - 1, 0)])
+def test_a_lead_is_overdue_and_its_clock_ended_two_seconds_behind_the_clock(behind, missed):
+    created = at("2026-03-02 11:50:00.500")
+    names = ("leads_overdue", "clocks_ended", "sla_breaches")
+    found = [value([lead(created_at=created)], name, clock=created + 5 * MINUTE + behind) for name in names]
+    assert found == [missed] * 3
+
+
+def test_the_team_of_a_level_is_the_one_of_two_seconds_ago():
+    midnight = at("2026-03-02 00:00")
+    events = [lead(created_at=midnight - HOUR, owner="cy")]
+    assert value(events, "leads_awaiting_response_by_team", team="north", clock=midnight + 2 * SECOND - 1) == 1
+    assert value(events, "leads_awaiting_response_by_team", team="south", clock=midnight + 2 * SECOND) == 1
 
 
 def test_an_answer_at_the_due_instant_is_in_time():
@@ -111,6 +128,8 @@ def test_routing_and_rep_delay_sum_to_the_response_time():
     assert value(events, "lead_response_time_mean_seconds") == 100
     owned = [*events, lead(version=created + 1, owner="di", owner_at=created)]
     assert value(owned, "routing_delay_mean_seconds") == 0
+    handed_on = [*events, lead(owner="cy", owner_at=created + 70 * SECOND)]
+    assert value(handed_on, "routing_delay_mean_seconds") == 40
     never_assigned = [events[0], events[-1]]
     assert value(never_assigned, "routing_delay_mean_seconds") == 100
 
@@ -125,6 +144,9 @@ def test_contact_is_a_connected_call_a_reply_or_a_held_meeting_within_its_clock(
     ]
     assert value(events, "lead_contact_time_samples") == 1
     assert value(events, "lead_contact_time_mean_seconds") == 600
+    at_the_start = [*events, reply("at once", at=NOON - 50 * MINUTE)]
+    assert value(at_the_start, "lead_contact_time_samples") == 1
+    assert value(at_the_start, "lead_contact_time_mean_seconds") == 0
     unreached = [events[0], events[1], reply("out", at=NOON - 50 * MINUTE, kind="out_of_office")]
     assert value(unreached, "lead_contact_time_samples") == 0
     held = [events[0], meeting("m", version=NOON, scheduled_at=NOON - 20 * MINUTE, outcome="held")]
@@ -205,6 +227,14 @@ def test_attempts_end_with_the_first_reply_or_else_with_the_close():
     closed = lead(stage="disqualified", stage_at=NOON - 2 * HOUR)
     assert value(calls, "follow_ups_ended") == 0
     assert value([*calls, closed], "follow_up_attempts") == 4
+    owned = [lead(owner="bo", owner_at=NOON - 9 * HOUR), lead(owner="cy", owner_at=NOON - HOUR)]
+    twice = [*calls, *owned, lead(stage="customer", stage_at=NOON), closed, call("after", NOON - MINUTE)]
+    assert value(twice, "follow_up_attempts") == 4
+    assert value(twice, "follow_up_attempts", window="1h") == 0
+    assert value(twice, "follow_ups_ended", window="1h") == 0
+    credited = ledger_of(twice, rules_of(RULES), NOON).flows
+    assert credited["follow_up_attempts", ("rep", "bo")] == [(NOON - 2 * HOUR, 4)]
+    assert credited["follow_ups_ended", ("rep", "bo")] == [(NOON - 2 * HOUR, 1)]
     replied = [*calls, closed, reply("r", at=NOON - 7 * HOUR), reply("auto", at=NOON - 8 * HOUR, kind="out_of_office")]
     assert value(replied, "follow_up_attempts") == 3
     assert value(replied, "follow_up_attempts_mean") == 3

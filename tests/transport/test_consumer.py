@@ -77,19 +77,25 @@ async def test_the_owner_is_told_of_the_log_and_of_what_the_group_has_committed(
 
 
 async def test_what_the_log_does_not_have_is_none_or_a_fault_in_time(kafka, topic, producer, monkeypatch):
-    monkeypatch.setattr(thread, "READ_LIMIT_S", 0.3)
-    tp, owner = TP(topic, 0), Remembering()
+    monkeypatch.setattr(thread, "READ_LIMIT_S", 1)
+    tp, owner, read = TP(topic, 0), Remembering(), []
+
+    async def look(loaded, log):
+        if loaded == tp and log.end == 10:
+            with pytest.raises(KafkaTimeoutError, match="record 10 did not come"):
+                await log.reader(10)
+            read[:] = [await log.reader(offset) for offset in (99, 9, 0)]
+
+    owner.before_load = look
     async with serving(kafka.bootstrap, topic, topic, owner):
+        await until(lambda: len(owner.memory) == 4, LIMIT_S, "it is at work")
         await append(producer, tp, numbers(0, 10))
+        owner.control.reload(tp)
+        await until(lambda: read, LIMIT_S, "it has looked")
+        assert [record and record.value for record in read] == [None, b"9", b"0"]
         await all_here(owner, 10)
-        inside, read_one = owner.control._thread.inside, owner.control._thread.read_one
-        owner.control.hold(tp)
-        assert await inside(read_one, tp, 99) is None
-        with pytest.raises(KafkaTimeoutError, match="record 10 did not come"):
-            await inside(read_one, tp, 10)
-        assert (await inside(read_one, tp, 9)).value == b"9"
     with pytest.raises(KafkaError, match="has ended"):
-        await inside(read_one, tp, 9)
+        await owner.control._thread.inside(owner.control._thread.ends, tp)
     assert not await owner.control.commit_offsets({tp: 10})
 
 
