@@ -1,6 +1,6 @@
 """One Leadbeat as it is run: services as child processes on real servers, and the ways in and out of it.
 
-Time is the test's: `ticks = "external"`. Events go in as signed webhooks, or straight into a topic where it is load that counts.
+Time is the test's: `ticks = "external"`. Events go in as signed webhooks, or straight into a topic where load counts.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 from histories import Event
 from services import CHECKOUT, Kafka, Prometheus, free_port, until
 from services import Redis as RedisServer
@@ -103,6 +104,7 @@ class System:
     rules: str
     producer: AIOKafkaProducer
     consumer: AIOKafkaConsumer
+    admin: AIOKafkaAdminClient
     redis: Redis
     client: httpx.AsyncClient
     gateway_port: int = field(default_factory=free_port)
@@ -261,15 +263,20 @@ class System:
 
     async def told(self, topic: str) -> list[dict[str, Any]]:
         """All that a topic of one partition holds, as JSON."""
-        source = TopicPartition(topic, 0)
-        self.consumer.assign([source])
-        await self.consumer.seek_to_beginning(source)
-        end = (await self.consumer.end_offsets([source]))[source]
-        values: list[dict[str, Any]] = []
-        while await self.consumer.position(source) < end:
-            fetched = await self.consumer.getmany(source, timeout_ms=500)
-            values += [json.loads(record.value) for records in fetched.values() for record in records]
-        return values
+        (records,) = await self.records(topic, 1)
+        return [json.loads(record.value) for record in records]
+
+    async def records(self, topic: str, partitions: int = PARTITIONS) -> list[list[Any]]:
+        """All that a topic holds now, by partition."""
+        sources = [TopicPartition(topic, number) for number in range(partitions)]
+        self.consumer.assign(sources)
+        await self.consumer.seek_to_beginning(*sources)
+        ends = await self.consumer.end_offsets(sources)
+        found: dict[TopicPartition, list[Any]] = {source: [] for source in sources}
+        while any([await self.consumer.position(source) < ends[source] for source in sources]):
+            for source, records in (await self.consumer.getmany(timeout_ms=500)).items():
+                found[source] += records
+        return list(found.values())
 
     async def ends(self, topic: str) -> int:
         """How many records a topic has had."""
@@ -298,15 +305,13 @@ class System:
         """How often partitions were claimed."""
         return sum(int(row.get("claim", 0)) for row in (await self.stored()).values())
 
-    async def committed(self) -> int:
-        """The offsets that the processor's group has committed to Kafka, added up."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.kafka.bootstrap)
-        await admin.start()
+    async def committed(self, part: str) -> int:
+        """The offsets that the group of a part, `normaliser` or `processor`, has committed to Kafka, added up."""
         try:
-            offsets = await admin.list_consumer_group_offsets(f"{self.prefix}group-processor")
-            return sum(max(each.offset, 0) for each in offsets.values())
-        finally:
-            await admin.close()
+            offsets = await self.admin.list_consumer_group_offsets(f"{self.prefix}group-{part}")
+        except GroupCoordinatorNotAvailableError:
+            return 0  # there has been no group yet
+        return sum(max(each.offset, 0) for each in offsets.values())
 
     async def _answers(self, port: int, path: str) -> bool:
         try:
@@ -323,14 +328,25 @@ async def installed(kafka: Kafka, redis_server: RedisServer, folder: Path, prefi
     async with (
         AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, **options) as producer,
         AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap) as consumer,
+        _administrating(kafka.bootstrap) as admin,
         connect(redis_server.url) as redis,
         httpx.AsyncClient(timeout=30) as client,
     ):
-        system = System(kafka, redis_server, folder, prefix, rules, producer, consumer, redis, client)
+        system = System(kafka, redis_server, folder, prefix, rules, producer, consumer, admin, redis, client)
         try:
             yield system
         finally:
             _end(system.services)
+
+
+@asynccontextmanager
+async def _administrating(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await admin.close()
 
 
 def _end(services: Sequence[Service]) -> None:

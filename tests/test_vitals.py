@@ -6,6 +6,7 @@ import httpx
 from prometheus_client import CollectorRegistry, Counter
 from services import free_port, until
 from starlette.applications import Starlette
+
 from streams.vitals import Readiness, routes, tell
 
 

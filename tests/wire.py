@@ -22,8 +22,10 @@ def with_word(*words: bytes) -> Chosen:
 
 @dataclass
 class Wire:
-    """Passes bytes on. From the request on that `loses_from` chooses all requests are lost; from that on that `mutes_from`
-    chooses, all answers, though requests arrive."""
+    """Passes bytes on, until a request is chosen.
+
+    `loses_from`: that one and all that follow are lost. `mutes_from`: it arrives, as do all that follow, but no answer comes.
+    """
 
     port: int = 0
     loses_from: Chosen = never
@@ -37,7 +39,7 @@ class Wire:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def mend(self) -> None:
-        """Close what is open, so that whoever waits for an answer is told that none will come; pass on what comes from now on."""
+        """Close what is open, so that nobody waits for an answer any longer, and pass on what comes from now on."""
         self.loses_from = self.mutes_from = never
         self.lost = self.mute = False
         for writer in self._connections:

@@ -61,7 +61,7 @@ async def test_a_redis_that_was_emptied_is_not_counted_from_0(mortal, now):
     await system.append(events)
     await system.tick_events(now)
     await system.round(now)
-    await system.until(system.committed, START_S, "the group has committed what is stored")
+    await system.until(lambda: system.committed("processor"), START_S, "the group has committed what is stored")
     await system.crash_redis()
     assert await system.redis.dbsize() == 0
 
@@ -76,6 +76,22 @@ async def test_a_redis_that_was_emptied_is_not_counted_from_0(mortal, now):
     page = await system.scrape()
     assert page["leadbeat_redis_up", frozenset()] == 1
     assert not any(is_kpi(metric) for metric, _ in page)
+
+
+async def test_a_worker_that_is_started_without_redis_works_once_that_is_there(mortal, now):
+    system, events = mortal, crowd(LEADS, now)
+    await system.append(events)
+    await system.tick_events(now)
+    system.redis_server.server.kill()
+    config = system.configure()
+    worker, _ = (system.start(name, config) for name in ("worker", "exporter"))
+    await system.until(lambda: worker.says("part_ended", part="processor", code=75), START_S, "its processor cannot start")
+    assert "Redis does not answer" in worker.text()
+    page = await system.scrape()
+    assert page["leadbeat_redis_up", frozenset()] == 0
+    assert not any(is_kpi(metric) for metric, _ in page)
+    await system.crash_redis()
+    assert wrong(await system.round(now), await judged(events, RULES, now)) == []
 
 
 async def test_a_checkpoint_whose_answer_is_lost_counts_once(system, wire, now):

@@ -9,6 +9,7 @@ from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
+
 from streams.local.demo import feed_history, live
 from streams.local.proof import prove
 from streams.local.stage import Options, running

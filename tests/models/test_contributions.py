@@ -1,5 +1,7 @@
 """What a lead adds to the totals, and the law of time: between two turning points nothing changes."""
 
+from itertools import takewhile
+
 import build
 import strategies
 from build import DAY, HOUR, MINUTE, NOON, RULES, SECOND, folded
@@ -28,29 +30,34 @@ def test_nothing_changes_before_the_next_change(history, rules, known_until, dat
     assert evaluate(lead, rules, Millis(data.draw(st.integers(known_until, last)))) == now
 
 
+def turns(lead, rules, start):
+    """What a lead means at an instant and at each one at which time alone changes it."""
+    meaning = evaluate(lead, rules, start)
+    yield start, meaning
+    while meaning.next_change is not None:
+        assert meaning.next_change > start
+        start = meaning.next_change
+        meaning = evaluate(lead, rules, start)
+        yield start, meaning
+
+
 @given(HISTORIES, RULEBOOKS, strategies.WHEN, strategies.WHEN)
 def test_walking_every_change_comes_to_what_is_seen_at_once(history, rules, start, end):
     lead = folded(*history)
     start, end = sorted((start, end))
-    walked = evaluate(lead, rules, start)
-    total = walked.contributions
-    while walked.next_change is not None and walked.next_change <= end:
-        after = evaluate(lead, rules, walked.next_change)
-        total = _added(total, difference(after.contributions, walked.contributions))
-        walked = after
+    walked, total = NOTHING, {}
+    for _, meaning in takewhile(lambda turn: turn[0] <= end, turns(lead, rules, start)):
+        total = _added(total, difference(meaning.contributions, walked.contributions))
+        walked = meaning
     assert total == evaluate(lead, rules, end).contributions
     assert walked == evaluate(lead, rules, end)
 
 
 @given(HISTORIES, RULEBOOKS)
 def test_a_lead_comes_to_rest(history, rules):
-    meaning = evaluate(folded(*history), rules, BEGINNING)
-    seen = 0
-    while meaning.next_change is not None:
-        meaning = evaluate(folded(*history), rules, meaning.next_change)
-        seen += 1
-    assert seen < 100
-    assert meaning == evaluate(folded(*history), rules, LONG_AFTER)
+    *before, (_, last) = turns(folded(*history), rules, BEGINNING)
+    assert len(before) < 100
+    assert last == evaluate(folded(*history), rules, LONG_AFTER)
 
 
 @given(HISTORIES, HISTORIES, RULEBOOKS, strategies.WHEN)
@@ -125,12 +132,8 @@ WAITING = folded(build.lead(created_at=NOON, owner="ana", owner_at=NOON, lead_so
 
 
 def test_a_waiting_lead_turns_at_each_share_of_its_sla_and_when_it_is_judged():
-    turns = []
-    meaning = evaluate(WAITING, RULES, BEGINNING)
-    while meaning.next_change is not None:
-        turns.append(meaning.next_change - NOON)
-        meaning = evaluate(WAITING, RULES, meaning.next_change)
-    assert turns == [150 * SECOND, 240 * SECOND, 300 * SECOND, 7 * DAY]
+    instants = [at - NOON for at, _ in turns(WAITING, RULES, NOON)]
+    assert instants == [0, 150 * SECOND, 240 * SECOND, 300 * SECOND, 7 * DAY]
 
 
 def test_a_waiting_lead_tells_since_when_until_when_and_where():
