@@ -264,5 +264,5 @@ def ask_redis(port: int, command: str) -> bytes:
 
 
 def skips_allowed() -> bool:
-    """CI sets LEADBEAT_NO_SKIPS=1: there, a test that cannot run has failed."""
-    return os.environ.get("LEADBEAT_NO_SKIPS", "") in {"", "0"}
+    """CI sets TESTS_NO_SKIPS=1: there, a test that cannot run has failed."""
+    return os.environ.get("TESTS_NO_SKIPS", "") in {"", "0"}
