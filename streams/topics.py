@@ -12,8 +12,9 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2
 
-from models.units import DAY, HOUR
-from streams.errors import Fatal
+from models.events import LATEST
+from models.units import DAY, HOUR, SECOND
+from streams.errors import Fatal, Retry
 
 log = structlog.get_logger(__name__)
 
@@ -30,8 +31,6 @@ RETRY_S: Final = 0.2
 
 SAFE_REPLICATION: Final = 3
 """From so many replicas on, a write needs two of them."""
-
-YEAR_10_000_S: Final = 253_402_300_800
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,8 @@ async def ensure(bootstrap: str, partitions: int, replication: int = 1, prefix: 
     """Make the topics that are missing, wait until the cluster shows all, and check them.
 
     With `create` false nothing is made on purpose: asking for a topic makes a broker that is set so (the embedded one) make it.
-    Raises Fatal if Kafka cannot be reached, refuses a topic, or has deliveries or events with another number of partitions.
+    Raises Retry if Kafka cannot be reached or topics do not appear, Fatal if it refuses one, or has deliveries or events with
+    another number of partitions.
     """
     wanted = specs(Topics(prefix), partitions, replication)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
@@ -113,7 +113,7 @@ async def ensure(bootstrap: str, partitions: int, replication: int = 1, prefix: 
             counts = await _settled(admin, wanted, replication if create else None)
     except TimeoutError:
         what = f"topics did not appear within {PATIENCE_S:.0f} s"
-        raise Fatal(f"Kafka at {bootstrap}", what, ADVICE[create]) from None
+        raise Retry(f"Kafka at {bootstrap}", what, ADVICE[create]) from None
     finally:
         await admin.close()
     _check(wanted, counts)
@@ -235,5 +235,5 @@ def _decoded(decoder: msgspec.json.Decoder[Any], value: bytes | None) -> Any:
 
 
 def _believable(at: int) -> bool:
-    """Seconds, from 1970 to 9999: what milliseconds taken for seconds are not."""
-    return 0 <= at < YEAR_10_000_S
+    """Seconds, from 1970 to 2099 as with events: what milliseconds taken for seconds are not."""
+    return 0 <= at < LATEST // SECOND

@@ -48,11 +48,15 @@ class Outlet:
 
         While Kafka cannot be reached it waits. Raises Retry if some record is not known to be there: others may be.
         """
+        producer = None
         try:
-            await self._send(await self._connected(), records)
+            producer = await self._connected()
+            await self._send(producer, records)
         except KafkaError as error:
-            # An idempotent producer numbers its records: once one has failed, none that follows would be taken.
-            await self._close()
+            # An idempotent producer numbers its records: once one has failed, none that follows would be taken. Another
+            # sending may have made a new one since.
+            if producer is self._producer:
+                await self._close()
             raise Retry("Kafka", f"did not take records: {error!r}", "they are sent again") from error
 
     @staticmethod

@@ -19,6 +19,7 @@ class Part:
 
     seen: Seen = field(default_factory=Seen)
     clock: Millis | None = None
+    valuation: str = ""
     sums: Sums = field(default_factory=Sums)
     oldest: dict[str, Waiting] = field(default_factory=dict)
 
@@ -39,6 +40,7 @@ class Part:
             else:
                 self.oldest[name] = waiting
         self.seen, self.clock = changed.seen, clock_of(changed.applied)
+        self.valuation = changed.applied.progress.valuation
 
 
 def clock_of(applied: Applied) -> Millis | None:

@@ -14,17 +14,19 @@ from functools import partial
 from zlib import crc32
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from models.errors import InvalidEventError
 from models.rollup import Totals
 from models.rules import Rules
+from models.windows import HORIZON_PANE
 from streams.errors import Fatal, Retry
 from streams.processing.checkpoint import Outcome, claim_partition, commit_until_definite, new_token
 from streams.processing.cut import Checkpoint, cut_checkpoint
 from streams.processing.outbox import Outbox, Producer
 from streams.processing.partition import Partition
 from streams.processing.processor import process
-from streams.processing.revaluation import revalue
+from streams.processing.revaluation import remove, revalue
 from streams.processing.valuation import Valuation, check_not_older, decode_valuation
 from streams.processing.writes import restore, writes_of
 from streams.tables import Applied, Keys, Outgoing, Progress, Redis, read_applied, read_panes, read_states, read_totals
@@ -114,6 +116,7 @@ class Owner:
             totals = await read_totals(self._redis, keys)
             panes = {pane: chunks async for pane, chunks in read_panes(self._redis, keys, totals.panes)}
             restore(partition, applied.progress, totals, panes)
+            applied = await remove(self._redis, keys.of(keys.generation - 1), applied)
         else:
             applied = await revalue(self._redis, keys, applied, partition, terms.valuation)
             keys = keys.of(applied.progress.generation)
@@ -138,7 +141,7 @@ class Owner:
             owned.offset, owned.fingerprint = records[-1].offset + 1, fingerprint(records[-1])
             if owned.partition.changed and owned.changed_at is None:
                 owned.changed_at = time.monotonic()
-            crossed = before is not None and before // 10_000 != (owned.partition.clock or before) // 10_000
+            crossed = before is not None and before // HORIZON_PANE != (owned.partition.clock or before) // HORIZON_PANE
             owned.urgent |= crossed or owned.partition.unsaved >= LARGEST_CUT
             self._consider(tp, owned)
 
@@ -208,10 +211,15 @@ class Owner:
             if owned.held:
                 owned.held = False
                 self._control.release(tp)
-            await owned.outbox.publish()
-        except Fatal as fault:
+            await self._publish(tp, owned)
+        except Exception as fault:  # noqa: BLE001 - a partition without checkpoints must not live on
             self._control.fail(fault)
-        except Exception as fault:  # noqa: BLE001 - whatever it is, the messages are stored and go with the next checkpoint
+
+    async def _publish(self, tp: TP, owned: Owned) -> None:
+        try:
+            await owned.outbox.publish()
+        except (KafkaError, Retry) as fault:
+            # The messages are stored and go with the next checkpoint.
             log.warning("outbox_waits", partition=tp.partition, fault=repr(fault))
 
     def _measure(self, tp: TP, owned: Owned, offset: int | None) -> None:

@@ -165,6 +165,7 @@ class Partition:
             new = evaluate(remembered.lead, self.rules, known_until)
             for key, times in difference(new.contributions, remembered.evaluation.contributions).items():
                 changes[key] += times
+            self._count_withheld(remembered.evaluation, new, known_until)
             remembered.evaluation = new
             if fire:
                 self._tell(subject, remembered, known_until)
@@ -175,11 +176,14 @@ class Partition:
 
     def _tell(self, subject: str, remembered: Remembered, known_until: Millis) -> None:
         for threshold in _untold(remembered):
-            if known_until - threshold.at > ALERT_LIMIT:
-                self.suppressed_alerts += 1
+            if too_late(threshold, known_until):
                 continue
             remembered.notified.append(threshold_name(threshold))
             self._outgoing.append(alert(self.alerts_topic, subject, threshold))
+
+    def _count_withheld(self, old: Evaluation, new: Evaluation, known_until: Millis) -> None:
+        appeared = set(new.thresholds).difference(old.thresholds)
+        self.suppressed_alerts += sum(too_late(threshold, known_until) for threshold in appeared)
 
     def cut(self) -> PartitionCut:
         """Take out all that changed since the last cut. Until `saved`, its subjects stay in memory."""
@@ -216,10 +220,15 @@ def _untold(remembered: Remembered) -> list[Threshold]:
 
 def due_at(remembered: Remembered, known_until: Millis) -> Millis | None:
     """The next change, or a threshold that is still to be told: alerts leave at ticks only, so that batches do not matter."""
-    candidates = [threshold.at for threshold in _untold(remembered) if known_until - threshold.at <= ALERT_LIMIT]
+    candidates = [threshold.at for threshold in _untold(remembered) if not too_late(threshold, known_until)]
     if remembered.evaluation.next_change is not None:
         candidates.append(remembered.evaluation.next_change)
     return min(candidates, default=None)
+
+
+def too_late(threshold: Threshold, known_until: Millis) -> bool:
+    """Whether the due time is so long past that nobody is told (imports); it counts all the same."""
+    return known_until - threshold.due > ALERT_LIMIT
 
 
 def threshold_name(threshold: Threshold) -> str:

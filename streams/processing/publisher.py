@@ -2,12 +2,13 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 import msgspec
 import structlog
+from aiokafka.errors import KafkaError
 
 from models.kpis import Formula
 from models.rules import Rules
@@ -39,20 +40,21 @@ Row = tuple[str, str]
 class Topic(Protocol):
     """Where changed rows are sent: aiokafka's producer."""
 
-    async def send(self, topic: str, value: bytes | None, key: bytes) -> Any:
-        """Put one message on its way; None for a row that is gone."""
+    async def send(self, topic: str, value: bytes | None, key: bytes) -> Awaitable[Any]:
+        """Put one message on its way (None for a row that is gone); what it gives ends with the acknowledgement."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """What is published: of which partitions, under which rules and least n, and to which topic."""
+    """What is published: of which partitions, under which rules (with their valuation) and least n, and to which topic."""
 
     prefix: str
     partitions: int
     rules: Rules
     minimum_n: Mapping[Formula, int]
     topic: str
+    valuation: str
 
 
 class Publisher:
@@ -66,57 +68,66 @@ class Publisher:
         self._minimum_n = edition.minimum_n
         self._producer = producer
         self._topic = edition.topic
+        self._valuation = edition.valuation
         self._parts = [Part() for _ in self._keys]
         self._rows: dict[Row, Cell] = {}
         self._told: tuple[tuple[str, int], ...] = ()
         self._apart_since: float | None = None
         self._round_at = -SPARE_S
+        self._held: Publishing | None = None
 
     async def run(self) -> None:
         """Claim the table and make rounds until cancelled, or until another publisher has claimed it. Raises Fatal."""
-        held: Publishing | None = await self._claim()
-        while held is not None:
+        await self._claim()
+        while self._held is not None:
             try:
-                held = await self._look(held)
-            except Retry as fault:
-                log.warning("publisher_waits", fault=str(fault))
+                await self._look(self._held)
+            except (Retry, KafkaError) as fault:
+                # Whatever of the round is not known to be told is told again.
+                self._told = ()
+                log.warning("publisher_waits", fault=repr(fault))
             await asyncio.sleep(LOOK_S)
 
-    async def _claim(self) -> Publishing:
+    async def _claim(self) -> None:
         token = new_token()
         while True:
             try:
-                held = await claim_table(self._redis, self._table, token)
+                self._held = await claim_table(self._redis, self._table, token)
                 await self._adopt()
             except Retry as fault:
                 log.warning("table_unreachable", fault=str(fault))
                 await asyncio.sleep(LOOK_S)
             else:
-                return held
+                return
 
     async def _adopt(self) -> None:
         """Rows that an earlier publisher has left are overwritten or deleted by the first round."""
         stored = await read_kpis(self._redis, self._table, [*_WINDOW_NAMES, NOW])
         self._rows = {(window, key): _UNKNOWN for window, rows in stored.rows.items() for key in rows}
 
-    async def _look(self, held: Publishing) -> Publishing | None:
+    async def _look(self, held: Publishing) -> None:
         applied = await read_applied(self._redis, self._keys)
         seen = tuple((part.token, part.seq) for part in applied if part is not None)
         now = standing([None if part is None else clock_of(part) for part in applied])
         if seen == self._told or now is None:
-            return held
-        if now.apart:
-            return await self._wait(held)
+            return
+        if now.apart or not self._agree(part.progress.valuation for part in applied if part is not None):
+            await self._wait(held, now)
+            return
         self._apart_since = None
         if not now.exact and time.monotonic() - self._round_at < SPARE_S:
-            return held
+            return
         await self._read()
         now = standing([part.clock for part in self._parts])
-        if now is None or now.apart:
-            return held
+        if now is None or now.apart or not self._agree(part.valuation for part in self._parts):
+            return
         self._told = tuple((part.seen.token, part.seen.seq) for part in self._parts)
         self._round_at = time.monotonic()
-        return await self._round(held, now)
+        await self._round(held, now)
+
+    def _agree(self, valuations: Iterable[str]) -> bool:
+        """Whether all totals were made by our rules and definitions: others' do not add up with them."""
+        return all(valuation == self._valuation for valuation in valuations)
 
     async def _read(self) -> None:
         for keys, part in zip(self._keys, self._parts, strict=True):
@@ -124,28 +135,35 @@ class Publisher:
             if changed is not None:
                 part.take(changed)
 
-    async def _wait(self, held: Publishing) -> Publishing | None:
-        now = time.monotonic()
+    async def _wait(self, held: Publishing, now: Standing) -> None:
+        at = time.monotonic()
         if self._apart_since is None:
-            self._apart_since = now
-        if now - self._apart_since < PATIENCE_S:
-            return held
-        self._apart_since = now
-        return await self._write(held, {}, {"stale": "1"})
+            self._apart_since = at
+        if at - self._apart_since < PATIENCE_S:
+            return
+        self._apart_since = at
+        await self._write(held, {}, {"stale": "1", "exact": "0", "spread_ms": str(now.spread_ms)})
 
-    async def _round(self, held: Publishing, now: Standing) -> Publishing | None:
+    async def _round(self, held: Publishing, now: Standing) -> None:
+        """Write what changed, tell it, then delete what is gone: a row stays in the table until its end is told."""
         rows = dict(_rows(lines(self._parts, self._rules, now.clock, self._minimum_n)))
-        changed = {row: cell for row, cell in rows.items() if self._rows.get(row) != cell}
-        gone = [row for row in self._rows if row not in rows]
-        version = held.round + 1
-        encoded: dict[Row, bytes | None] = {row: _encode(cell, version) for row, cell in changed.items()}
-        encoded.update((row, None) for row in gone)
-        next_held = await self._write(held, encoded, self._record(now))
-        if next_held is not None:
+        gone = dict.fromkeys(self._rows.keys() - rows.keys(), _GONE)
+        changed = {row: cell for row, cell in (rows | gone).items() if self._rows.get(row) != cell}
+        encoded = {row: _encode(cell, held.round + 1) for row, cell in changed.items()}
+        if not await self._write(held, encoded, self._record(now)):
+            return
+        await self._tell({row: None if row in gone else value for row, value in encoded.items()})
+        self._rows = rows | gone
+        if gone and self._held is not None and await self._write(self._held, dict.fromkeys(gone), {}):
             self._rows = rows
-            for (window, key), value in encoded.items():
-                await self._producer.send(self._topic, value=value, key=f"{key}@{window}".encode())
-        return next_held
+
+    async def _tell(self, messages: Mapping[Row, bytes | None]) -> None:
+        """Send rows to the topic and wait until all are acknowledged. Raises KafkaError."""
+        sent = [
+            await self._producer.send(self._topic, value=value, key=f"{key}@{window}".encode())
+            for (window, key), value in messages.items()
+        ]
+        await asyncio.gather(*sent)
 
     def _record(self, now: Standing) -> dict[str, str]:
         told = slices(self._rules, now.clock)
@@ -159,7 +177,8 @@ class Publisher:
             "published_at": str(time.time_ns() // 1_000_000),
         }
 
-    async def _write(self, held: Publishing, rows: Mapping[Row, bytes | None], record: Mapping[str, str]) -> Publishing | None:
+    async def _write(self, held: Publishing, rows: Mapping[Row, bytes | None], record: Mapping[str, str]) -> bool:
+        """Write rows and record; tell whether that was done. If not, we hold the table no more, or know nothing of it again."""
         tables: dict[str, dict[str, bytes | None]] = {}
         for (window, key), value in rows.items():
             tables.setdefault(window, {})[key] = value
@@ -168,14 +187,19 @@ class Publisher:
             self._redis, checkpoint, lambda fault: log.warning("round_retried", fault=str(fault))
         )
         if answer.written:
-            return checkpoint.then
+            self._held = checkpoint.then
+            return True
         log.warning("round_refused", outcome=answer.outcome, reason=answer.reason)
         if answer.outcome is Outcome.REFUSED:
             raise Fatal(self._table.applied, answer.reason, "delete the KPI table: it is made anew")
-        if answer.outcome is Outcome.FENCED:
-            return None
-        return await self._claim()
+        self._held, self._told = None, ()
+        if answer.outcome is not Outcome.FENCED:
+            await self._claim()
+        return False
 
+
+_GONE = Cell(None, 0, None, State.NO_TRAFFIC)
+"""What a row says in the round in which it goes."""
 
 _UNKNOWN = Cell(None, -1, None, State.NO_TRAFFIC)
 """What is assumed of a row that an earlier publisher left: equal to no cell, so the first round writes or deletes it."""

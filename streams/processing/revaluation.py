@@ -4,13 +4,15 @@ The next generation is written piece by piece beside the present one and becomes
 any point leaves the old one whole and the next owner begins again.
 """
 
+import asyncio
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
 import structlog
 
-from models.contributions import ALERT_LIMIT, evaluate
+from models.contributions import ALERT_LIMIT, Contributions, evaluate
 from models.state.lead import pack, unpack
 from models.units import Millis
 from streams.errors import Retry
@@ -33,7 +35,7 @@ async def revalue(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
     `partition` is new, with clock and ticks to come from `applied`. Raises Retry and Fatal as the checkpoint's answers say.
     """
     next_keys = keys.of(applied.progress.generation + 1)
-    applied = await _remove(redis, next_keys, applied)
+    applied = await remove(redis, next_keys, applied)
     quiet = await _add_up(redis, keys, applied, partition)
     writes = writes_of(partition.cut())
     for piece in _pieces(writes):
@@ -41,7 +43,7 @@ async def revalue(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
     progress = replace(applied.progress, generation=next_keys.generation, valuation=valuation.encode())
     applied = await _commit(redis, cut_checkpoint(next_keys, applied, Writes(states=quiet), progress))
     log.info("revalued", partition=partition.number, generation=progress.generation, due=len(partition.due))
-    return await _remove(redis, keys, applied)
+    return await remove(redis, keys, applied)
 
 
 async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partition) -> dict[str, bytes]:
@@ -50,21 +52,25 @@ async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
     partition.ticks = {source: Millis(at) for source, at in progress.ticks.items()}
     clock = None if progress.clock is None else Millis(progress.clock)
     known_until = partition.due_clock(clock)
+    if clock is not None:
+        partition.totals.advance(clock)  # now, so that what no pane keeps is not summed first
     quiet: dict[str, bytes] = {}
     async for states in walk_states(redis, keys):
+        contributions: Contributions = Counter()
         for subject, packed in states.items():
             lead, notified = unpack(packed)
             evaluation = evaluate(lead, partition.rules, known_until)
-            fresh = [threshold for threshold in evaluation.thresholds if threshold.at >= known_until - ALERT_LIMIT]
+            fresh = [threshold for threshold in evaluation.thresholds if threshold.due >= known_until - ALERT_LIMIT]
             untold = [name for name in map(threshold_name, fresh) if name not in notified]
             if untold:
                 notified += untold
                 quiet[subject] = pack(lead, notified)
-            partition.totals.add(evaluation.contributions)
+            for key, times in evaluation.contributions.items():
+                contributions[key] += times
             partition.open_clocks.put(subject, evaluation.waiting)
             partition.due.put(subject, due_at(Remembered(lead, notified, evaluation), known_until))
-    if clock is not None:
-        partition.totals.advance(clock)
+        partition.totals.add(contributions)
+        await asyncio.sleep(0)
     return quiet
 
 
@@ -85,7 +91,8 @@ def _pieces(writes: Writes) -> Iterator[Writes]:
         yield piece
 
 
-async def _remove(redis: Redis, keys: Keys, applied: Applied) -> Applied:
+async def remove(redis: Redis, keys: Keys, applied: Applied) -> Applied:
+    """Remove what is left of a generation that nobody reads. Raises Retry."""
     for removal in await plan_removal(redis, keys, applied):
         applied = await _commit(redis, removal)
     return applied

@@ -1,6 +1,7 @@
 """The valuation: by which rules, catalogue and code a partition's totals were made."""
 
 import hashlib
+from datetime import date
 from importlib import resources
 from typing import Final
 
@@ -9,6 +10,7 @@ from msgspec import Struct
 
 from models.catalogue import VERSION
 from models.rules import Rules
+from models.windows import LocalDays
 from streams.errors import Fatal
 
 SOURCES: Final = (
@@ -30,6 +32,10 @@ SOURCES: Final = (
 """The modules that decide what a lead contributes; texts in them count too, which costs a re-valuation and harms nothing."""
 
 
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2050, 1, 1)
+"""The local days whose starts are part of the valuation: another release of the zone data may place panes elsewhere."""
+
+
 class Valuation(Struct, frozen=True):
     """Two integers that say which of two is older, and a digest that says whether they are the same."""
 
@@ -45,6 +51,9 @@ class Valuation(Struct, frozen=True):
 def valuation_of(rules: Rules) -> Valuation:
     """The valuation of this code under some rules."""
     digest = hashlib.sha256(msgspec.json.encode(rules, order="sorted"))
+    days = LocalDays(rules.zone)
+    for ordinal in range(_FIRST_DAY.toordinal(), _LAST_DAY.toordinal()):
+        digest.update(days.start_of(date.fromordinal(ordinal)).to_bytes(8))
     package = resources.files("models")
     for name in SOURCES:
         digest.update(package.joinpath(name).read_bytes())

@@ -12,7 +12,7 @@ from streams.processing.publisher import Edition, Publisher
 from streams.processing.valuation import valuation_of
 from streams.tables import Redis, check_layout, check_server
 from streams.telemetry import ProcessorMetrics, registry
-from streams.topics import Topics
+from streams.topics import MAX_RECORD_BYTES, Topics
 from streams.transport import TP, Lasting, make_app, serve
 from streams.vitals import Readiness, tell
 
@@ -46,7 +46,12 @@ class Worker:
             topics.dead,
         )
         self._edition = Edition(
-            settings.redis.prefix, settings.kafka.partitions, rules, settings.minimum_n.by_formula(), topics.kpis
+            settings.redis.prefix,
+            settings.kafka.partitions,
+            rules,
+            settings.minimum_n.by_formula(),
+            topics.kpis,
+            self._terms.valuation.encode(),
         )
         self.owner = Owner(redis, producer, self._terms, metrics)
 
@@ -89,7 +94,13 @@ async def run(settings: Settings, redis: Redis) -> None:
     await check_server(redis, settings.redis.prefix)
     await check_layout(redis, settings.redis.prefix, settings.kafka.partitions)
     metrics = registry()
-    producer = AIOKafkaProducer(bootstrap_servers=settings.kafka.bootstrap, acks="all", enable_idempotence=True, linger_ms=5)
+    producer = AIOKafkaProducer(
+        bootstrap_servers=settings.kafka.bootstrap,
+        acks="all",
+        enable_idempotence=True,
+        linger_ms=5,
+        max_request_size=MAX_RECORD_BYTES,
+    )
     await producer.start()
     try:
         worker = Worker(settings, redis, producer, ProcessorMetrics(metrics))

@@ -15,7 +15,7 @@ from faust.serializers.codecs import Codec
 
 from models.errors import LeadbeatError
 from streams.config import KafkaSettings
-from streams.errors import Fatal
+from streams.errors import Fatal, Retry
 from streams.transport.batch import PartitionOwner
 from streams.transport.consumer import BatchConsumer, BatchTransport
 from streams.transport.watchdog import EXIT_CODE, Asked, Behind, Check, Lasting, Unanswered, Watchdog
@@ -112,8 +112,8 @@ async def serve(
 ) -> None:
     """Run an app of `make_app`, its watchdog and what runs beside it, until `stopping` (else SIGTERM or SIGINT), then stop it.
 
-    Raises Fatal, or what the owner failed with, when it had to end by itself; then it has been stopped as well. A process that
-    does not stop within 15 s is ended on the spot.
+    When it had to end by itself, it has been stopped as well, and what it ended with is raised: Fatal, or Retry for what nobody
+    has foreseen, as a new process may fare better. A process that does not stop within 15 s is ended on the spot.
     """
     consumer: BatchConsumer = app.consumer
     watchdog = _watchdog(app, consumer, checks, unready)
@@ -153,9 +153,9 @@ def _reason(consumer: BatchConsumer, tasks: Iterable[asyncio.Task[None]]) -> Bas
     error = consumer.failure.result() if consumer.failure.done() else next(iter(failed), None)
     if error is None or isinstance(error, LeadbeatError):
         return error
-    fatal = Fatal(str(consumer.app.conf.id), f"ended with {error!r}", "the log before this says more; a restart may help")
-    fatal.__cause__ = error
-    return fatal
+    unforeseen = Retry(str(consumer.app.conf.id), f"ended with {error!r}", "start it again; the log before this says more")
+    unforeseen.__cause__ = error
+    return unforeseen
 
 
 async def _stop(app: Any, tasks: Iterable[asyncio.Task[None]]) -> None:
