@@ -112,7 +112,7 @@ def events(of: str = "lead-1") -> st.SearchStrategy[Event]:
     return st.one_of(heads, heads, heads, touches, touches, touches, replies, replies, meetings, meetings, inquiries, removals)
 
 
-WAIT = st.sampled_from((MINUTE, 0, 1, 150 * SECOND, 4 * MINUTE, 5 * MINUTE, 5 * MINUTE + 1, 20 * MINUTE, HOUR, DAY))
+WAIT = st.sampled_from((MINUTE, 0, 1, 150 * SECOND, 4 * MINUTE, 5 * MINUTE, 5 * MINUTE + 1, 20 * MINUTE, HOUR, DAY, 8 * DAY))
 """How long the next thing takes; a good part of an SLA, exactly all of it, or a little more."""
 
 SENTIMENT = st.sampled_from(("positive", "negative", "positive", "neutral", None))
@@ -124,11 +124,12 @@ def lives(of: str = "lead-1") -> st.SearchStrategy[list[Event]]:
 
     def life(start: int, waits: list[int], happened: int, rep: str | None, how: str, came: str | None, went: str | None):
         touched = start + waits[0]
+        owned = start + waits[1] if happened % 3 else start
         replied = touched + waits[1]
         asked = replied + waits[2]
         called = asked + waits[3]
         told = [
-            build.lead(created_at=start, owner=rep, owner_at=start + waits[1], lead_source="inbound", segment="smb", of=of),
+            build.lead(created_at=start, owner=rep, owner_at=owned, lead_source="inbound", segment="smb", of=of),
             build.touch("t1", at=touched, channel=how, rep=rep, connected=True, of=of),
             build.reply("r1", at=replied, channel=how, sentiment=came, in_reply_to="t1", of=of),
             build.inquiry("i1", at=asked, of=of),
@@ -137,11 +138,12 @@ def lives(of: str = "lead-1") -> st.SearchStrategy[list[Event]]:
             build.email("t3", start, automated=True, delivered=went != "no_show", of=of),
             build.reply("r2", at=asked, kind="unsubscribe" if came else "bounce", of=of),
             build.lead(stage="customer" if went else "disqualified", stage_at=called, of=of),
+            build.lead(owner="ben" if rep == "cleo" else "cleo", owner_at=touched + 1, of=of),
         ]
         return [event for number, event in enumerate(told) if happened >> number & 1]
 
     waits = st.lists(WAIT, min_size=4, max_size=4)
-    return st.builds(life, WHEN, waits, st.integers(0, 511).map(lambda mask: 511 - mask), REP, CHANNEL, SENTIMENT, OUTCOME)
+    return st.builds(life, WHEN, waits, st.integers(0, 1023).map(lambda mask: 1023 - mask), REP, CHANNEL, SENTIMENT, OUTCOME)
 
 
 @cache
@@ -171,9 +173,10 @@ POLICIES = (
     (
         sla(5 * MINUTE),
         sla(7 * MINUTE, NOON + 10 * MINUTE),
-        sla(90 * SECOND, team="north"),
+        sla(90 * SECOND, NOON - HOUR, team="north"),
         sla(2 * MINUTE, NOON - DAY, lead_source="inbound"),
-        sla(4 * MINUTE, team="south", segment="enterprise"),
+        sla(4 * MINUTE, NOON - HOUR, team="south"),
+        sla(MINUTE, team="south", segment="enterprise"),
         sla(2 * HOUR, lead_source="partner"),
     ),
 )

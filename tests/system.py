@@ -9,7 +9,6 @@ import json
 import signal
 import subprocess
 import sys
-import tomllib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -22,13 +21,12 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from histories import Event
-from services import CHECKOUT, Kafka, Prometheus, free_port, until
+from services import CHECKOUT, Kafka, free_port, until
 from services import Redis as RedisServer
 
-from models.units import SECOND, Millis
+from models.units import SECOND
 from streams.local.deliveries import Batch, post, secret_of
-from streams.local.truth import truth
-from streams.local.truth_page import Difference, Scraped, compare, is_kpi, parse
+from streams.local.truth_page import Scraped, parse
 from streams.tables import Redis, connect
 from streams.topics import TICK_KEY, Topics, encode_tick, encode_ticks, ensure, partition_of
 
@@ -383,23 +381,3 @@ def clock_of(page: Scraped) -> float | None:
     if page.get(("leadbeat_round_exact", frozenset())) != 1:
         return None
     return page["leadbeat_clock_timestamp_seconds", frozenset()] * SECOND
-
-
-def told_by(prometheus: Prometheus) -> Scraped:
-    """Every series of ours that an instant query gives now, as a scrape has them."""
-    found = {}
-    for series in prometheus.query('{__name__=~"leadbeat_.+"}'):
-        labels = {name: text for name, text in series["metric"].items() if name not in {"__name__", "instance", "job"}}
-        found[series["metric"]["__name__"], frozenset(labels.items())] = float(series["value"][1])
-    return found
-
-
-async def judged(events: Iterable[Event], rules: str, clock: int) -> Any:
-    """What the oracle says."""
-    return await asyncio.to_thread(truth, list(events), tomllib.loads(rules), Millis(clock))
-
-
-def wrong(page: Scraped, expected: Any) -> list[Difference]:
-    """What differs between a page and the truth; a page without KPIs is no page."""
-    assert any(is_kpi(metric) for metric, _ in page)
-    return compare(page, expected)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services import free_port
 
 from streams import topics
-from streams.errors import Fatal
+from streams.errors import Fatal, Retry
 from streams.local.embedded import EmbeddedKafka
 from streams.topics import Topics, decode_tick, decode_ticks, encode_tick, encode_ticks, ensure, partition_of, specs
 
@@ -78,13 +78,13 @@ async def test_what_kafka_refuses_to_make_is_told(kafka, topic_prefix):
 
 async def test_a_broker_that_is_not_there_is_told(monkeypatch):
     monkeypatch.setattr(topics, "PATIENCE_S", 0.5)
-    with pytest.raises(Fatal, match=r"check kafka\.bootstrap"):
+    with pytest.raises(Retry, match=r"check kafka\.bootstrap"):
         await ensure(f"127.0.0.1:{free_port()}", 4)
 
 
 async def test_topics_that_nobody_makes_are_told(kafka, topic_prefix, monkeypatch):
     monkeypatch.setattr(topics, "PATIENCE_S", 0.5)
-    with pytest.raises(Fatal, match=r"set kafka\.create_topics = true"):
+    with pytest.raises(Retry, match=r"set kafka\.create_topics = true"):
         await ensure(kafka.bootstrap, 4, 1, topic_prefix, create=False)
 
 

@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 from histories import call, lead
-from system import PARTITIONS, START_S, judged, wrong
+from system import PARTITIONS, START_S
+from verdicts import judged, wrong
 from wire import with_word
 
 from models.units import HOUR, MINUTE, SECOND

@@ -2,7 +2,8 @@
 
 import pytest
 from crowd import RULES, crowd
-from system import PARTITIONS, START_S, judged, loads, wrong
+from system import PARTITIONS, START_S, loads
+from verdicts import judged, wrong
 from wire import with_word
 
 from models.units import MINUTE

@@ -5,7 +5,8 @@ from collections import Counter
 import pytest
 from crowd import RULES, crowd
 from histories import lead
-from system import PARTITIONS, START_S, installed, judged, loads, wrong
+from system import PARTITIONS, START_S, installed, loads
+from verdicts import judged, wrong
 from wire import with_word
 
 from models.units import MINUTE, SECOND

@@ -2,7 +2,8 @@
 
 from crowd import RULES, crowd
 from histories import lead
-from system import START_S, judged, wrong
+from system import START_S
+from verdicts import judged, wrong
 
 from models.units import DAY, MINUTE, moment
 

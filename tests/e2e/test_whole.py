@@ -6,7 +6,8 @@ import tomllib
 
 import pytest
 from services import until
-from system import SECRET, clock_of, told_by, wrong
+from system import SECRET, clock_of
+from verdicts import told_by, wrong
 
 from models.units import MINUTE, SECOND, Millis
 from streams.local.deliveries import Batch, Courier, sign

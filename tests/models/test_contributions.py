@@ -155,6 +155,12 @@ def test_a_waiting_leads_level_moves_with_its_owners_team():
     assert counted(after.contributions, "leads_overdue", "team=south") == [(0, 1)]
 
 
+def test_a_waiting_leads_level_moves_with_the_team_of_whoever_owns_it_now():
+    passed_on = build.lead(owner="ben", owner_at=NOON + MINUTE, changed_at=NOON + 1)
+    lead = folded(build.lead(created_at=NOON, owner="ana", owner_at=NOON), passed_on)
+    assert NOON + 10 * MINUTE in [at for at, _ in turns(lead, RULES, NOON)]
+
+
 def test_a_touch_ahead_of_the_clock_contacts_the_lead_when_its_ten_seconds_begin():
     lead = folded(build.call("t1", NOON), build.call("t2", NOON + 25 * SECOND))
     before = evaluate(lead, RULES, NOON)

@@ -92,6 +92,7 @@ def test_a_ratio_tells_its_formula():
 def test_a_figure_has_the_dimensions_that_all_its_measures_have():
     assert count(leads_replied).dims == ("rep", "team", "lead_source", "channel")
     assert ratio("r", meetings_booked / replies).dims == ("rep", "team", "lead_source")
+    assert ratio("r", replies / meetings_booked).dims == ("rep", "team", "lead_source")
     assert count(replies).dims == ("rep", "team", "lead_source", "channel", "sentiment")
 
 

@@ -12,7 +12,7 @@ from models.rules import OTHER, UNASSIGNED, UNKNOWN, Rules
 from models.units import Millis
 
 INSTANTS = st.integers(0, 5).map(lambda number: Millis(NOON + number * MINUTE))
-NAMES = st.sampled_from((None, "north", "south"))
+NAMES = st.sampled_from((None, "north", "north", "south"))
 POLICIES = st.lists(
     st.builds(
         lambda target, since, team, source, segment: build.sla(target, since, team=team, lead_source=source, segment=segment),
@@ -104,6 +104,12 @@ def test_a_lead_source_is_unknown_known_or_other():
         "outbound",
         OTHER,
     ]
+
+
+def test_an_older_policy_that_names_more_applies_before_a_newer_one_that_names_less():
+    rules = Rules(sla=(sla(HOUR, segment="smb", team="north"), sla(MINUTE, NOON - DAY, team="north")))
+    assert rules.sla_target(NOON, "north", None, "smb") == HOUR
+    assert rules.sla_target(NOON, "north", None, None) == MINUTE
 
 
 def test_an_answer_is_due_in_five_minutes_unless_said_otherwise():

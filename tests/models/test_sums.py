@@ -78,6 +78,13 @@ def test_cells_that_are_read_in_between_still_tell_what_changed():
     assert cells.cut() == {1: b""}
 
 
+def test_cells_are_packed_again_once_they_are_cut():
+    cells = Cells()
+    cells.add([3], [5])
+    cells.cut()
+    assert (cells._open, len(cells._packed)) == ({}, 1)
+
+
 def test_a_series_gets_the_next_id_once():
     sums = Sums(["a", "b"])
     assert (sums.id_of("c"), sums.id_of("a"), len(sums)) == (2, 0, 3)

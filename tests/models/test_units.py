@@ -18,7 +18,11 @@ def test_an_instant_comes_back_from_its_datetime_and_its_text(at):
     assert millis(datetime.fromisoformat(isoformat(at))) == at
 
 
-@given(st.datetimes(timezones=st.sampled_from((UTC, timezone(timedelta(hours=5, minutes=45))))))
+ZONES = st.sampled_from((UTC, timezone(timedelta(hours=5, minutes=45))))
+FIRST, LAST = (datetime.fromisoformat(day) for day in ("0001-01-02", "9999-12-30"))
+
+
+@given(st.datetimes(FIRST, LAST, timezones=ZONES))
 def test_a_fraction_of_a_millisecond_is_cut_off(exact):
     assert timedelta(0) <= exact - moment(millis(exact)) < timedelta(milliseconds=1)
 

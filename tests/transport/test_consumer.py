@@ -189,7 +189,7 @@ async def test_a_fault_that_stays_ends_the_process_in_order(kafka, topic, produc
     assert owner.happened()[-2:] == ["flush", "drop"]
 
 
-async def test_an_unforeseen_error_ends_the_process_as_a_fatal_one(kafka, topic, producer):
+async def test_an_unforeseen_error_ends_the_process_for_another_to_try(kafka, topic, producer):
     owner = Remembering()
 
     async def fail(*_):
@@ -199,7 +199,7 @@ async def test_an_unforeseen_error_ends_the_process_as_a_fatal_one(kafka, topic,
     await append(producer, TP(topic, 0), [b"x"])
     async with serving(kafka.bootstrap, topic, topic, owner) as served:
         await asyncio.wait([served], timeout=LIMIT_S)
-    assert isinstance(served.exception(), Fatal)
+    assert isinstance(served.exception(), Retry)
     assert isinstance(served.exception().__cause__, ZeroDivisionError)
 
 
@@ -309,7 +309,7 @@ async def test_a_fault_of_group_coordination_ends_the_process(kafka, topic):
         await until(lambda: subscription._fetch_waiters, LIMIT_S, "it waits for records")
         ours.thread_loop.call_soon_threadsafe(subscription.abort_waiters, KafkaError("not authorised any more"))
         await asyncio.wait([served], timeout=LIMIT_S)
-    assert isinstance(served.exception(), Fatal)
+    assert isinstance(served.exception(), Retry)
 
 
 async def test_it_reads_from_the_embedded_broker_too(topic_prefix):

@@ -175,6 +175,12 @@ def test_the_policy_is_that_of_the_owners_team_at_the_start_and_the_lead_as_it_i
     assert [at for at, *_ in told("sla_breaches", build.lead(created_at=NOON), rules=rules)] == [9 * MINUTE]
 
 
+def test_passing_a_lead_on_does_not_change_how_soon_it_is_due():
+    rules = replace(RULES, sla=(sla(5 * MINUTE), sla(MINUTE, team="south")))
+    passed_on = build.lead(owner="cleo", owner_at=NOON + 1, changed_at=NOON + 1)
+    assert [at for at, *_ in told("sla_breaches", CREATED, passed_on, rules=rules)] == [5 * MINUTE]
+
+
 def test_a_level_is_the_owners_now_in_the_team_of_the_due_clock():
     events = (CREATED, build.lead(owner="ben", owner_at=minutes(2), changed_at=NOON + 1))
     assert told("leads_awaiting_response", *events, at=minutes(1)) == [(0, 1, "ben north inbound")]

@@ -1,0 +1,178 @@
+"""A partition's memory is a function of its log: however the log is cut into batches, and wherever it crashes."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from random import Random
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+import strategies
+from build import NOON, SECOND
+from engine import Engine, panes_of, sums_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.errors import InvalidEventError
+from models.events import encode
+from models.rollup import Totals
+from models.units import Millis
+from streams.processing.partition import Partition
+from streams.processing.processor import process
+from streams.processing.writes import restore, writes_of
+from streams.tables import Progress
+from streams.tables import Totals as Tables
+from streams.topics import TICK_KEY, encode_ticks
+
+SOURCES = 2
+
+
+class Store:
+    """What Redis would hold: absolute values, replaced by each checkpoint as a whole."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, bytes] = {}
+        self.series: list[str] = []
+        self.windows: dict[str, dict[int, bytes]] = {}
+        self.levels: dict[int, bytes] = {}
+        self.panes: dict[Any, dict[int, bytes]] = {}
+        self.due: dict[str, int] = {}
+        self.open: dict[Any, int] = {}
+        self.oldest: dict[str, Any] = {}
+        self.sent: list[str] = []
+        self.progress = Progress(0)
+
+    def write(self, writes: Any, progress: Progress) -> None:
+        assert writes.known_series == len(self.series)
+        self.series += writes.series
+        for window, chunks in writes.windows.items():
+            put(self.windows.setdefault(window, {}), chunks)
+        for pane, chunks in writes.panes.items():
+            put(self.panes.setdefault(pane, {}), chunks)
+        for pane in writes.dropped:
+            self.panes.pop(pane, None)
+        for name in ("states", "levels", "oldest", "due", "open"):
+            put(getattr(self, name), getattr(writes, name))
+        self.sent += [message.id for message in writes.outgoing]
+        self.progress = progress
+
+    def load(self, rules: Any, capacity: int) -> Partition:
+        partition = Partition(0, rules, SOURCES, Totals(rules.zone), capacity=capacity)
+        tables = (self.series[:], self.windows, self.levels, self.oldest, self.due, self.open, list(self.panes))
+        restore(partition, self.progress, Tables(*tables), {pane: dict(chunks) for pane, chunks in self.panes.items()})
+        return partition
+
+
+def put(table: dict[Any, Any], changes: Mapping[Any, Any]) -> None:
+    for key, value in changes.items():
+        if value is None:
+            table.pop(key, None)
+        else:
+            table[key] = value
+
+
+def record(offset: int, item: Any) -> Any:
+    if isinstance(item, dict):
+        return SimpleNamespace(offset=offset, timestamp=0, key=TICK_KEY, value=encode_ticks(item))
+    return SimpleNamespace(offset=offset, timestamp=0, key=b"lead:x", value=encode(item))
+
+
+class Run:
+    """A partition that reads a log in batches, saves at times, crashes at times, and lets go of leads beyond its capacity."""
+
+    def __init__(self, log: Sequence[Any], rules: Any, seed: int, *, rough: bool) -> None:
+        self.log, self.rules, self.rng, self.rough = log, rules, Random(seed), rough
+        self.capacity = 1 if rough else 10**6
+        self.store = Store()
+        self.partition = self.store.load(rules, self.capacity)
+        self.pending: tuple[Any, Progress] | None = None
+        asyncio.run(self.go())
+
+    async def go(self) -> None:
+        offset = 0
+        while offset < len(self.log):
+            size = self.rng.randint(1, 6) if self.rough else 1
+            items = self.log[offset : offset + size]
+            records = [record(offset + place, item) for place, item in enumerate(items)]
+            await process(self.partition, records, self.fetch, refused)
+            offset += len(records)
+            self.maybe_saved(0.6)
+            if self.pending is None and self.rng.random() < 0.6:
+                self.cut(offset)
+            if self.rough and self.rng.random() < 0.15:
+                offset = self.crash()
+        self.maybe_saved(1)
+        self.cut(offset)
+        self.maybe_saved(1)
+
+    def cut(self, offset: int) -> None:
+        progress = Progress(offset, "", self.partition.clock, dict(self.partition.ticks))
+        self.pending = (writes_of(self.partition.cut()), progress)
+
+    def maybe_saved(self, chance: float) -> None:
+        if self.pending is not None and self.rng.random() <= chance:
+            self.store.write(*self.pending)
+            self.pending = None
+            self.partition.saved()
+
+    def crash(self) -> int:
+        if self.pending is not None and self.rng.random() < 0.5:
+            self.store.write(*self.pending)  # stored, but nobody has heard the answer
+        self.pending = None
+        self.partition = self.store.load(self.rules, self.capacity)
+        return self.store.progress.offset or 0
+
+    async def fetch(self, subjects: Sequence[str]) -> dict[str, bytes]:
+        if self.rough:
+            self.maybe_saved(0.5)  # a checkpoint ends while the states are on their way
+        return {subject: self.store.states[subject] for subject in subjects if subject in self.store.states}
+
+
+def refused(_: Any, error: InvalidEventError) -> NoReturn:
+    raise error
+
+
+@st.composite
+def logs(draw: st.DrawFn) -> tuple[list[Any], list[Any]]:
+    """Facts, and a log of them in any order, some twice, with ticks anywhere."""
+    facts = draw(strategies.floors(3))
+    log: list[Any] = draw(st.permutations([*facts, *facts[: draw(st.integers(0, 3))]]))
+    near = st.integers(0, 80).map(lambda step: NOON // SECOND + step * 30)
+    instants = near | strategies.WHEN.map(lambda at: at // SECOND)
+    ticks = draw(st.lists(st.dictionaries(st.integers(0, SOURCES - 1), instants, min_size=1), max_size=14))
+    for tick in ticks:
+        log.insert(draw(st.integers(0, len(log))), tick)
+    return facts, log
+
+
+@given(logs(), strategies.rules(), st.integers(0, 2**30), strategies.WHEN)
+def test_batches_crashes_and_forgetting_change_nothing_and_the_totals_are_those_of_a_clean_run(
+    history: tuple[list[Any], list[Any]], rules: Any, seed: int, end: int
+) -> None:
+    facts, log = history
+    log = [*log, dict.fromkeys(range(SOURCES), end // SECOND)]
+    smooth, rough = Run(log, rules, seed, rough=False), Run(log, rules, seed, rough=True)
+
+    assert sums_of(rough.partition.totals) == sums_of(smooth.partition.totals)
+    assert panes_of(rough.partition.totals) == panes_of(smooth.partition.totals)
+    for name in ("due", "open", "oldest"):
+        assert getattr(rough.store, name) == getattr(smooth.store, name)
+
+    clean = Engine(rules)
+    assert smooth.partition.clock is not None
+    clean.known_until = Millis(smooth.partition.clock - 2 * SECOND)
+    clean.take(*facts)
+    clean.totals.advance(smooth.partition.clock)
+    assert sums_of(clean.totals) == sums_of(rough.partition.totals)
+    assert panes_of(clean.totals) == panes_of(rough.partition.totals)
+    assert sums_of(rough.store.load(rules, 1).totals) == sums_of(rough.partition.totals)
+
+
+@given(logs(), strategies.rules(), st.integers(0, 2**30))
+def test_the_same_alerts_leave_once_each_however_the_log_is_cut_and_wherever_it_crashes(
+    history: tuple[list[Any], list[Any]], rules: Any, seed: int
+) -> None:
+    _, log = history
+    smooth, rough = Run(log, rules, seed, rough=False), Run(log, rules, seed, rough=True)
+
+    assert rough.store.sent == smooth.store.sent
+    assert len(set(smooth.store.sent)) == len(smooth.store.sent)

@@ -1,0 +1,159 @@
+"""The publisher on a real Redis: what it must never say."""
+
+import asyncio
+import json
+from typing import Any
+
+import build
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+from build import NOON
+
+from models.kpis import MINIMUM_N
+from models.rollup import Totals
+from models.rules import Rules
+from streams.processing.checkpoint import claim_partition, commit
+from streams.processing.cut import cut_checkpoint
+from streams.processing.partition import Partition
+from streams.processing.publisher import Edition, Publisher
+from streams.processing.writes import writes_of
+from streams.tables import Applied, Keys, KpiKeys, Progress, connect, read_kpis
+
+MINE, OTHERS = "mine", "others"
+
+
+class Topic:
+    """A topic that keeps what it has acknowledged; it can be made to fail."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, bytes | None] = {}
+        self.fails = False
+
+    async def send(self, _topic: str, value: bytes | None, key: bytes) -> "asyncio.Future[None]":
+        answer = asyncio.get_running_loop().create_future()
+        if self.fails:
+            answer.set_exception(KafkaTimeoutError())
+        else:
+            self.rows[key] = value
+            answer.set_result(None)
+        return answer
+
+
+class Floor:
+    """Partitions that are filled by hand and saved, and a publisher that looks when it is told to."""
+
+    def __init__(self, redis: Any, rules: Rules, partitions: int = 1) -> None:
+        self.redis, self.rules, self.topic = redis, rules, Topic()
+        self.partitions = [Partition(number, rules, 1, Totals(rules.zone)) for number in range(partitions)]
+        self.applied: list[Applied] = []
+        self.publisher = self.new_publisher()
+
+    def new_publisher(self) -> Publisher:
+        edition = Edition("lb", len(self.partitions), self.rules, MINIMUM_N, "kpis", MINE)
+        return Publisher(self.redis, self.topic, edition)
+
+    async def begin(self) -> None:
+        for partition in self.partitions:
+            self.applied.append(await claim_partition(self.redis, Keys("lb", partition.number), len(self.partitions), "t"))
+            partition.tick({0: NOON})
+        await self.publisher._claim()
+
+    async def save(self, number: int, *events: Any, valuation: str = MINE) -> None:
+        partition, applied = self.partitions[number], self.applied[number]
+        partition.remember({event.subject.id: None for event in events})
+        partition.apply(events)
+        progress = Progress(applied.seq, "x", partition.clock, dict(partition.ticks), 1, valuation)
+        checkpoint = cut_checkpoint(Keys("lb", number), applied, writes_of(partition.cut()), progress)
+        assert (await commit(self.redis, checkpoint)).written
+        partition.saved()
+        self.applied[number] = checkpoint.then
+
+    async def look(self, times: int = 1) -> None:
+        for _ in range(times):
+            assert self.publisher._held is not None
+            await self.publisher._look(self.publisher._held)
+
+    async def told(self, key: str) -> int | None:
+        table = await read_kpis(self.redis, KpiKeys("lb"), ["1h"])
+        row = table.rows["1h"].get(key)
+        return None if row is None else json.loads(row)["numerator"]
+
+
+@pytest.fixture
+async def redis(redis_server: Any) -> Any:
+    client = connect(redis_server.url)
+    yield client
+    await client.aclose()
+
+
+def call(name: str, lead: str = "a", rep: str = "ana") -> Any:
+    return build.call(name, NOON, rep=rep, of=lead)
+
+
+async def test_a_table_that_was_rolled_back_is_made_right_at_once(redis: Any) -> None:
+    floor = Floor(redis, build.RULES)
+    await floor.begin()
+    await floor.save(0, call("1"))
+    await floor.look()
+    older = {key: await redis.dump(key) for key in await redis.keys("lb:{kpi}:*")}
+    await floor.save(0, build.email("2", NOON, rep="ana", of="a"))
+    await floor.look()
+    for key in await redis.keys("lb:{kpi}:*"):
+        await redis.delete(key)
+    for key, dump in older.items():
+        await redis.restore(key, 0, dump)
+    assert await floor.told("emails") == 0
+
+    await floor.save(0, call("3"))
+    await floor.look(times=2)
+
+    assert (await floor.told("calls"), await floor.told("emails")) == (2, 1)
+
+
+async def test_partitions_that_were_made_by_different_rules_are_not_added_up(redis: Any) -> None:
+    floor = Floor(redis, build.RULES, partitions=2)
+    await floor.begin()
+    await floor.save(0, call("1", lead="a"))
+    await floor.save(1, call("2", lead="b"), valuation=OTHERS)
+    await floor.look()
+    assert await floor.told("calls") is None
+
+    await floor.save(1)
+    await floor.look()
+    assert await floor.told("calls") == 2
+
+
+async def test_what_the_topic_did_not_take_is_told_again(redis: Any) -> None:
+    floor = Floor(redis, build.RULES)
+    await floor.begin()
+    await floor.save(0, call("1"))
+    floor.topic.fails = True
+    with pytest.raises(KafkaTimeoutError):
+        await floor.look()
+
+    floor.topic.fails = False
+    await floor.save(0, call("2"))
+    await floor.look()
+
+    assert json.loads(floor.topic.rows[b"calls@1h"] or b"")["numerator"] == 2
+    assert b"emails@24h" in floor.topic.rows
+
+
+async def test_a_row_that_goes_is_told_gone_even_if_the_publisher_dies_before_it_has_told_it(redis: Any) -> None:
+    floor = Floor(redis, build.RULES)
+    await floor.begin()
+    await floor.save(0, call("1", rep="stranger"))
+    await floor.look()
+    assert await floor.told("calls|rep=other") == 1
+
+    floor.topic.fails = True
+    await floor.save(0, build.deleted(of="a"))
+    with pytest.raises(KafkaTimeoutError):
+        await floor.look()
+    floor.topic.fails = False
+    floor.publisher = floor.new_publisher()
+    await floor.publisher._claim()
+    await floor.look()
+
+    assert await floor.told("calls|rep=other") is None
+    assert floor.topic.rows[b"calls|rep=other@1h"] is None
