@@ -193,7 +193,7 @@ class Totals:
 
 
 def _reduced(starts: _Column, ids: _Column, amounts: _Column) -> tuple[_Column, _Column, _Column]:
-    """Amounts summed by (start, id), ordered so; what cancels out is gone."""
+    """Amounts summed by (start, id), ordered so."""
     order = np.lexsort((ids, starts))
     starts, ids, amounts = starts[order], ids[order], amounts[order]
     first = np.flatnonzero((np.diff(starts, prepend=starts[0] - 1) != 0) | (np.diff(ids, prepend=ids[0] - 1) != 0))

@@ -1,12 +1,14 @@
 """Quantiles that can be added to and taken from: signed counts per logarithmic bucket over whole milliseconds.
 
 DDSketch's buckets (Masson, Rim, Lee: "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees",
-PVLDB 2019): bucket i holds (g^(i-1), g^i] with g = (1 + a) / (1 - a), and answers with a value within a of all of them.
+PVLDB 2019): bucket i + 1 holds (g^(i-1), g^i] with g = (1 + a) / (1 - a), and answers with a value within a of all of them.
 Counts are integers, so sketches add, subtract and merge exactly.
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
+from itertools import accumulate
 
 RELATIVE_ERROR = 0.0099
 """A little under the promised 1 %, so that rounding of the logarithm cannot break the promise."""
@@ -39,12 +41,9 @@ def quantile(counts: Mapping[int, int], q: float) -> float | None:
     if total <= 0:
         return None
     rank = max(1, math.ceil(round(q * total, 9)))
-    seen = 0
-    for index in sorted(counts):
-        seen += counts[index]
-        if seen >= rank:
-            return estimate(index)
-    return None
+    ordered = sorted(counts)
+    reached = list(accumulate(counts[index] for index in ordered))
+    return estimate(ordered[bisect_left(reached, rank)])
 
 
 def maximum(counts: Mapping[int, int]) -> float | None:

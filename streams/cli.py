@@ -121,7 +121,7 @@ def replay(  # noqa: PLR0913 - options
     ],
     *,
     as_of: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Where the clock stands [default: the last receipt].")
+        str | None, typer.Option(metavar="TIME", help="Where the clock stands, by default at the last receipt.")
     ] = None,
     known_later: Annotated[bool, typer.Option("--known-later", help="With what was received after that time.")] = False,
     kpi: Annotated[list[str] | None, typer.Option(help="Only this KPI; may be repeated.")] = None,
@@ -191,7 +191,7 @@ def simulate(  # noqa: PLR0913 - options
     ] = PIPE,
     rules: Annotated[Path | None, typer.Option(help="Where the floor's settings go: roster, SLA, zone, as TOML.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed and time give the same floor.")] = 1,
-    until: Annotated[str | None, typer.Option(metavar="TIME", help="The end of the history [default: now].")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="The end of the history, by default now.")] = None,
     zone: Annotated[str, typer.Option(help="Where the floor is.")] = "Europe/Berlin",
     connection: Annotated[str, typer.Option(help="The connection that the deliveries came in by.")] = "demo",
     config: Config = None,  # noqa: ARG001
@@ -238,7 +238,7 @@ def gateway(context: typer.Context, config: Config = None) -> None:
 def worker(
     context: typer.Context,
     *,
-    part: Annotated[Part | None, typer.Option(help="Only this part of it [default: both, kept alive].")] = None,
+    part: Annotated[Part | None, typer.Option(help="Only this part of it, by default both, kept alive.")] = None,
     supervised: Annotated[bool, typer.Option(hidden=True, help="Stop when standard input closes.")] = False,
     config: Config = None,
 ) -> None:
@@ -256,7 +256,9 @@ def demo(
         str | None, typer.Option("--for", metavar="SPAN", help="End after so long (60s, 5m) with a comparison of every gauge.")
     ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same floor.")] = 7,
-    record: Annotated[Path | None, typer.Option(help="Record the deliveries here, for `leadbeat replay`.")] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Record the deliveries here, and the rules beside it, for `leadbeat replay`.")
+    ] = None,
     config: Config = None,  # noqa: ARG001
 ) -> None:
     """Run all of it on this machine with a made-up sales floor. It keeps nothing."""

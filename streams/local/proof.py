@@ -10,7 +10,7 @@ from models.units import SECOND, Millis, isoformat
 from streams.errors import Fatal
 from streams.local.embedded import PARTITIONS
 from streams.local.services import until
-from streams.local.stage import APPLY_LIMIT_S, Demo, wall
+from streams.local.stage import APPLY_LIMIT_S, Demo, rules_beside, wall
 from streams.local.truth import truth
 from streams.local.truth_page import Difference, Scraped, compare, is_kpi, parse
 from streams.topics import TICK_KEY, Topics, encode_tick
@@ -31,7 +31,7 @@ async def prove(demo: Demo) -> bool:
     expected = await asyncio.to_thread(truth, canonical(demo), demo.rules, clock)
     differences = compare(gauges, expected)
     if demo.options.record is not None:
-        rules = demo.options.record.with_suffix(".toml")
+        rules = rules_beside(demo.options.record)
         told_clock = isoformat(clock)
         demo.console.print(f"leadbeat replay {demo.options.record} --config {rules} --as-of {told_clock}", soft_wrap=True)
     for difference in differences[:SHOWN]:

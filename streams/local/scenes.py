@@ -52,7 +52,7 @@ def life(story: Story) -> None:
 
 def inbound(story: Story, data: Data, rep: Rep) -> int:
     """Somebody asks; an auto-reply goes out; the lead is routed to a rep, who answers sooner or later, or never."""
-    if story.chance(0.1):
+    if story.chance(0.3):
         data["owner"] = rep.name
         story.owner = rep
     at = story.create(data)

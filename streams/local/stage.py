@@ -16,6 +16,7 @@ import httpx
 from rich.console import Console
 
 from models.units import Millis
+from streams.errors import Fatal
 from streams.local.deliveries import Batch, Courier, post, secret_of
 from streams.local.embedded import PARTITIONS, EmbeddedKafka, EmbeddedRedis
 from streams.local.floor import demo_rules_toml, morning_zone
@@ -111,7 +112,7 @@ async def running(options: Options, console: Console) -> AsyncIterator[Demo]:
         await until(lambda: answers(client, f"{gateway}/readyz"), START_LIMIT_S, "starting the gateway", *services)
         await until(lambda: answers(client, f"{exporter}/livez"), START_LIMIT_S, "starting the exporter", *services)
         if options.record is not None:
-            options.record.with_suffix(".toml").write_text(floor_rules)
+            write_rules(options.record, floor_rules)
             await stack.enter_async_context(recording(bootstrap, options.record))
         yield Demo(
             options,
@@ -138,6 +139,21 @@ def toml(seed: int, bootstrap: str, redis: str, token: str, ports: Sequence[int]
             f'[[connections]]\nname = "{CONNECTION}"\ntoken = "{token}"\nsecrets = ["{secret_of(seed)}"]\n',
         )
     )
+
+
+def rules_beside(recording: Path) -> Path:
+    """Where the rules of a recording stand, for `leadbeat replay --config`."""
+    return recording.with_suffix(".rules.toml")
+
+
+def write_rules(recording: Path, rules: str) -> None:
+    """Write the rules beside a recording. Raises Fatal if that cannot be, before anything is recorded in vain."""
+    try:
+        rules_beside(recording).write_text(rules)
+    except OSError as error:
+        raise Fatal(
+            f"--record {recording}", f"cannot be written: {error.strerror}", "name a file in a folder that is there"
+        ) from None
 
 
 def wall() -> Millis:

@@ -120,7 +120,8 @@ class Story:
 
     def create(self, data: Data) -> int:
         """The lead's record appears."""
-        known = {"created_at": self.instant(self.created_at), "stage": "lead"} | data
+        created_at = self.instant(self.created_at)
+        known = {"created_at": created_at, "stage": "lead"} | ({"owner_at": created_at} if "owner" in data else {}) | data
         return self.say("lead.upserted", self.created_at + self.rng.randrange(2 * SECOND), known)
 
     def assign(self, at: int, rep: Rep) -> int:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from streams.local.demo import feed_history, live
 from streams.local.proof import prove
-from streams.local.stage import Options, running
+from streams.local.stage import Options, rules_beside, running
 
 
 def ended(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -44,7 +44,7 @@ async def test_a_recorded_demo_replayed_as_of_its_last_tick_gives_the_numbers_of
     assert clock is not None
     rows = []
     for by in ([], ["--by", "rep"], ["--by", "team"], ["--by", "lead_source"], ["--by", "channel"], ["--by", "sentiment"]):
-        arguments = ("--config", str(recording.with_suffix(".toml")), "--as-of", clock[1], "--format", "json", *by)
+        arguments = ("--config", str(rules_beside(recording)), "--as-of", clock[1], "--format", "json", *by)
         replayed = ended("replay", str(recording), *arguments)
         assert replayed.returncode == 0, replayed.stderr
         report = json.loads(replayed.stdout)
