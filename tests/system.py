@@ -348,17 +348,22 @@ async def _administrating(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
 
 
 def _end(services: Sequence[Service]) -> None:
-    """End all that still run, at the same time."""
+    """End all that still run, at the same time; fail if one does not stop in order."""
     for service in services:
         service.expected_to_live = False
         service.thaw()
         service.process.terminate()
-    for service in services:
-        try:
-            service.process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            service.kill()
-            raise AssertionError(f"{service.name} did not stop: {service.text()[-3000:]}") from None
+    stuck = [service for service in services if not _has_ended(service)]
+    assert not stuck, "\n".join(f"{service.name} did not stop: {service.text()[-3000:]}" for service in stuck)
+
+
+def _has_ended(service: Service) -> bool:
+    try:
+        service.process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        service.kill()
+        return False
+    return True
 
 
 def command(name: str, config: Path) -> list[str]:

@@ -7,7 +7,7 @@ from crowd import RULES, crowd
 from histories import lead
 from system import PARTITIONS, START_S, installed, loads
 from verdicts import judged, wrong
-from wire import with_word
+from wire import never, with_word
 
 from models.units import MINUTE, SECOND
 from streams.local.truth_page import is_kpi
@@ -88,30 +88,39 @@ async def test_a_worker_that_is_started_without_redis_works_once_that_is_there(m
     worker, _ = (system.start(name, config) for name in ("worker", "exporter"))
     await system.until(lambda: worker.says("part_ended", part="processor", code=75), START_S, "its processor cannot start")
     assert "Redis does not answer" in worker.text()
-    page = await system.scrape()
+    page = await system.until(system.scrape, START_S, "the exporter answers")
     assert page["leadbeat_redis_up", frozenset()] == 0
     assert not any(is_kpi(metric) for metric, _ in page)
     await system.crash_redis()
     assert wrong(await system.round(now), await judged(events, RULES, now)) == []
 
 
-async def test_a_checkpoint_whose_answer_is_lost_counts_once(system, wire, now):
+@pytest.mark.parametrize("lost", ["request", "answer"])
+async def test_a_checkpoint_that_is_not_answered_counts_once(system, wire, now, lost):
     events = crowd(LEADS, now)
     config = system.configure(redis_url=wire.url)
     processor, _ = (system.start(name, config) for name in ("processor", "exporter"))
     await system.loaded(processor)
-    before = await system.stored()
-    wire.mutes_from = with_word(b"seq")
+    before = await sequences(system)
+    checkpoint = with_word(b"seq")
+    wire.loses_from, wire.mutes_from = (checkpoint, never) if lost == "request" else (never, checkpoint)
     await system.append(events)
-
-    async def stored():
-        return [number for number, row in (await system.stored()).items() if row["seq"] > before[number]["seq"]]
-
-    await system.until(stored, START_S, "a checkpoint is stored")
-    assert wire.mute
+    await system.until(lambda: wire.lost or wire.mute, START_S, "a checkpoint is sent")
+    if lost == "answer":
+        await system.until(lambda: moved(system, before), START_S, "it is stored")
+    else:
+        assert not await moved(system, before)
     wire.mend()
     await system.tick_events(now)
     assert wrong(await system.round(now), await judged(events, RULES, now)) == []
     assert processor.says("checkpoint_retried")
     assert not processor.says("checkpoint_refused")
     assert len(loads(processor)) == PARTITIONS
+
+
+async def sequences(system):
+    return [int(row["seq"]) for row in (await system.stored()).values()]
+
+
+async def moved(system, before):
+    return await sequences(system) != before
