@@ -47,14 +47,19 @@ class Stored(NamedTuple):
 
 
 class Totals:
-    """One partition's totals: panes, window totals and levels. `clock` is None until the first `advance`."""
+    """One partition's totals: panes, window totals and levels. `clock` is None until the first `advance`.
+
+    `late` counts what was added to no pane, as it lies before the oldest that is kept; such facts show in levels only.
+    """
 
     def __init__(self, zone: str) -> None:
         self.calendar = Calendar(zone)
         self.clock: Millis | None = None
+        self.late = 0
         self.sums = Sums()
         self.panes: dict[Pane, dict[Millis, Cells]] = {pane: {} for pane in Pane}
         self._spans: list[Span] = [_NEVER] * len(WINDOWS)
+        self._oldest_day = Millis(0)
         self._interned: dict[tuple[int, tuple[str, ...], str], list[int]] = {}
         self._saved_series = 0
         self._changed: list[set[int]] = [set() for _ in range(LEVEL_ROW + 1)]
@@ -76,6 +81,7 @@ class Totals:
         totals.clock = clock
         if clock is not None:
             totals._spans = [totals.calendar.span(window, clock) for window in WINDOWS]
+            totals._oldest_day = totals.calendar.oldest_day(clock)
         return totals
 
     def add(self, changes: Contributions) -> None:
@@ -87,7 +93,9 @@ class Totals:
             measure = MEASURES[number]
             if measure.kind is Kind.LEVEL:
                 self._add_level(number, slices, value * times)
-            elif measure.kind is Kind.DURATION:
+                continue
+            self.late += at < self._oldest_day and times > 0
+            if measure.kind is Kind.DURATION:
                 index = bucket(value)
                 for part, amount in (("sum", value * times), ("n", times), (f"b{index}", times)):
                     columns = self._ids(number, slices, part)
@@ -169,6 +177,8 @@ class Totals:
 
     def _retire(self, pane: Pane, clock: Millis) -> None:
         oldest = self.calendar.oldest_kept(pane, clock)
+        if pane is Pane.DAY:
+            self._oldest_day = self.calendar.oldest_day(clock)
         for start in [start for start in self.panes[pane] if self.calendar.pane_end(pane, start) <= oldest]:
             del self.panes[pane][start]
             self._dead.append((pane, start))

@@ -137,6 +137,10 @@ class Calendar:
         """Panes that end at or before this instant are past their retention."""
         return Millis(self.pane_end(pane, self.pane_start(pane, clock)) - RETENTION[pane])
 
+    def oldest_day(self, clock: Millis) -> Millis:
+        """The start of the oldest pane of all that are kept: what lies before is in none."""
+        return self.pane_start(Pane.DAY, self.oldest_kept(Pane.DAY, clock))
+
 
 def _first_day(window: Window, today: date) -> date:
     if window.length_ms:

@@ -159,6 +159,22 @@ class ProcessorMetrics:
             "leadbeat_checkpoint_seconds", "From sending a checkpoint to its answer.", registry=registry
         )
         self.offset = Gauge("leadbeat_saved_offset", "The offset saved last.", by_partition, registry=registry)
+        self.lag = Gauge("leadbeat_lag_events", "Events in the log that are not applied yet.", by_partition, registry=registry)
+        self.late = Gauge(
+            "leadbeat_late_contributions",
+            "What facts came to that lie before the oldest pane, and so in no window; since the partition was loaded.",
+            by_partition,
+            registry=registry,
+        )
+        self.unchanging = Gauge(
+            "leadbeat_events_unchanging",
+            "Events that told nothing new (repeated, or overtaken by a later version) since the partition was loaded.",
+            by_partition,
+            registry=registry,
+        )
+        self.lost = Counter(
+            "leadbeat_events_lost", "Events that Kafka dropped before they were applied.", by_partition, registry=registry
+        )
         self.waiting = Gauge("leadbeat_open_clocks", "Leads that wait for an answer.", by_partition, registry=registry)
         self.dead = Counter("leadbeat_events_undecodable", "Event records that are dead letters now.", registry=registry)
         self.revaluations = Counter("leadbeat_revaluations", "Re-valuations carried through.", registry=registry)

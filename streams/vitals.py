@@ -13,10 +13,10 @@ from streams.server import listen, server_of
 
 
 class Readiness:
-    """Whether a consuming process is ready: while its consumer says so, and never again once it is about to end."""
+    """Whether a consuming process is ready: while nothing is against it, and never again once it is about to end."""
 
-    def __init__(self, ready: Callable[[], bool]) -> None:
-        self._ready = ready
+    def __init__(self, unready: Callable[[], str | None]) -> None:
+        self._unready = unready
         self._ending = False
 
     def end(self) -> None:
@@ -25,9 +25,7 @@ class Readiness:
 
     def fault(self) -> str | None:
         """Why the process is not ready, or None."""
-        if self._ending:
-            return "about to end"
-        return None if self._ready() else "not in its consumer group, or still loading partitions"
+        return "about to end" if self._ending else self._unready()
 
 
 def routes(registry: CollectorRegistry, fault: Callable[[], str | None]) -> list[Route]:

@@ -116,7 +116,14 @@ class System:
 
     # --- configuration and services
 
-    def configure(self, rules: str | None = None, redis_url: str = "", partitions: int = PARTITIONS, **plain: Any) -> Path:
+    def configure(
+        self,
+        rules: str | None = None,
+        redis_url: str = "",
+        partitions: int = PARTITIONS,
+        processor_port: int = 0,
+        **plain: Any,
+    ) -> Path:
         """A configuration file; `plain` are keys of its top level, such as `checkpoint_ms=50`."""
         plain = {"ticks": "external", "checkpoint_ms": 50} | plain
         kafka = {
@@ -132,6 +139,7 @@ class System:
             self.rules if rules is None else rules,
             _table("[kafka]", kafka),
             _table("[redis]", {"url": redis_url or self.redis_server.url}),
+            _table("[worker]", {"processor_port": processor_port}),
             _table("[gateway]", {"port": self.gateway_port}),
             _table("[exporter]", {"port": self.exporter_port}),
             _table("[[connections]]", {"name": CONNECTION, "token": TOKEN, "secrets": [SECRET]}),

@@ -294,7 +294,7 @@ class TestServer:
         finally:
             await redis.config_set("maxmemory-policy", "noeviction")
 
-    RIGHTS = ("+@hash", "+@set", "+@sortedset", "+@stream", "+@scripting", "+unlink", "+type", "+exists", "+info")
+    RIGHTS = ("+@hash", "+@set", "+@sortedset", "+@stream", "+@scripting", "+unlink", "+type", "+exists", "+info", "+time")
 
     @pytest.mark.parametrize("missing", [None, "zadd", "xinfo", "unlink", "hset", "info"])
     async def test_a_user_who_may_not_do_all_that_a_checkpoint_does_is_refused(self, redis, running, missing):

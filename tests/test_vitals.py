@@ -11,11 +11,11 @@ from streams.vitals import Readiness, routes, tell
 
 
 def test_a_process_is_ready_while_its_consumer_is_and_not_once_it_is_about_to_end() -> None:
-    loaded = [False]
-    readiness = Readiness(lambda: loaded[0])
-    assert readiness.fault() == "not in its consumer group, or still loading partitions"
+    faults: list[str | None] = ["still loading partitions"]
+    readiness = Readiness(lambda: faults[0])
+    assert readiness.fault() == "still loading partitions"
 
-    loaded[0] = True
+    faults[0] = None
     assert readiness.fault() is None
 
     readiness.end()

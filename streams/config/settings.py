@@ -146,11 +146,15 @@ class ExporterSettings(Section):
 
 
 class WorkerSettings(Section):
-    """Where a worker's two processes tell of themselves (`/livez`, `/readyz`, `/metrics`); port 0: nowhere."""
+    """Where a worker's two processes tell of themselves (`/livez`, `/readyz`, `/metrics`; port 0: nowhere), and how they work.
+
+    `skip_lost_events`: go on, and count them, when Kafka has dropped events that were never applied (else the worker stops).
+    """
 
     host: Text = "127.0.0.1"
     normaliser_port: Port = 0
     processor_port: Port = 0
+    skip_lost_events: bool = False
 
 
 class Connection(Section):

@@ -2,16 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Protocol, Self
 
 import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from streams.config import Settings
 from streams.errors import Retry
-from streams.topics import MAX_RECORD_BYTES, Topics
+from streams.producer import LastingProducer
+from streams.topics import Topics
 
 log = structlog.get_logger(__name__)
 
@@ -22,7 +22,7 @@ MAX_BATCH_BYTES = 256 * 1024
 REQUEST_TIMEOUT_MS = 10_000
 
 PATIENCE_S = 5.0
-"""How long one such question, or the last words of a producer, may take."""
+"""How long one such question may take."""
 
 
 class Deliveries(Protocol):
@@ -44,10 +44,14 @@ class KafkaDeliveries:
     """The topic in Kafka, through one idempotent producer at a time, made anew when it has failed for good."""
 
     def __init__(self, settings: Settings) -> None:
-        self._bootstrap = settings.kafka.bootstrap
         self._topic = Topics(settings.kafka.topic_prefix).deliveries
+        self._lasting = LastingProducer(
+            settings.kafka.bootstrap,
+            "leadbeat-gateway",
+            max_batch_size=MAX_BATCH_BYTES,
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+        )
         self._producer: Any = None
-        self._failed = False
         self._known = False
         self._ready = False
 
@@ -67,19 +71,19 @@ class KafkaDeliveries:
             raise Retry(self._topic, f"is not written to in time: {error}") from error
         except KafkaError as error:
             # What passes an idempotent producer retries by itself; from what it reports it may never recover.
-            self._failed |= producer is self._producer
+            self._lasting.give_up(producer)
             raise Retry(self._topic, f"cannot be written to: {error}") from error
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
         """Keep a producer connected; at the end, give it a while to send what it still has."""
-        keeper = asyncio.create_task(self._keep())
-        try:
-            yield self
-        finally:
-            keeper.cancel()
-            await asyncio.wait([keeper])
-            await self._close()
+        async with self._lasting.running():
+            keeper = asyncio.create_task(self._keep())
+            try:
+                yield self
+            finally:
+                keeper.cancel()
+                await asyncio.wait([keeper])
 
     async def _keep(self) -> None:
         while True:
@@ -91,40 +95,15 @@ class KafkaDeliveries:
             await asyncio.sleep(PROBE_S)
 
     async def _probe(self) -> None:
-        if self._failed:
-            await self._close()
-        if self._producer is None:
-            self._producer = await self._started()
+        producer = await self._lasting.current()
+        if producer is not self._producer:
+            self._producer, self._known = producer, False
         cluster = await self._producer.client.fetch_all_metadata()
         there = bool(cluster.partitions_for_topic(self._topic))
         if there:
             await self._producer.partitions_for(self._topic)
             self._known = True
         self._tell(ready=there, error=None if there else "there is no such topic")
-
-    async def _started(self) -> Any:
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
-            client_id="leadbeat-gateway",
-            enable_idempotence=True,
-            acks="all",
-            max_batch_size=MAX_BATCH_BYTES,
-            max_request_size=MAX_RECORD_BYTES,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
-        )
-        try:
-            await producer.start()
-        except BaseException:
-            await producer.stop()
-            raise
-        return producer
-
-    async def _close(self) -> None:
-        producer, self._producer, self._failed, self._known = self._producer, None, False, False
-        if producer is not None:
-            with suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(PATIENCE_S):
-                    await producer.stop()
 
     def _tell(self, *, ready: bool, error: str | None) -> None:
         if ready and not self._ready:

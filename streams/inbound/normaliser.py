@@ -193,7 +193,7 @@ async def run(settings: Settings, *, stopping: asyncio.Event | None = None) -> N
     async with Outlet(kafka.bootstrap).running() as outlet:
         normaliser = Normaliser(settings, outlet, NormaliserMetrics(metrics))
         app = make_app(f"{kafka.group}-normaliser", Topics(kafka.topic_prefix).deliveries, kafka, normaliser)
-        readiness = Readiness(app.consumer.ready)
+        readiness = Readiness(app.consumer.unready)
         background: list[Background] = [normaliser.relay.run, normaliser.keep_offsets]
         if settings.ticks == "wall":
             background.append(normaliser.ticker.run)

@@ -2,20 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple, Self
 
-import structlog
-from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from streams.errors import Retry
-from streams.topics import MAX_RECORD_BYTES
-
-log = structlog.get_logger(__name__)
+from streams.producer import LastingProducer
 
 BATCH_BYTES: Final = 512 * 1024
-STOP_LIMIT_S: Final = 5.0
 
 
 class Outgoing(NamedTuple):
@@ -28,20 +23,16 @@ class Outgoing(NamedTuple):
 
 
 class Outlet:
-    """An idempotent producer, made when it is first needed and made anew after it has failed."""
+    """Takes many records at once."""
 
     def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
-        self._producer: Any = None
-        self._making = asyncio.Lock()
+        self._lasting = LastingProducer(bootstrap, "leadbeat-normaliser", compression_type="gzip", max_batch_size=BATCH_BYTES)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:
         """The outlet, until it is closed: what is under way then has a few seconds."""
-        try:
+        async with self._lasting.running():
             yield self
-        finally:
-            await self._close()
 
     async def send(self, records: Iterable[Outgoing]) -> None:
         """Return when all records are acknowledged; in each partition they stand in the order given.
@@ -50,13 +41,10 @@ class Outlet:
         """
         producer = None
         try:
-            producer = await self._connected()
+            producer = await self._lasting.current()
             await self._send(producer, records)
         except KafkaError as error:
-            # An idempotent producer numbers its records: once one has failed, none that follows would be taken. Another
-            # sending may have made a new one since.
-            if producer is self._producer:
-                await self._close()
+            self._lasting.give_up(producer)
             raise Retry("Kafka", f"did not take records: {error!r}", "they are sent again") from error
 
     @staticmethod
@@ -77,30 +65,3 @@ class Outlet:
         for answer in await asyncio.gather(*sent, return_exceptions=True):
             if isinstance(answer, BaseException):
                 raise answer
-
-    async def _connected(self) -> Any:
-        async with self._making:
-            if self._producer is None:
-                producer = AIOKafkaProducer(
-                    bootstrap_servers=self._bootstrap,
-                    client_id="leadbeat-normaliser",
-                    enable_idempotence=True,
-                    acks="all",
-                    compression_type="gzip",
-                    max_batch_size=BATCH_BYTES,
-                    max_request_size=MAX_RECORD_BYTES,
-                )
-                try:
-                    await producer.start()
-                except BaseException:
-                    await producer.stop()
-                    raise
-                self._producer = producer
-            return self._producer
-
-    async def _close(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
-            with suppress(KafkaError, TimeoutError):
-                async with asyncio.timeout(STOP_LIMIT_S):
-                    await producer.stop()

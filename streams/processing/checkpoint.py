@@ -11,6 +11,7 @@ from itertools import chain, islice
 from secrets import token_hex
 from typing import Final, NamedTuple
 
+from models.errors import LeadbeatError
 from streams.errors import Fatal, Retry
 from streams.processing.cut import Checkpoint, Held, Publishing, cut_removal
 from streams.tables import Applied, Keys, KpiKeys, Redis
@@ -20,6 +21,10 @@ from streams.tables.server import ask, differing, load_script, reaching, run_scr
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
 _REMOVED_AT_ONCE: Final = 500
+
+
+class Fenced(LeadbeatError):
+    """Another owner has claimed what we were at: it must not be claimed again, but waited for until Kafka says whose it is."""
 
 
 class Outcome(StrEnum):

@@ -20,13 +20,14 @@ from models.errors import InvalidEventError
 from models.rollup import Totals
 from models.rules import Rules
 from models.windows import HORIZON_PANE
-from streams.errors import Fatal, Retry
-from streams.processing.checkpoint import Outcome, claim_partition, commit_until_definite, new_token
+from streams.errors import Retry
+from streams.processing.checkpoint import Fenced, Outcome, claim_partition, commit_until_definite, new_token
 from streams.processing.cut import Checkpoint, cut_checkpoint
 from streams.processing.outbox import Outbox, Producer
 from streams.processing.partition import Partition
 from streams.processing.processor import process
 from streams.processing.revaluation import remove, revalue
+from streams.processing.start import start_of
 from streams.processing.valuation import Valuation, check_not_older, decode_valuation
 from streams.processing.writes import restore, writes_of
 from streams.tables import Applied, Keys, Outgoing, Progress, Redis, read_applied, read_panes, read_states, read_totals
@@ -53,6 +54,7 @@ class Terms:
     checkpoint_s: float
     alerts_topic: str
     dead_topic: str
+    skip_lost_events: bool = False
 
 
 @dataclass(slots=True)
@@ -95,20 +97,37 @@ class Owner:
         self.owned: dict[TP, Owned] = {}
         self.fenced: set[TP] = set()
         """Partitions that another process has claimed though Kafka has not told us of it yet."""
+        self.redis_answers = True
+        """Whether Redis answered when it was last asked."""
 
     def attach(self, control: Control) -> None:
         """Take the consumer's controls."""
         self._control = control
 
     async def load(self, tp: TP, log_ends: LogEnds) -> int:
-        """Claim a partition and load its memory; tell the offset to read from. Raises Retry and Fatal."""
+        """Claim a partition and load its memory; tell the offset to read from. Raises Retry and Fatal.
+
+        If another process claims it meanwhile it waits for ever: a rebalance will tell us of it and cancel this.
+        """
+        try:
+            return await self._load(tp, log_ends)
+        except Fenced as fault:
+            log.warning("fenced_while_loading", partition=tp.partition, fault=str(fault))
+            self.fenced.add(tp)
+            never: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+            return await never
+
+    async def _load(self, tp: TP, log_ends: LogEnds) -> int:
         keys, terms = Keys(self._terms.prefix, tp.partition), self._terms
         (stored,) = await read_applied(self._redis, [keys])
         previous = decode_valuation(stored.progress.valuation) if stored else None
         if previous is not None:
             check_not_older(terms.valuation, previous, keys.applied)
         applied = await claim_partition(self._redis, keys, terms.partitions, new_token())
-        offset = await start_offset(keys.applied, applied.progress, log_ends)
+        start = await start_of(keys.applied, applied.progress, log_ends, skip_lost=terms.skip_lost_events)
+        if start.lost:
+            log.error("events_lost", partition=tp.partition, events=start.lost, since=applied.progress.offset)
+            self._metrics.lost.labels(tp.partition).inc(start.lost)
         totals_now = Totals(terms.rules.zone)
         partition = Partition(tp.partition, terms.rules, terms.partitions, totals_now, alerts_topic=terms.alerts_topic)
         keys = keys.of(applied.progress.generation)
@@ -123,9 +142,9 @@ class Owner:
             self._metrics.revaluations.inc()
         outbox = Outbox(self._producer, self._redis, keys, applied)
         await outbox.load()
-        self.owned[tp] = Owned(keys, partition, applied, outbox, offset, applied.progress.fingerprint)
-        log.info("partition_loaded", partition=tp.partition, offset=offset, claim=applied.claim)
-        return offset
+        self.owned[tp] = Owned(keys, partition, applied, outbox, start.offset, applied.progress.fingerprint)
+        log.info("partition_loaded", partition=tp.partition, offset=start.offset, claim=applied.claim)
+        return start.offset
 
     async def apply(self, tp: TP, records: Sequence[Record]) -> None:
         """Apply a batch of a partition's log. Records that are applied already are passed over."""
@@ -226,6 +245,8 @@ class Owner:
         self._metrics.offset.labels(tp.partition).set(offset or 0)
         self._metrics.waiting.labels(tp.partition).set(len(owned.partition.open_clocks))
         self._metrics.alerts_withheld.labels(tp.partition).set(owned.partition.suppressed_alerts)
+        self._metrics.late.labels(tp.partition).set(owned.partition.totals.late)
+        self._metrics.unchanging.labels(tp.partition).set(owned.partition.unchanging)
 
     def _lost(self, tp: TP, outcome: Outcome, reason: str) -> None:
         log.error("checkpoint_refused", partition=tp.partition, outcome=outcome, reason=reason)
@@ -255,12 +276,15 @@ class Owner:
                 owned.under_way.cancel()
 
     def applied(self, tp: TP) -> int | None:
-        """The next offset to apply; None for a partition that is not loaded."""
+        """The next offset to apply; None for a partition that is not loaded, or while Redis does not answer."""
         owned = self.owned.get(tp)
-        return None if owned is None else owned.offset
+        return owned.offset if owned is not None and self.redis_answers else None
 
-    async def commit_saved_offsets(self) -> None:
-        """Tell Kafka which offsets are durable: for lag tools, and as a sign that there was something if Redis is wiped."""
+    async def tell_offsets(self) -> None:
+        """Tell how far we are, and Kafka which offsets are durable: for lag tools, and as a sign of life if Redis is wiped."""
+        for tp, owned in self.owned.items():
+            end = self._control.end_of(tp)
+            self._metrics.lag.labels(tp.partition).set(0 if end is None else max(0, end - owned.offset))
         stored = {tp: owned.applied.progress.offset for tp, owned in self.owned.items()}
         saved = {tp: offset for tp, offset in stored.items() if offset is not None}
         if saved:
@@ -274,25 +298,3 @@ def _warn(tp: TP, fault: Retry) -> None:
 async def _ended(owned: Owned) -> None:
     if owned.under_way is not None:
         await asyncio.wait([owned.under_way])
-
-
-async def start_offset(where: str, progress: Progress, log_ends: LogEnds) -> int:
-    """Where to read from, given what is stored. Raises Fatal if the log and the tables do not fit together."""
-    if progress.offset is None:
-        committed = await log_ends.committed()
-        if committed:
-            what = f"holds nothing, though the group has come to offset {committed}: Redis was emptied"
-            raise Fatal(where, what, "restore Redis, or delete the group's offsets to count anew from the log's start")
-        return log_ends.earliest
-    if progress.offset < log_ends.earliest:
-        lost = log_ends.earliest - progress.offset
-        raise Fatal(where, f"{lost} events from offset {progress.offset} on are past the log's retention", "restore the log")
-    if progress.offset > log_ends.end:
-        what = f"stands at offset {progress.offset}, behind the log's end {log_ends.end}: another log, or one that lost records"
-        raise Fatal(where, what, "point kafka at the log that these tables were made from")
-    if progress.offset > 0:
-        found = await log_ends.fingerprint_before(progress.offset)
-        if found is not None and found != progress.fingerprint:
-            what = f"another record stands before offset {progress.offset} than the one that was applied"
-            raise Fatal(where, what, "point kafka at the log that these tables were made from")
-    return progress.offset

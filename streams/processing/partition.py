@@ -73,6 +73,8 @@ class Partition:
     alerts_topic: str = "leadbeat.alerts.v1"
     capacity: int = 50_000
     suppressed_alerts: int = 0
+    unchanging: int = 0
+    """How many events have told nothing new."""
     _leads: OrderedDict[str, Remembered] = field(default_factory=OrderedDict)
     _unsaved: set[str] = field(default_factory=set)
     _outgoing: list[Outgoing] = field(default_factory=list)
@@ -127,6 +129,8 @@ class Partition:
             subject = event.subject.id
             if fold(self._leads[subject].lead, event):
                 changed[subject] = None
+            else:
+                self.unchanging += 1
             self._leads.move_to_end(subject)
         self._look_again(changed, self.known_until)
 

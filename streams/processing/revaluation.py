@@ -16,7 +16,7 @@ from models.contributions import ALERT_LIMIT, Contributions, evaluate
 from models.state.lead import pack, unpack
 from models.units import Millis
 from streams.errors import Retry
-from streams.processing.checkpoint import commit_until_definite, plan_removal
+from streams.processing.checkpoint import Fenced, Outcome, commit_until_definite, plan_removal
 from streams.processing.cut import Checkpoint, Writes, cut_aside, cut_checkpoint
 from streams.processing.partition import Partition, Remembered, due_at, threshold_name
 from streams.processing.valuation import Valuation
@@ -32,7 +32,8 @@ log = structlog.get_logger(__name__)
 async def revalue(redis: Redis, keys: Keys, applied: Applied, partition: Partition, valuation: Valuation) -> Applied:
     """Fill a partition's memory from its states under its rules, store that as the next generation and switch to it.
 
-    `partition` is new, with clock and ticks to come from `applied`. Raises Retry and Fatal as the checkpoint's answers say.
+    `partition` is new, with clock and ticks to come from `applied`. Raises Fenced, Retry and Fatal as the checkpoint's answers
+    say.
     """
     next_keys = keys.of(applied.progress.generation + 1)
     applied = await remove(redis, next_keys, applied)
@@ -71,6 +72,7 @@ async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
             partition.due.put(subject, due_at(Remembered(lead, notified, evaluation), known_until))
         partition.totals.add(contributions)
         await asyncio.sleep(0)
+    partition.totals.late = 0  # it counts what comes late, not what is walked again
     return quiet
 
 
@@ -92,7 +94,7 @@ def _pieces(writes: Writes) -> Iterator[Writes]:
 
 
 async def remove(redis: Redis, keys: Keys, applied: Applied) -> Applied:
-    """Remove what is left of a generation that nobody reads. Raises Retry."""
+    """Remove what is left of a generation that nobody reads. Raises Fenced and Retry."""
     for removal in await plan_removal(redis, keys, applied):
         applied = await _commit(redis, removal)
     return applied
@@ -102,4 +104,6 @@ async def _commit(redis: Redis, checkpoint: Checkpoint[Applied]) -> Applied:
     answer = await commit_until_definite(redis, checkpoint)
     if answer.written:
         return checkpoint.then
+    if answer.outcome is Outcome.FENCED:
+        raise Fenced(checkpoint.where, f"re-valuation was refused: {answer.reason}", "its new owner does it")
     raise Retry(checkpoint.where, f"re-valuation was refused: {answer.outcome} {answer.reason}", "it begins again")

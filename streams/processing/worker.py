@@ -4,15 +4,17 @@ import asyncio
 from functools import partial
 
 import structlog
-from aiokafka import AIOKafkaProducer
+from prometheus_client import CollectorRegistry
 
 from streams.config import Settings
 from streams.processing.owner import Owner, Terms
+from streams.processing.presence import Presence
 from streams.processing.publisher import Edition, Publisher
 from streams.processing.valuation import valuation_of
-from streams.tables import Redis, check_layout, check_server
+from streams.producer import LastingProducer
+from streams.tables import Redis, answers, check_layout, check_server
 from streams.telemetry import ProcessorMetrics, registry
-from streams.topics import MAX_RECORD_BYTES, Topics
+from streams.topics import Topics
 from streams.transport import TP, Lasting, make_app, serve
 from streams.vitals import Readiness, tell
 
@@ -24,13 +26,18 @@ LOOKS_PER_CHECKPOINT = 5
 FENCED_LIMIT_S = 10.0
 """How long others may have claimed what Kafka says is ours. One that claims and dies would leave a partition with nobody."""
 
+HELD_LIMIT_S = 300.0
+"""How long nothing may be delivered while Redis answers: whoever should release the partitions has then forgotten to."""
+
+ASK_REDIS_S = 2.0
+
 log = structlog.get_logger(__name__)
 
 
 class Worker:
     """What runs in the processor's process."""
 
-    def __init__(self, settings: Settings, redis: Redis, producer: AIOKafkaProducer, metrics: ProcessorMetrics) -> None:
+    def __init__(self, settings: Settings, redis: Redis, producer: LastingProducer, metrics: ProcessorMetrics) -> None:
         topics = Topics(settings.kafka.topic_prefix)
         rules = settings.rules()
         self._redis = redis
@@ -44,6 +51,7 @@ class Worker:
             settings.checkpoint_ms / 1000,
             topics.alerts,
             topics.dead,
+            settings.worker.skip_lost_events,
         )
         self._edition = Edition(
             settings.redis.prefix,
@@ -54,6 +62,7 @@ class Worker:
             self._terms.valuation.encode(),
         )
         self.owner = Owner(redis, producer, self._terms, metrics)
+        self.presence = Presence(redis, settings.redis.prefix, self._terms.valuation)
 
     async def keep_checkpoints(self) -> None:
         """Cut the checkpoints that are due, for ever."""
@@ -62,10 +71,20 @@ class Worker:
             await asyncio.sleep(self._terms.checkpoint_s / LOOKS_PER_CHECKPOINT)
 
     async def keep_offsets(self) -> None:
-        """Commit durable offsets, for ever."""
+        """Tell how far we are, for ever."""
         while True:
             await asyncio.sleep(OFFSETS_EVERY_S)
-            await self.owner.commit_saved_offsets()
+            await self.owner.tell_offsets()
+
+    async def keep_asking_redis(self) -> None:
+        """Know whether Redis answers, for ever: while it does not, standing still is no fault of ours."""
+        while True:
+            self.owner.redis_answers = await answers(self._redis)
+            await asyncio.sleep(ASK_REDIS_S)
+
+    def unready(self) -> str | None:
+        """Why nothing can be made durable now, or None."""
+        return None if self.owner.redis_answers else "Redis does not answer"
 
     async def keep_publishing(self) -> None:
         """Publish while partition 0 is here, for ever."""
@@ -94,23 +113,32 @@ async def run(settings: Settings, redis: Redis) -> None:
     await check_server(redis, settings.redis.prefix)
     await check_layout(redis, settings.redis.prefix, settings.kafka.partitions)
     metrics = registry()
-    producer = AIOKafkaProducer(
-        bootstrap_servers=settings.kafka.bootstrap,
-        acks="all",
-        enable_idempotence=True,
-        linger_ms=5,
-        max_request_size=MAX_RECORD_BYTES,
-    )
-    await producer.start()
-    try:
+    async with LastingProducer(settings.kafka.bootstrap, "leadbeat-processor", linger_ms=5).running() as producer:
         worker = Worker(settings, redis, producer, ProcessorMetrics(metrics))
-        topic = Topics(settings.kafka.topic_prefix).events
-        app = make_app(f"{settings.kafka.group}-processor", topic, settings.kafka, worker.owner)
-        readiness = Readiness(app.consumer.ready)
-        background = [worker.keep_checkpoints, worker.keep_offsets, worker.keep_publishing]
-        if port := settings.worker.processor_port:
-            background.append(partial(tell, settings.worker.host, port, metrics, readiness.fault))
-        fenced = Lasting("a partition is claimed by another process", FENCED_LIMIT_S, lambda: bool(worker.owner.fenced))
-        await serve(app, background=background, checks=[fenced], unready=readiness.end)
-    finally:
-        await producer.stop()
+        await worker.presence.enter()
+        try:
+            await _serve(settings, worker, metrics)
+        finally:
+            await worker.presence.leave()
+
+
+async def _serve(settings: Settings, worker: Worker, metrics: CollectorRegistry) -> None:
+    topic = Topics(settings.kafka.topic_prefix).events
+    app = make_app(f"{settings.kafka.group}-processor", topic, settings.kafka, worker.owner)
+    readiness = Readiness(lambda: worker.unready() or app.consumer.unready())
+    background = [
+        worker.keep_checkpoints,
+        worker.keep_offsets,
+        worker.keep_publishing,
+        worker.keep_asking_redis,
+        worker.presence.keep,
+    ]
+    if port := settings.worker.processor_port:
+        background.append(partial(tell, settings.worker.host, port, metrics, readiness.fault))
+    fenced = Lasting("a partition is claimed by another process", FENCED_LIMIT_S, lambda: bool(worker.owner.fenced))
+    held = Lasting(
+        "all partitions are held though Redis answers",
+        HELD_LIMIT_S,
+        lambda: worker.owner.redis_answers and app.consumer.all_held_s() > 0,
+    )
+    await serve(app, background=background, checks=[fenced, held], unready=readiness.end)

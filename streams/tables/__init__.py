@@ -25,6 +25,7 @@ from streams.tables.rows import (
 )
 from streams.tables.server import (
     Redis,
+    answers,
     check_layout,
     check_server,
     connect,
@@ -46,6 +47,7 @@ __all__ = [
     "Seen",
     "Totals",
     "Waiting",
+    "answers",
     "bucket_of",
     "check_layout",
     "check_server",

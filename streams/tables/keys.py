@@ -116,3 +116,8 @@ class KpiKeys:
     def window(self, name: str) -> str:
         """Hash: KPI and slice → its row as JSON; levels stand under `now`."""
         return f"{self.prefix}:{{kpi}}:{name}"
+
+
+def present_key(prefix: str) -> str:
+    """Hash: worker's token → since when it is here, when it last said so, and what it tells of itself."""
+    return f"{prefix}:{{workers}}:present"

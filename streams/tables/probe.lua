@@ -13,7 +13,7 @@ local function try(...)
 end
 
 local steps = {
-  {{'HSET', key, 'f', 'v'}, {'HMGET', key, 'f'}, {'HGET', key, 'f'}, {'HLEN', key}, {'HDEL', key, 'g'}},
+  {{'HSET', key, 'f', 'v'}, {'HMGET', key, 'f'}, {'HGET', key, 'f'}, {'HGETALL', key}, {'HLEN', key}, {'HDEL', key, 'g'}},
   {{'ZADD', key, '1', 'm'}, {'ZREM', key, 'n'}},
   {{'SADD', key, 'm'}, {'SREM', key, 'n'}},
   {{'XADD', key, '*', 'f', 'v'}, {'XINFO', 'STREAM', key}, {'XTRIM', key, 'MINID', '1'}},
@@ -29,4 +29,5 @@ for _, step in ipairs(steps) do
 end
 try('TYPE', key)
 try('EXISTS', key)
+try('TIME')
 return failures

@@ -31,7 +31,7 @@ _PASSING: Final = (
     OSError,
 )
 _PASSING_CODES: Final = ("BUSY", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "UNBLOCKED")
-_RIGHTS: Final = "+@hash +@set +@sortedset +@stream +@scripting +type +exists +unlink +info"
+_RIGHTS: Final = "+@hash +@set +@sortedset +@stream +@scripting +type +exists +unlink +info +time"
 _REFUSING: Final = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
 
 
@@ -87,6 +87,16 @@ async def run_script(redis: Redis, script: tuple[str, str], keys: Sequence[str],
         return await ask(redis, "EVALSHA", digest, len(keys), *keys, *args)
     except exceptions.NoScriptError:
         return await ask(redis, "EVAL", source, len(keys), *keys, *args)
+
+
+async def answers(redis: Redis) -> bool:
+    """Whether the server answers now."""
+    try:
+        with reaching("redis"):
+            await ask(redis, "PING")
+    except (Retry, Fatal):
+        return False
+    return True
 
 
 async def check_server(redis: Redis, prefix: str) -> None:

@@ -80,8 +80,11 @@ class Control(Protocol):
     def owned(self) -> AbstractSet[TP]:
         """The partitions that are loaded, held or not."""
 
-    def ready(self) -> bool:
-        """Whether this process is a member of its group and has loaded all that it was assigned."""
+    def end_of(self, tp: TP) -> int | None:
+        """The end of a partition's log as far as known."""
+
+    def unready(self) -> str | None:
+        """Why this process does not work on all that it was assigned, or None."""
 
     async def commit_offsets(self, offsets: Mapping[TP, int]) -> bool:
         """Commit next offsets to Kafka. False if that failed, which harms nobody: the next one makes up for it."""
@@ -113,4 +116,4 @@ class PartitionOwner(Protocol):
         """Forget partitions, loaded or not: they are somebody else's now, or will be loaded again."""
 
     def applied(self, tp: TP) -> int | None:
-        """The next offset to apply, for the watchdog; None if the partition is not loaded."""
+        """The next offset to apply, for the watchdog; None if it is not loaded, or stands still for reasons outside."""

@@ -13,6 +13,7 @@ Faust's own ways that this replaces, and why:
 """
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import partial
@@ -35,6 +36,9 @@ FLUSH_LIMIT_S: Final = 3.0
 
 POLL_S: Final = 0.2
 """How long a fetch waits for records, and so how long a partition waits that was just loaded or released."""
+
+HELD_S: Final = 5.0
+"""How long all partitions may be held before we are not ready: under load, each checkpoint may hold them for a moment."""
 
 FIRST_PAUSE_S: Final = 0.1
 LONGEST_PAUSE_S: Final = 5.0
@@ -102,7 +106,6 @@ class BatchConsumer(driver.Consumer):
             except Exception as error:  # noqa: BLE001 - whatever it is, it must not end in a task that nobody looks at
                 return self.fail(error)
             else:
-                log.info("partition_loaded", topic=tp.topic, partition=tp.partition, offset=start)
                 return None
 
     @staticmethod
@@ -129,15 +132,16 @@ class BatchConsumer(driver.Consumer):
 
     def hold(self, tp: TP) -> None:
         """Deliver nothing of a partition until it is released."""
-        if share := self._delivery.shares.get(tp):
-            share.held = True
+        share = self._delivery.shares.get(tp)
+        if share and not share.held:
+            share.held_at = time.monotonic()
 
     def release(self, tp: TP) -> None:
         """Deliver again; if batches came meanwhile they were dropped, so reading goes back to the first of them."""
         share = self._delivery.shares.get(tp)
         if share is None or not share.held:
             return
-        share.held = False
+        share.held_at = None
         if share.missed and share.loaded and not share.moving:
             share.moving = True
             share.task = asyncio.create_task(self._go_back(tp, share), name=f"release {tp.topic} {tp.partition}")
@@ -156,7 +160,7 @@ class BatchConsumer(driver.Consumer):
             return
         if share.moving and share.task is not asyncio.current_task():
             cast("asyncio.Task[None]", share.task).cancel()
-        share.loaded = share.held = False
+        share.loaded, share.held_at = False, None
         share.epoch = self._delivery.next_epoch()
         self._start(tp, share, again=True)
 
@@ -170,10 +174,19 @@ class BatchConsumer(driver.Consumer):
         """The partitions that are loaded."""
         return self._delivery.loaded()
 
-    def ready(self) -> bool:
-        """Whether we are in the group and have loaded all that we were assigned."""
-        shares = self._delivery.shares.values()
-        return self._thread.is_member() and self.flow_active and all(share.loaded for share in shares)
+    def unready(self) -> str | None:
+        """Why we do not work on all that we were assigned, or None."""
+        if not (self._thread.is_member() and self.flow_active):
+            return "not in its consumer group"
+        if not all(share.loaded for share in self._delivery.shares.values()):
+            return "still loading partitions"
+        return "all partitions are held: nothing becomes durable" if self.all_held_s() > HELD_S else None
+
+    def all_held_s(self) -> float:
+        """How long the owner has wanted nothing delivered of any partition; 0 if he wants some. Called from any thread."""
+        since = [share.held_at for share in tuple(self._delivery.shares.values())]
+        newest = max((at for at in since if at is not None), default=None)
+        return 0.0 if newest is None or None in since else time.monotonic() - newest
 
     def positions(self) -> Iterator[tuple[TP, int, int]]:
         """Partition, next offset to apply, and end of the log, of what is loaded and not held. Called from any thread."""
@@ -274,9 +287,14 @@ class BatchConsumer(driver.Consumer):
             share.failures += 1
         self.reload(tp)
 
+    def end_of(self, tp: TP) -> int | None:
+        """The end of a partition's log as far as known."""
+        end: int | None = self._thread.end_of(tp)
+        return end
+
     def highwater(self, tp: Any) -> int:
-        """The end of a partition's log as far as known; Faust's own raises for a partition that has just gone."""
-        return self._thread.end_of(TP(*tp)) or 0
+        """What Faust asks for; its own raises for a partition that has just gone."""
+        return self.end_of(TP(*tp)) or 0
 
     # --- letting go
 

@@ -19,8 +19,8 @@ class Share:
     epoch: int
     loaded: bool = False
     """Whether the owner has it in memory."""
-    held: bool = False
-    """Whether the owner wants nothing delivered."""
+    held_at: float | None = None
+    """Since when (`time.monotonic`) the owner wants nothing delivered."""
     moving: bool = False
     """Whether a seek of ours is under way while the owner keeps it in memory."""
     expected: int = 0
@@ -31,6 +31,11 @@ class Share:
     gap: tuple[int, int] | None = None
     task: Task[None] | None = None
     """The load or seek under way."""
+
+    @property
+    def held(self) -> bool:
+        """Whether the owner wants nothing delivered."""
+        return self.held_at is not None
 
     @property
     def open(self) -> bool:

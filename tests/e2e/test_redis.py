@@ -2,9 +2,11 @@
 
 from collections import Counter
 
+import httpx
 import pytest
 from crowd import RULES, crowd
 from histories import lead
+from services import free_port
 from system import PARTITIONS, START_S, installed, loads
 from verdicts import judged, wrong
 from wire import never, with_word
@@ -92,6 +94,29 @@ async def test_a_worker_that_is_started_without_redis_works_once_that_is_there(m
     assert page["leadbeat_redis_up", frozenset()] == 0
     assert not any(is_kpi(metric) for metric, _ in page)
     await system.crash_redis()
+    assert wrong(await system.round(now), await judged(events, RULES, now)) == []
+
+
+async def test_a_worker_is_unready_while_redis_is_away_and_lives_on(mortal, now):
+    system, events = mortal, crowd(LEADS, now)
+    port = free_port()
+    processor = system.start("processor", system.configure(processor_port=port))
+    await system.loaded(processor)
+    ready = f"http://127.0.0.1:{port}/readyz"
+    async with httpx.AsyncClient() as client:
+
+        async def says(status, text):
+            answer = await client.get(ready)
+            return answer.status_code == status and text in answer.text
+
+        await system.until(lambda: says(200, "ok"), START_S, "it is ready")
+        system.redis_server.server.kill()
+        await system.append(events)
+        await system.until(lambda: says(503, "Redis does not answer"), START_S, "it says why it is not ready")
+        await system.crash_redis()
+        await system.until(lambda: says(200, "ok"), START_S, "it is ready again")
+    system.start("exporter", system.configure())
+    await system.tick_events(now)
     assert wrong(await system.round(now), await judged(events, RULES, now)) == []
 
 

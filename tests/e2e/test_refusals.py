@@ -3,6 +3,7 @@
 import subprocess
 
 import pytest
+from crowd import RULES
 from services import CHECKOUT
 from system import START_S, command
 
@@ -47,3 +48,14 @@ async def test_tables_of_another_layout_or_number_of_partitions(system, field, s
     assert "Traceback" not in told["processor"]
     assert await system.redis.hgetall("lb:{2}:applied") == before
     assert await system.redis.keys("*") == [b"lb:{2}:applied"]
+
+
+async def test_the_later_of_two_workers_whose_rules_differ_under_one_version(system):
+    first = system.start("processor", system.configure())
+    await system.loaded(first)
+    before = await system.stored()
+    told = refusals(system.configure(RULES.replace('"4m"', '"5m"')), "processor")["processor"]
+    assert "two workers with different rules under the same rules_version 1" in told
+    assert f"process {first.process.pid} " in told
+    assert "raise rules_version" in told
+    assert await system.stored() == before

@@ -8,6 +8,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from services import until
 
+from streams import producer
 from streams.config import Settings
 from streams.errors import Retry
 from streams.inbound import deliveries as module
@@ -69,7 +70,7 @@ async def test_without_a_broker_nothing_is_taken_and_it_keeps_trying(monkeypatch
             await super().stop()
             given_up.append(self)
 
-    monkeypatch.setattr(module, "AIOKafkaProducer", Trying)
+    monkeypatch.setattr(producer, "AIOKafkaProducer", Trying)
     async with KafkaDeliveries(settings_of("127.0.0.1:1")).running() as deliveries:
         await until(lambda: len(given_up) > 1, 10, "tried again")
         with pytest.raises(Retry):
@@ -105,6 +106,9 @@ class Producer:
         self.stopped = False
         self.client = self
 
+    async def start(self):
+        pass
+
     async def send_and_wait(self, topic, value, headers):
         if self.fault:
             raise self.fault
@@ -129,10 +133,8 @@ def producers(monkeypatch) -> list[Producer]:
     """The producers that there will be, one after the other."""
     coming: list[Producer] = []
 
-    async def started(_):
-        return coming.pop(0)
-
-    monkeypatch.setattr(KafkaDeliveries, "_started", started)
+    monkeypatch.setattr(producer, "AIOKafkaProducer", lambda **_: coming.pop(0))
+    monkeypatch.setattr(producer, "STOP_LIMIT_S", 1.0)
     return coming
 
 

@@ -230,3 +230,23 @@ def test_a_cut_can_be_written_twice():
 
 def test_every_kind_of_measure_is_in_the_catalogue():
     assert {measure.kind for measure in MEASURES} == set(Kind)
+
+
+def test_what_lies_before_the_oldest_pane_is_counted_as_late_and_what_is_taken_back_is_not():
+    engine = Engine().tick(NOON).take(build.call("kept", NOON - 799 * DAY))
+    assert engine.totals.late == 0
+    engine.take(build.call("late", NOON - 801 * DAY))
+    late = engine.totals.late
+    assert late > 0
+    engine.take(build.deleted("touch:late", changed_at=NOON + 1))
+    engine.restart()
+    engine.take(build.call("kept too", NOON - 799 * DAY), build.call("late too", NOON - 801 * DAY))
+    assert engine.totals.late == late
+
+
+@given(st.sampled_from(("UTC", "Europe/Berlin", "America/New_York")), CLOCKS)
+def test_the_oldest_day_is_the_first_pane_that_is_kept(zone, clock):
+    calendar = Calendar(zone)
+    first = calendar.oldest_day(clock)
+    assert calendar.pane_start(Pane.DAY, first) == first
+    assert calendar.pane_end(Pane.DAY, first) > calendar.oldest_kept(Pane.DAY, clock) >= first

@@ -38,7 +38,7 @@ async def test_a_batch_reaches_the_owner_whole_and_in_order(kafka, topic, produc
         await all_here(owner, 800)
         assert set(owner.batches) == {(first, 0, 700), (second, 0, 100)}
         assert owner.values(first) == numbers(0, 700)
-        assert owner.control.ready()
+        assert owner.control.unready() is None
         assert owner.control.owned() == {TP(topic, partition) for partition in range(4)}
 
 
@@ -278,7 +278,7 @@ async def test_what_aiokafka_keeps_to_itself_is_found_out(kafka, topic, monkeypa
     monkeypatch.setattr(watchdog, "EVERY_S", 3_600)  # else it asks before we do, and ends the process
     owner = Remembering()
     async with serving(kafka.bootstrap, topic, topic, owner):
-        await until(lambda: len(owner.memory) == 4 and owner.control.ready(), LIMIT_S, "it is at work")
+        await until(lambda: len(owner.memory) == 4 and owner.control.unready() is None, LIMIT_S, "it is at work")
         ours = owner.control._thread
         kafka_consumer = ours._consumer
         kafka_consumer._subscription._last_fetch_ended = 0
@@ -304,7 +304,7 @@ async def test_what_aiokafka_keeps_to_itself_is_found_out(kafka, topic, monkeypa
 async def test_a_fault_of_group_coordination_ends_the_process(kafka, topic):
     owner = Remembering()
     async with serving(kafka.bootstrap, topic, topic, owner) as served:
-        await until(lambda: len(owner.memory) == 4 and owner.control.ready(), LIMIT_S, "it is at work")
+        await until(lambda: len(owner.memory) == 4 and owner.control.unready() is None, LIMIT_S, "it is at work")
         ours, subscription = owner.control._thread, owner.control._thread._consumer._subscription
         await until(lambda: subscription._fetch_waiters, LIMIT_S, "it waits for records")
         ours.thread_loop.call_soon_threadsafe(subscription.abort_waiters, KafkaError("not authorised any more"))

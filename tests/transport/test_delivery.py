@@ -74,7 +74,7 @@ def test_an_assignment_voids_the_batches_of_the_one_before(delivery, share):
 
 
 def test_what_comes_while_a_partition_is_held_is_noted(delivery, share):
-    share.held = True
+    share.held_at = 1.0
     assert delivery.admit(batch(share, 10)) == []
     assert share.missed
     assert share.expected == 10
@@ -82,9 +82,9 @@ def test_what_comes_while_a_partition_is_held_is_noted(delivery, share):
 
 def test_only_what_is_loaded_and_free_is_fetched(delivery, share):
     assert delivery.open() == {HERE} == delivery.loaded()
-    share.held = True
+    share.held_at = 1.0
     assert delivery.open() == set()
-    share.held, share.moving = False, True
+    share.held_at, share.moving = None, True
     assert delivery.open() == set()
     assert delivery.loaded() == {HERE}
 
