@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, TextIO, TypeAlias
+from typing import Annotated, Any, BinaryIO, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -200,18 +200,18 @@ def simulate(  # noqa: PLR0913 - options
     now = Millis(time.time_ns() // 1_000_000) if until is None else _instant(until, zone)
     if rules is not None:
         with _writing(rules) as out:
-            out.write(demo_rules_toml(now, zone))
+            out.write(demo_rules_toml(now, zone).encode())
     with _writing(output) as out:
         simulator.write(out, seed, now, zone, connection)
 
 
 @contextmanager
-def _writing(file: Path) -> Iterator[TextIO]:
+def _writing(file: Path) -> Iterator[BinaryIO]:
     if file == PIPE:
-        yield sys.stdout
+        yield sys.stdout.buffer
         return
     try:
-        out = file.open("w", encoding="utf-8")
+        out = file.open("wb")
     except OSError as error:
         raise Fatal(str(file), f"cannot be written: {error.strerror}") from None
     with out:

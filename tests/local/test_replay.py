@@ -139,12 +139,12 @@ def _is_fact(line: bytes) -> bool:
 
 
 def test_a_simulated_floor_says_what_the_truth_says(tmp_path):
-    out, now = io.StringIO(), Millis(NOON)
+    out, now = io.BytesIO(), Millis(NOON)
     delivered = write(out, 3, now)
     toml = demo_rules_toml(now, "Europe/Berlin")
     (tmp_path / "rules.toml").write_text(toml)
     loaded = load(tmp_path / "rules.toml")
-    lines = out.getvalue().encode().splitlines()
+    lines = out.getvalue().splitlines()
     result = replay(lines, loaded.rules(), MINIMUM_N)
     assert not result.recorded.mistakes
     told = slices(loaded.rules(), result.clock)
