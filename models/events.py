@@ -8,7 +8,7 @@ subject id prefixed by its connection.
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -175,6 +175,8 @@ EVENT_TYPES = frozenset(
     }
 )
 
+_Decoded = TypeVar("_Decoded")
+
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
 _encoder = msgspec.json.Encoder()
 
@@ -184,16 +186,21 @@ def decode(body: bytes | msgspec.Raw) -> Event:
 
     Raises InvalidEventError with the path of the offending field; never anything else, whatever the bytes are.
     """
+    event = decoded(_decoder, body)
+    if isinstance(event, ObjectUpserted) and event.object.kind != kind_of(event):
+        raise InvalidEventError("$.object.kind", f"is {event.object.kind!r} in a {kind_of(event)!r} event")
+    return event
+
+
+def decoded(decoder: msgspec.json.Decoder[_Decoded], body: bytes | msgspec.Raw) -> _Decoded:
+    """What a decoder reads. Raises InvalidEventError with the path of the offending field, and nothing else."""
     try:
-        event = _decoder.decode(body)
+        return decoder.decode(body)
     except RecursionError:
         raise InvalidEventError("$", "nested too deeply", "send flat events") from None
     except (msgspec.DecodeError, UnicodeError, OverflowError, ValueError) as error:
         what, _, path = str(error).partition(" - at `")
         raise InvalidEventError(path.rstrip("`") or "$", what, "see the event schema") from None
-    if isinstance(event, ObjectUpserted) and event.object.kind != kind_of(event):
-        raise InvalidEventError("$.object.kind", f"is {event.object.kind!r} in a {kind_of(event)!r} event")
-    return event
 
 
 def kind_of(event: ObjectUpserted) -> str:

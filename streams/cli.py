@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, TextIO, TypeAlias
+from typing import Annotated, Any, BinaryIO, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,7 +19,7 @@ from rich.progress import Progress
 from models.errors import LeadbeatError
 from models.events import schema as schema_of_events
 from models.units import SECOND, Millis, millis
-from streams.config import load, parse_duration
+from streams.config import Settings, load, parse_duration
 from streams.errors import Fatal, Retry
 from streams.local import replay_report, simulator
 from streams.local.floor import demo_rules_toml
@@ -136,9 +136,15 @@ def replay(  # noqa: PLR0913 - options
     chosen = choose({"kpi": kpi or [], "window": window or [], "by": [by] if by else []})
     choice = replay_report.Choice(chosen.keys, chosen.windows, next(iter(chosen.by or ("",))))
     as_of_clock = AsOf(None if as_of is None else _instant(as_of, zone), known_later=known_later)
+    rules = settings.rules()
     with _reading(file) as lines:
-        result = work_out(lines, settings.rules(), settings.minimum_n.by_formula(), as_of_clock)
+        result = work_out(lines, rules, settings.minimum_n.by_formula(), as_of_clock)
+    if _config(context, config) is None:
+        whose = "the default rules" if rules == Settings().rules() else "rules of the environment"
+        typer.echo(f"without --config: {whose} ({replay_report.told_rules(rules)})", err=True)
     _tell_mistakes(result.recorded.mistakes)
+    if later := result.recorded.later:
+        typer.echo(f"{later} later event{'s' if later > 1 else ''} left out", err=True)
     match form:
         case Report.TABLE:
             replay_report.print_tables(_console(), result, choice, zone)
@@ -200,18 +206,18 @@ def simulate(  # noqa: PLR0913 - options
     now = Millis(time.time_ns() // 1_000_000) if until is None else _instant(until, zone)
     if rules is not None:
         with _writing(rules) as out:
-            out.write(demo_rules_toml(now, zone))
+            out.write(demo_rules_toml(now, zone).encode())
     with _writing(output) as out:
         simulator.write(out, seed, now, zone, connection)
 
 
 @contextmanager
-def _writing(file: Path) -> Iterator[TextIO]:
+def _writing(file: Path) -> Iterator[BinaryIO]:
     if file == PIPE:
-        yield sys.stdout
+        yield sys.stdout.buffer
         return
     try:
-        out = file.open("w", encoding="utf-8")
+        out = file.open("wb")
     except OSError as error:
         raise Fatal(str(file), f"cannot be written: {error.strerror}") from None
     with out:

@@ -97,11 +97,28 @@ def test_replay_tells_bad_lines_and_goes_on(run, recording, config):
     assert count == "could not be read and left out: 1"
 
 
-def test_replay_tells_only_the_first_of_many_bad_lines(run, recording):
+def test_replay_tells_only_the_first_of_many_bad_lines(run, recording, config):
     recording.write_bytes(recording.read_bytes() + b"\n{" * 30)
-    _, _, err = run("replay", recording)
+    _, _, err = run("replay", recording, "--config", config)
     assert len(err.splitlines()) == cli.MISTAKES_TOLD + 1
     assert err.endswith("could not be read and left out: 31, the first 20 of them above\n")
+
+
+def test_replay_tells_whose_rules_it_goes_by_unless_they_are_named(run, recording, config, monkeypatch):
+    def told(*options):
+        return [line for line in run("replay", recording, *options)[2].splitlines() if "rules" in line]
+
+    assert told() == ["without --config: the default rules (zone UTC, SLA 5m00s, no roster)"]
+    assert told("--config", config) == []
+    monkeypatch.setenv("LEADBEAT_CONFIG", str(config))
+    assert told() == ["without --config: rules of the environment (zone Europe/Berlin, SLA 5m00s, reps: 1)"]
+
+
+def test_replay_tells_how_many_events_came_later(run, recording, config):
+    options = ("replay", recording, "--config", config)
+    assert "2 later events left out\n" in run(*options, "--as-of", isoformat(NOON - HOUR))[2]
+    assert "1 later event left out\n" in run(*options, "--as-of", isoformat(NOON - 2 * MINUTE))[2]
+    assert "later" not in run(*options, "--as-of", isoformat(NOON - HOUR), "--known-later")[2]
 
 
 def test_replay_as_of_an_instant_or_a_local_time(run, recording, config):

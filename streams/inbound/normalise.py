@@ -1,23 +1,25 @@
-"""From a delivery as received to canonical events, and to dead letters for what cannot be read. Pure."""
+"""From a delivery as received to canonical events, and to dead letters for what cannot be read. Pure.
 
-import base64
-from collections.abc import Iterable, Mapping
+What a delivery says is decided by `contents` alone, for the normaliser and for `leadbeat replay`.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
 from models.errors import InvalidEventError, LeadbeatError
-from models.events import EARLIEST, EVENT_TYPES, LATEST, SubjectRef, believe, decode, encode
+from models.events import EARLIEST, EVENT_TYPES, LATEST, Event, SubjectRef, believe, decode, encode
 from models.units import Millis
+from streams.dead_letters import Origin, dead_letter
 from streams.errors import Poison
 from streams.inbound.providers import Element, Provider
 
 HEADER_PREFIX = "h-"
 LONGEST_ID = 200
-LONGEST_REASON = 500
 
 RecordHeaders: TypeAlias = list[tuple[str, bytes]]
 
@@ -60,8 +62,24 @@ class Delivery:
 
 
 @dataclass(frozen=True, slots=True)
+class Unknown:
+    """An event of a type that Leadbeat does not know: no fault, and no fact."""
+
+
+class Unreadable(NamedTuple):
+    """What cannot be read or believed, and why; `place` is that in the delivery, from 0, or None: it is the whole body."""
+
+    place: int | None
+    error: InvalidEventError
+    body: bytes
+
+
+Content: TypeAlias = Event | Unknown | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
 class Normalised:
-    """What became of a delivery's elements, each of which is in exactly one of the three.
+    """What became of a delivery.
 
     `events` are keys and values for the events topic, `dead` values for the dead letters, `unknown` the number of events of a
     type that Leadbeat does not know.
@@ -77,68 +95,58 @@ class _Head(Struct):
 
 
 def normalise(delivery: Delivery, provider: Provider) -> Normalised:
-    """Read all that can be read of a delivery. Never raises, whatever the bytes are.
+    """The records that a delivery becomes. Never raises, whatever the bytes are."""
+    events: list[tuple[bytes, bytes]] = []
+    dead: list[bytes] = []
+    unknown = 0
+    for content in contents(delivery, provider):
+        match content:
+            case Unknown():
+                unknown += 1
+            case Unreadable(place, error, body):
+                dead.append(dead_letter_of(delivery, error, place, body))
+            case event:
+                events.append((f"{event.subject.kind}:{event.subject.id}".encode(), encode(event)))
+    return Normalised(events, dead, unknown)
 
-    A body that cannot be taken apart is one dead letter, without an index.
+
+def contents(delivery: Delivery, provider: Provider) -> Iterator[Content]:
+    """All that a delivery holds, in its order; its events as the events topic has them. Never raises, whatever the bytes are.
+
+    A body that cannot be taken apart is one `Unreadable`.
     """
     try:
         elements = provider.parse(delivery.body)
     except InvalidEventError as error:
-        return Normalised(dead=[dead_letter(delivery, error, None, delivery.body)])
-    events: list[tuple[bytes, bytes]] = []
-    dead: list[bytes] = []
-    unknown = 0
-    for index, element in enumerate(elements):
+        yield Unreadable(None, error, delivery.body)
+        return
+    for place, element in enumerate(elements):
         try:
-            events.append(_canonical(delivery, element))
+            yield _canonical(delivery, element)
         except InvalidEventError as error:
-            if error.where == "$.type" and _is_unknown(element):
-                unknown += 1
-            else:
-                dead.append(dead_letter(delivery, error, index, bytes(element)))
-    return Normalised(events, dead, unknown)
+            yield Unknown() if is_unknown(element, error) else Unreadable(place, error, bytes(element))
 
 
-def _canonical(delivery: Delivery, element: Element) -> tuple[bytes, bytes]:
+def _canonical(delivery: Delivery, element: Element) -> Event:
     event = decode(element)
     believe(event, delivery.received_at)
     identity = f"{delivery.connection}:{event.subject.id}"
     if len(identity) > LONGEST_ID:
         raise InvalidEventError("$.subject.id", f"with its connection is longer than {LONGEST_ID}", "send the CRM's own id")
-    subject = SubjectRef(event.subject.kind, identity)
-    return f"{subject.kind}:{identity}".encode(), encode(replace(event, subject=subject, received_at=delivery.received_at))
+    return replace(event, subject=SubjectRef(event.subject.kind, identity), received_at=delivery.received_at)
 
 
-def _is_unknown(element: Element) -> bool:
+def is_unknown(element: Element, error: InvalidEventError) -> bool:
+    """Whether all that is wrong with an element is that Leadbeat does not know its type."""
+    if error.where != "$.type":
+        return False
     try:
         return msgspec.json.decode(element, type=_Head).type not in EVENT_TYPES
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return False
 
 
-def dead_letter(delivery: Delivery, error: LeadbeatError, index: int | None, body: bytes) -> bytes:
-    """The record that keeps what could not be read, with the reason and the place; `index` is that in the delivery's array."""
-    return msgspec.json.encode(
-        {
-            "reason": error.what[:LONGEST_REASON],
-            "where": error.where,
-            "todo": error.todo,
-            "connection": delivery.connection,
-            "received_at": delivery.received_at,
-            "topic": delivery.topic,
-            "partition": delivery.partition,
-            "offset": delivery.offset,
-            "index": index,
-            **_readable(body),
-        }
-    )
-
-
-def _readable(body: bytes) -> dict[str, Any]:
-    """As text where that is one and not much longer in JSON, so that a dead letter stays within a third more than its body."""
-    encoded = base64.b64encode(body).decode()
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        return {"body_base64": encoded}
-    return {"body": text} if len(msgspec.json.encode(text)) <= max(len(encoded), 1000) else {"body_base64": encoded}
+def dead_letter_of(delivery: Delivery, error: LeadbeatError, index: int | None, body: bytes) -> bytes:
+    """The dead letter of a delivery, or of the element at `index` of its array."""
+    at = (delivery.topic, delivery.partition, delivery.offset)
+    return dead_letter(error, body, Origin(*at, delivery.connection, delivery.received_at, index))

@@ -16,7 +16,7 @@ import structlog
 from models.units import Millis
 from streams.config import Connection, Settings
 from streams.errors import Poison
-from streams.inbound.normalise import Delivery, Normalised, dead_letter, normalise
+from streams.inbound.normalise import Delivery, Normalised, dead_letter_of, normalise
 from streams.inbound.outlet import Outgoing, Outlet
 from streams.inbound.providers import PROVIDERS, Provider
 from streams.inbound.ticks import AHEAD_LIMIT_S, Relay, Ticker
@@ -151,7 +151,7 @@ class Normaliser:
             delivery = Delivery.of_record(record.headers, record.value, tp.topic, tp.partition, record.offset)
             return delivery.connection, normalise(delivery, self._provider(delivery.connection))
         except Poison as error:
-            return "", Normalised(dead=[dead_letter(delivery, error, None, body)])
+            return "", Normalised(dead=[dead_letter_of(delivery, error, None, body)])
 
     def _provider(self, connection: str) -> Provider:
         provider = self._providers.get(connection)

@@ -1,27 +1,30 @@
 """Recording a demo: the deliveries as they are received, one JSON object a line, for `leadbeat replay`."""
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, BinaryIO
 
 from aiokafka import AIOKafkaConsumer
 
+from models.units import Millis
+from streams.errors import Poison
+from streams.inbound.normalise import Delivery
+from streams.local.recording import line_of
 from streams.local.services import until
-from streams.topics import TICK_KEY, Topics
+from streams.topics import TICK_KEY, Topics, decode_tick
 
 CATCH_UP_S = 10.0
 
 
 @asynccontextmanager
-async def recording(bootstrap: str, path: Path) -> AsyncIterator[None]:
-    """Write every delivery of the deliveries topic to a file while this is open."""
+async def recording(bootstrap: str, path: Path, providers: Mapping[str, str]) -> AsyncIterator[None]:
+    """Write every delivery of the deliveries topic to a file while this is open. `providers` are names by connection."""
     consumer = AIOKafkaConsumer(Topics().deliveries, bootstrap_servers=bootstrap, auto_offset_reset="earliest", group_id=None)
     await consumer.start()
-    with path.open("w", encoding="utf-8") as out:
-        writing = asyncio.create_task(_write(consumer, out))
+    with path.open("wb") as out:
+        writing = asyncio.create_task(_write(consumer, out, providers))
         try:
             yield
             await _catch_up(consumer)
@@ -31,21 +34,19 @@ async def recording(bootstrap: str, path: Path) -> AsyncIterator[None]:
             await consumer.stop()
 
 
-async def _write(consumer: Any, out: TextIO) -> None:
+async def _write(consumer: Any, out: BinaryIO, providers: Mapping[str, str]) -> None:
     async for record in consumer:
-        if record.key != TICK_KEY:
-            out.write(json.dumps(line(record), ensure_ascii=False) + "\n")
+        if record.key != TICK_KEY or decode_tick(record.value) is None:
+            out.write(recorded(record, providers))
 
 
-def line(record: Any) -> dict[str, Any]:
-    """A delivery as it was received."""
-    headers = {name: value.decode(errors="replace") for name, value in record.headers}
-    return {
-        "received_at": int(headers.pop("received_at", "0")),
-        "connection": headers.pop("connection", ""),
-        "headers": {name.removeprefix("h-"): value for name, value in headers.items()},
-        "body": record.value.decode(errors="replace"),
-    }
+def recorded(record: Any, providers: Mapping[str, str]) -> bytes:
+    """The line of a record. One that the normaliser would refuse as a whole, `leadbeat replay` refuses, too."""
+    try:
+        delivery = Delivery.of_record(record.headers, record.value, record.topic, record.partition, record.offset)
+    except Poison:
+        delivery = Delivery("", Millis(0), {}, record.value or b"")
+    return line_of(delivery, providers.get(delivery.connection, ""))
 
 
 async def _catch_up(consumer: Any) -> None:

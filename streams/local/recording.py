@@ -1,23 +1,24 @@
-"""Recorded facts, one JSON object a line: canonical events, or deliveries as the gateway accepted them.
+"""Recordings, one JSON object a line: deliveries as the gateway accepted them, or canonical events.
 
-A delivery is `{received_at, connection, headers, body}`; its events' subjects get the connection's name before them, as the
-normaliser has it. An event's receipt is its `received_at`, or its `timestamp` if it has none.
+A delivery is `{received_at, connection, provider, headers, body}`, with `body_base64` instead of `body` where that is no text,
+and says what it says to the normaliser; a provider that is absent is the standard one. An event's receipt is its `received_at`,
+or its `timestamp` if it has none.
 """
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
-from msgspec.structs import replace
 
 from models.errors import InvalidEventError
-from models.events import EVENT_TYPES, Event, SubjectRef, believe, decode
+from models.events import EARLIEST, LATEST, Event, believe, decode, decoded
 from models.units import Millis, millis
+from streams.dead_letters import in_json
+from streams.inbound.normalise import Delivery, Unknown, Unreadable, contents, is_unknown
+from streams.inbound.providers import PROVIDERS, Provider
 
-LONGEST_ID: Final = 200
-_ARRAY = re.compile(rb"[ \t\r\n]*\[")
+STANDARD: Final = "standard"
 
 
 class Fact(NamedTuple):
@@ -27,14 +28,8 @@ class Fact(NamedTuple):
     event: Event
 
 
-class Unknown(NamedTuple):
-    """An event of a type that Leadbeat does not know: no mistake, and no fact."""
-
-    line: int
-
-
 class Mistake(NamedTuple):
-    """What cannot be read: the line's number from 1, the event's in a delivery's array (None: no array), and the reason."""
+    """What cannot be read: the numbers, from 1, of the line and of the event in its delivery (None: no single one), and why."""
 
     line: int
     event: int | None
@@ -50,18 +45,34 @@ class Mistake(NamedTuple):
 Found: TypeAlias = Fact | Unknown | Mistake
 
 
-class _Delivery(Struct):
-    received_at: Annotated[int, Meta(ge=0, le=2**53)]
-    connection: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    body: str
+class _Kind(Struct):
+    body: msgspec.Raw | UnsetType = UNSET
+    body_base64: msgspec.Raw | UnsetType = UNSET
 
 
 class _Line(Struct):
-    body: msgspec.Raw | UnsetType = UNSET
+    received_at: Annotated[int, Meta(ge=EARLIEST, lt=LATEST)]
+    connection: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    provider: str = STANDARD
+    headers: dict[str, str] = {}
+    body: str | UnsetType = UNSET
+    body_base64: bytes = b""
 
 
-class _Head(Struct):
-    type: str
+_kind = msgspec.json.Decoder(_Kind)
+_line = msgspec.json.Decoder(_Line)
+
+
+def line_of(delivery: Delivery, provider: str = STANDARD) -> bytes:
+    """The line, with its end, that keeps a delivery; `provider` is the one that its connection is configured with."""
+    kept = {
+        "received_at": delivery.received_at,
+        "connection": delivery.connection,
+        "provider": provider,
+        "headers": delivery.headers,
+        **in_json(delivery.body),
+    }
+    return msgspec.json.encode(kept) + b"\n"
 
 
 def read(number: int, line: bytes) -> Iterator[Found]:
@@ -69,65 +80,52 @@ def read(number: int, line: bytes) -> Iterator[Found]:
     if not line.strip():
         return
     try:
-        delivery = _delivery(line)
-        elements = [line] if delivery is None else _elements(delivery.body.encode())
+        recorded = _delivery(line)
     except InvalidEventError as error:
         yield Mistake(number, None, error.where, error.what)
         return
-    for place, element in enumerate(elements, start=1):
-        try:
-            yield _fact(element, delivery)
-        except InvalidEventError as error:
-            if error.where == "$.type" and _is_unknown(element):
-                yield Unknown(number)
-            else:
-                yield Mistake(number, place if len(elements) > 1 else None, error.where, error.what)
-
-
-def _delivery(line: bytes) -> _Delivery | None:
-    """The delivery that a line is; None if it has no body, so that it must be an event."""
-    try:
-        if msgspec.json.decode(line, type=_Line).body is UNSET:
-            return None
-        return msgspec.json.decode(line, type=_Delivery)
-    except RecursionError:
-        raise InvalidEventError("$", "nested too deeply") from None
-    except ValueError as error:  # msgspec's errors, and those of bytes that are no UTF-8
-        what, _, path = str(error).partition(" - at `")
-        raise InvalidEventError(path.rstrip("`") or "$", what) from None
-
-
-def _elements(body: bytes) -> Sequence[bytes | msgspec.Raw]:
-    if not _ARRAY.match(body):
-        return [body]
-    try:
-        return msgspec.json.decode(body, type=list[msgspec.Raw])
-    except RecursionError:
-        raise InvalidEventError("$.body", "nested too deeply") from None
-    except ValueError as error:
-        raise InvalidEventError("$.body", str(error)) from None
-
-
-def _fact(element: bytes | msgspec.Raw, delivery: _Delivery | None) -> Fact:
-    event = decode(element)
-    if delivery is None:
-        received_at = millis(event.timestamp) if event.received_at is None else Millis(event.received_at)
+    if recorded is None:
+        yield _event(number, line)
     else:
-        received_at = Millis(delivery.received_at)
-        event = replace(event, subject=_subject(event, delivery.connection), received_at=received_at)
-    believe(event, received_at)
-    return Fact(received_at, event)
+        yield from _contents(number, *recorded)
 
 
-def _subject(event: Event, connection: str) -> SubjectRef:
-    identity = f"{connection}:{event.subject.id}"
-    if len(identity) > LONGEST_ID:
-        raise InvalidEventError("$.subject.id", f"with its connection is longer than {LONGEST_ID}")
-    return SubjectRef(event.subject.kind, identity)
+def _delivery(line: bytes) -> tuple[Delivery, Provider] | None:
+    """The delivery that a line keeps, and who can read it; None if it has no body, so that it must be an event."""
+    kind = decoded(_kind, line)
+    if kind.body is UNSET and kind.body_base64 is UNSET:
+        return None
+    kept = decoded(_line, line)
+    if kept.body is not UNSET and kept.body_base64:
+        raise InvalidEventError("$.body_base64", "stands beside a body")
+    body = kept.body_base64 if kept.body is UNSET else kept.body.encode()
+    if kept.provider not in PROVIDERS:
+        raise InvalidEventError("$.provider", f"{kept.provider!r} is not known (one of {', '.join(PROVIDERS)})")
+    return Delivery(kept.connection, Millis(kept.received_at), kept.headers, body), PROVIDERS[kept.provider]
 
 
-def _is_unknown(element: bytes | msgspec.Raw) -> bool:
+def _contents(number: int, delivery: Delivery, provider: Provider) -> Iterator[Found]:
+    for content in contents(delivery, provider):
+        match content:
+            case Unknown():
+                yield content
+            case Unreadable(place, error):
+                yield _mistake(number, place, error)
+            case event:
+                yield Fact(delivery.received_at, event)
+
+
+def _mistake(number: int, place: int | None, error: InvalidEventError) -> Mistake:
+    if place is None:
+        return Mistake(number, None, f"$.body{error.where.removeprefix('$')}", error.what)
+    return Mistake(number, place + 1, error.where, error.what)
+
+
+def _event(number: int, line: bytes) -> Found:
     try:
-        return msgspec.json.decode(element, type=_Head).type not in EVENT_TYPES
-    except (ValueError, RecursionError):
-        return False
+        event = decode(line)
+        received_at = millis(event.timestamp) if event.received_at is None else Millis(event.received_at)
+        believe(event, received_at)
+    except InvalidEventError as error:
+        return Unknown() if is_unknown(line, error) else Mistake(number, None, error.where, error.what)
+    return Fact(received_at, event)

@@ -16,7 +16,8 @@ from models.snapshot import evaluate as tell
 from models.state.lead import Lead, fold
 from models.units import SECOND, Millis
 from models.windows import DUE_LAG
-from streams.local.recording import Fact, Mistake, Unknown, read
+from streams.inbound.normalise import Unknown
+from streams.local.recording import Fact, Mistake, read
 
 AT_ONCE: Final = 500
 """Leads whose contributions are summed together."""

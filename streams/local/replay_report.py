@@ -11,8 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from models.kpis import Figure, Formula
+from models.rules import Rules
 from models.snapshot import Cell, Line, State
-from models.units import Millis, moment
+from models.units import SECOND, Millis, moment
 from models.windows import NOW, WINDOWS
 from streams.local.replay import Replay
 
@@ -94,6 +95,19 @@ def print_tables(console: Console, replay: Replay, choice: Choice, zone: str) ->
         lines = [line for line in choice.lines(replay) if set(names) & set(line.windows)]
         if lines:
             console.print(_table(lines, names, choice.by, zone))
+
+
+def told_rules(rules: Rules) -> str:
+    """The rules in a few words: whose days, how soon leads must be answered, how many reps are known."""
+    match rules.sla:
+        case ():
+            sla = "no SLA"
+        case (only,) if not only.specificity:
+            sla = f"SLA {span(only.target_ms / SECOND)}"
+        case policies:
+            sla = f"SLA policies: {len(policies)}"
+    reps = len({entry.rep for entry in rules.roster})
+    return f"zone {rules.zone}, {sla}, {f'reps: {reps}' if reps else 'no roster'}"
 
 
 def _table(lines: Sequence[Line], windows: Sequence[str], by: str, zone: str) -> Table:

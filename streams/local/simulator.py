@@ -1,18 +1,19 @@
 """A sales floor whose leads live through what leads live through, as canonical events; the same for the same seed."""
 
-import json
 from collections import deque
 from collections.abc import Iterator
 from datetime import datetime
 from heapq import heapify, heappop, heappush
 from itertools import count
 from random import Random
-from typing import TextIO
+from typing import BinaryIO
 from zoneinfo import ZoneInfo
 
 from models.units import DAY, MINUTE, Millis, millis
+from streams.inbound.normalise import Delivery
 from streams.local.deliveries import Batch, Courier, secret_of, sign
 from streams.local.floor import REPS, Office, Rep
+from streams.local.recording import line_of
 from streams.local.scenes import glimpse, life
 from streams.local.stories import DENSE, LIVELY, REAL, Event, Story, Tempo
 
@@ -97,7 +98,7 @@ class Floor:
             heappush(self._pending, (at, next(self._order), event))
 
 
-def write(out: TextIO, seed: int, now: Millis, zone: str = "Europe/Berlin", connection: str = "demo") -> list[Event]:
+def write(out: BinaryIO, seed: int, now: Millis, zone: str = "Europe/Berlin", connection: str = "demo") -> list[Event]:
     """Write a floor's history as recorded deliveries, one JSON object a line in the order of their receipt.
 
     Each was received soon after its latest event, or minutes later if it was held back, and signed with `secret_of(seed)`.
@@ -107,13 +108,8 @@ def write(out: TextIO, seed: int, now: Millis, zone: str = "Europe/Berlin", conn
     for received_at, batch in recorded(Floor(seed, zone).history(now), seed):
         if received_at > now:
             break
-        line = {
-            "received_at": received_at,
-            "connection": connection,
-            "headers": sign(secret_of(seed), batch, received_at),
-            "body": batch.body,
-        }
-        out.write(json.dumps(line, ensure_ascii=False) + "\n")
+        headers = sign(secret_of(seed), batch, received_at)
+        out.write(line_of(Delivery(connection, received_at, headers, batch.body.encode())))
         written += batch.events
     return written
 

@@ -21,6 +21,7 @@ from streams.local.deliveries import Batch, Courier, post, secret_of
 from streams.local.embedded import PARTITIONS, EmbeddedKafka, EmbeddedRedis
 from streams.local.floor import demo_rules_toml, morning_zone
 from streams.local.recorder import recording
+from streams.local.recording import STANDARD
 from streams.local.services import Service, answers, service, until
 from streams.local.simulator import Floor
 
@@ -113,7 +114,7 @@ async def running(options: Options, console: Console) -> AsyncIterator[Demo]:
         await until(lambda: answers(client, f"{exporter}/livez"), START_LIMIT_S, "starting the exporter", *services)
         if options.record is not None:
             write_rules(options.record, floor_rules)
-            await stack.enter_async_context(recording(bootstrap, options.record))
+            await stack.enter_async_context(recording(bootstrap, options.record, {CONNECTION: STANDARD}))
         yield Demo(
             options,
             console,

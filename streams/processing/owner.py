@@ -5,7 +5,6 @@ partition; folding runs on meanwhile for one interval, then the partition is hel
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -20,6 +19,7 @@ from models.errors import InvalidEventError
 from models.rollup import Totals
 from models.rules import Rules
 from models.windows import HORIZON_PANE
+from streams.dead_letters import Origin, dead_letter
 from streams.errors import Retry
 from streams.processing.checkpoint import Fenced, Outcome, claim_partition, commit_until_definite, new_token
 from streams.processing.cut import Checkpoint, cut_checkpoint
@@ -156,7 +156,7 @@ class Owner:
             if not records or self.owned.get(tp) is not owned:
                 return
             before = owned.partition.clock
-            await process(owned.partition, records, lambda subjects: self._fetch(tp, owned, subjects), self._bury)
+            await process(owned.partition, records, partial(self._fetch, tp, owned), partial(self._bury, tp))
             owned.offset, owned.fingerprint = records[-1].offset + 1, fingerprint(records[-1])
             if owned.partition.changed and owned.changed_at is None:
                 owned.changed_at = time.monotonic()
@@ -174,19 +174,11 @@ class Owner:
                 raise Retry(owned.keys.applied, "was dropped while its states were read", "it is loaded again")
             await asyncio.sleep(PAUSE_S)
 
-    def _bury(self, record: Record, error: InvalidEventError) -> Outgoing:
+    def _bury(self, tp: TP, record: Record, error: InvalidEventError) -> Outgoing:
         self._metrics.dead.inc()
         value = record.value or b""
-        letter = {
-            "reason": error.what,
-            "where": error.where,
-            "todo": error.todo,
-            "topic": "events",
-            "offset": record.offset,
-            "body": value.decode(errors="replace"),
-        }
-        body = json.dumps(letter).encode()
-        return Outgoing(f"dead-{record.offset}-{crc32(value):08x}", self._terms.dead_topic, b"", body)
+        letter = dead_letter(error, value, Origin(*tp, record.offset))
+        return Outgoing(f"dead-{tp.partition}-{record.offset}-{crc32(value):08x}", self._terms.dead_topic, None, letter)
 
     def consider_all(self) -> None:
         """Cut the checkpoints that are due; call it a few times in an interval."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from models.events import LeadUpserted, decode, encode
 from models.units import MINUTE, SECOND, Millis, isoformat, millis
 from streams.errors import Poison
-from streams.inbound.normalise import Delivery, Normalised, dead_letter, normalise
+from streams.inbound.normalise import Delivery, Normalised, dead_letter_of, normalise
 from streams.inbound.providers import standard
 
 RECEIVED = millis(datetime(2026, 5, 4, 9, tzinfo=UTC))
@@ -217,4 +217,4 @@ def test_a_record_that_the_gateway_did_not_write_is_poison(headers, body):
     with pytest.raises(Poison, match=r"crm\[1\]@2: is not a delivery of the gateway") as caught:
         Delivery.of_record(headers.items(), body, "crm", 1, 2)
     place = Delivery("", Millis(0), {}, body or b"", "crm", 1, 2)
-    assert json.loads(dead_letter(place, caught.value, None, place.body))["where"] == "crm[1]@2"
+    assert json.loads(dead_letter_of(place, caught.value, None, place.body))["where"] == "crm[1]@2"

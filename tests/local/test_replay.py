@@ -25,7 +25,7 @@ from streams.config import load
 from streams.local.floor import demo_rules_toml
 from streams.local.recording import Fact, read
 from streams.local.replay import AT_ONCE, AsOf, Replay, replay
-from streams.local.replay_report import Choice, print_tables, rows, span, write_csv, write_json
+from streams.local.replay_report import Choice, print_tables, rows, span, told_rules, write_csv, write_json
 from streams.local.simulator import write
 from streams.local.truth import truth
 from streams.local.truth_page import compare
@@ -139,12 +139,12 @@ def _is_fact(line: bytes) -> bool:
 
 
 def test_a_simulated_floor_says_what_the_truth_says(tmp_path):
-    out, now = io.StringIO(), Millis(NOON)
+    out, now = io.BytesIO(), Millis(NOON)
     delivered = write(out, 3, now)
     toml = demo_rules_toml(now, "Europe/Berlin")
     (tmp_path / "rules.toml").write_text(toml)
     loaded = load(tmp_path / "rules.toml")
-    lines = out.getvalue().encode().splitlines()
+    lines = out.getvalue().splitlines()
     result = replay(lines, loaded.rules(), MINIMUM_N)
     assert not result.recorded.mistakes
     told = slices(loaded.rules(), result.clock)
@@ -232,3 +232,15 @@ def test_a_table_by_a_dimension_has_a_column_for_it():
 )
 def test_times_for_people(seconds, told):
     assert span(seconds) == told
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        (Rules(), "zone UTC, SLA 5m00s, no roster"),
+        (Rules(zone="Europe/Berlin", sla=(), roster=RULES.roster), "zone Europe/Berlin, no SLA, reps: 4"),
+        (Rules(sla=(sla(MINUTE, team="north"),)), "zone UTC, SLA policies: 1, no roster"),
+    ],
+)
+def test_rules_in_a_few_words(rules, told):
+    assert told_rules(rules) == told

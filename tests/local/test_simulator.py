@@ -183,7 +183,7 @@ def test_the_rules_tell_the_roster_of_the_floor():
 
 @pytest.fixture(scope="module")
 def recording():
-    out = io.StringIO()
+    out = io.BytesIO()
     events = write(out, 7, NOW, ZONE, "acme")
     return [json.loads(line) for line in out.getvalue().splitlines()], events
 
