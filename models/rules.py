@@ -24,6 +24,12 @@ UNKNOWN = "unknown"
 WARNING_PERCENTS = (50, 80)
 """The shares of an SLA at which a lead that still waits is warned about."""
 
+BREACH_PERCENT = 100
+"""The share of an SLA at which it is breached: its due time."""
+
+ALERT_PERCENTS = (*WARNING_PERCENTS, BREACH_PERCENT)
+"""The shares of an SLA that a lead must not pass unanswered without somebody being told."""
+
 
 class Membership(Struct, frozen=True, order=True):
     """`rep` belongs to `team` from `valid_from` on; a team of None means that the rep has left."""
@@ -69,8 +75,8 @@ class Rules(Struct, frozen=True, dict=True):
         return terms
 
     @cached_property
-    def _policies(self) -> list[SlaPolicy]:
-        """Best first: most specific, then latest, then last written."""
+    def policies(self) -> list[SlaPolicy]:
+        """The SLA policies, best first: most specific, then latest, then last written."""
         numbered = sorted(enumerate(self.sla), key=lambda item: (item[1].specificity, item[1].valid_from, item[0]))
         return [policy for _, policy in reversed(numbered)]
 
@@ -102,7 +108,7 @@ class Rules(Struct, frozen=True, dict=True):
 
     def sla_target(self, at: Millis, team: str, lead_source: str | None, segment: str | None) -> Duration | None:
         """The SLA of a clock that starts at an instant: the most specific matching policy in force then, or None."""
-        for policy in self._policies:
+        for policy in self.policies:
             if (
                 policy.valid_from <= at
                 and policy.team in (None, team)

@@ -25,10 +25,13 @@ _decode = msgspec.msgpack.Decoder(tuple[list[int], list[int]]).decode
 
 def pack(offsets: NDArray[np.int64], amounts: NDArray[np.int64]) -> bytes:
     """Ascending offsets within a chunk, delta-coded, and their amounts; empty bytes where nothing is left."""
-    kept = amounts != 0
-    if not kept.any():
+    kept = amounts.nonzero()[0]
+    if not len(kept):
         return b""
-    return _encode((np.diff(offsets[kept], prepend=0).tolist(), amounts[kept].tolist()))
+    offsets = offsets[kept]
+    deltas = offsets.copy()
+    deltas[1:] -= offsets[:-1]
+    return _encode((deltas.tolist(), amounts[kept].tolist()))
 
 
 def unpack(packed: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -36,7 +39,7 @@ def unpack(packed: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if not packed:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     deltas, amounts = _decode(packed)
-    return np.cumsum(np.array(deltas, np.int64)), np.array(amounts, np.int64)
+    return np.array(deltas, np.int64).cumsum(), np.array(amounts, np.int64)
 
 
 class Sums:

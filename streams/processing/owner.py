@@ -15,9 +15,9 @@ from zlib import crc32
 import structlog
 from aiokafka.errors import KafkaError
 
+from models.codes import Codes
 from models.errors import InvalidEventError
 from models.rollup import Totals
-from models.rules import Rules
 from models.windows import HORIZON_PANE
 from streams.dead_letters import Origin, dead_letter
 from streams.errors import Retry
@@ -49,7 +49,7 @@ class Terms:
 
     prefix: str
     partitions: int
-    rules: Rules
+    codes: Codes
     valuation: Valuation
     checkpoint_s: float
     alerts_topic: str
@@ -128,8 +128,7 @@ class Owner:
         if start.lost:
             log.error("events_lost", partition=tp.partition, events=start.lost, since=applied.progress.offset)
             self._metrics.lost.labels(tp.partition).inc(start.lost)
-        totals_now = Totals(terms.rules.zone)
-        partition = Partition(tp.partition, terms.rules, terms.partitions, totals_now, alerts_topic=terms.alerts_topic)
+        partition = Partition(tp.partition, terms.codes, terms.partitions, Totals(terms.codes), alerts_topic=terms.alerts_topic)
         keys = keys.of(applied.progress.generation)
         if decode_valuation(applied.progress.valuation) == terms.valuation:
             totals = await read_totals(self._redis, keys)

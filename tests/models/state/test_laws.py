@@ -6,11 +6,12 @@ from itertools import permutations
 import build
 import strategies
 from build import HOUR, NOON, folded
+from engine import standing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.state.facts import facts
 from models.state.lead import Lead, fold, merge, pack, unpack
+from models.state.registers import register
 
 HISTORIES = strategies.histories()
 
@@ -72,7 +73,7 @@ def test_a_lead_folds_on_after_unpacking_as_it_would_have_in_memory(before, afte
     for event in after:
         fold(lead, event)
     assert lead == folded(*before, *after)
-    assert facts(lead) == facts(folded(*before, *after))
+    assert standing(lead) == standing(folded(*before, *after))
 
 
 @given(HISTORIES, st.data())
@@ -91,22 +92,22 @@ def test_a_merge_with_an_erased_lead_erases_both_ways(history):
 
 @given(HISTORIES, HISTORIES)
 def test_what_stands_does_not_depend_on_the_order_of_folding(mine, other):
-    assert facts(folded(*mine, *other)) == facts(folded(*other, *mine))
+    assert standing(folded(*mine, *other)) == standing(folded(*other, *mine))
 
 
 def test_of_equal_versions_the_same_value_wins_in_every_order():
     versions = [build.lead(lead_source=value) for value in ("inbound", "outbound", None)]
-    assert {folded(*order).record["lead_source"][2] for order in permutations(versions)} == {None}
+    assert {register(folded(*order).record, "lead_source")[2] for order in permutations(versions)} == {None}
 
 
 def test_a_later_sequence_wins_over_a_larger_value():
     low, high = build.lead(lead_source="zulu", sequence=1), build.lead(lead_source="alpha", sequence=2)
     assert folded(low, high) == folded(high, low)
-    assert folded(low, high).record["lead_source"] == (NOON, 2, "alpha")
+    assert register(folded(low, high).record, "lead_source") == (NOON, 2, "alpha")
 
 
 def test_a_later_version_wins_over_a_larger_sequence():
     early = build.lead(lead_source="zulu", sequence=9)
     late = build.lead(lead_source="alpha", changed_at=NOON + HOUR)
     assert folded(early, late) == folded(late, early)
-    assert folded(early, late).record["lead_source"] == (NOON + HOUR, 0, "alpha")
+    assert register(folded(early, late).record, "lead_source") == (NOON + HOUR, 0, "alpha")
