@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeAlias
+from typing import Any, NamedTuple, Self, TypeAlias
 
 import msgspec
 from msgspec import Struct
@@ -59,16 +59,23 @@ class Delivery:
         return cls(connection, received_at, kept, body, topic, partition, offset)
 
 
+class DeadLetter(NamedTuple):
+    """What could not be read: why, where in it, and the record that keeps it."""
+
+    reason: str
+    where: str
+    record: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Normalised:
     """What became of a delivery's elements, each of which is in exactly one of the three.
 
-    `events` are keys and values for the events topic, `dead` values for the dead letters, `unknown` the number of events of a
-    type that Leadbeat does not know.
+    `events` are keys and values for the events topic, `unknown` the number of events of a type that Leadbeat does not know.
     """
 
     events: list[tuple[bytes, bytes]] = field(default_factory=list)
-    dead: list[bytes] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
     unknown: int = 0
 
 
@@ -86,7 +93,7 @@ def normalise(delivery: Delivery, provider: Provider) -> Normalised:
     except InvalidEventError as error:
         return Normalised(dead=[dead_letter(delivery, error, None, delivery.body)])
     events: list[tuple[bytes, bytes]] = []
-    dead: list[bytes] = []
+    dead: list[DeadLetter] = []
     unknown = 0
     for index, element in enumerate(elements):
         try:
@@ -116,11 +123,12 @@ def _is_unknown(element: Element) -> bool:
         return False
 
 
-def dead_letter(delivery: Delivery, error: LeadbeatError, index: int | None, body: bytes) -> bytes:
-    """The record that keeps what could not be read, with the reason and the place; `index` is that in the delivery's array."""
-    return msgspec.json.encode(
+def dead_letter(delivery: Delivery, error: LeadbeatError, index: int | None, body: bytes) -> DeadLetter:
+    """What becomes of a body that cannot be read; `index` is its place in the delivery's array."""
+    reason = error.what[:LONGEST_REASON]
+    record = msgspec.json.encode(
         {
-            "reason": error.what[:LONGEST_REASON],
+            "reason": reason,
             "where": error.where,
             "todo": error.todo,
             "connection": delivery.connection,
@@ -132,6 +140,7 @@ def dead_letter(delivery: Delivery, error: LeadbeatError, index: int | None, bod
             **_readable(body),
         }
     )
+    return DeadLetter(reason, error.where, record)
 
 
 def _readable(body: bytes) -> dict[str, Any]:
