@@ -47,15 +47,17 @@ $(KAFKA)/complete: tests/kafka.pom.xml
 	@mvn --quiet --batch-mode --no-transfer-progress -Dstyle.color=never --file $< dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA))
 	@touch $@
 
+# pip is silent while it works, so each stage says beforehand what it is and about how long it takes.
 # The checkout itself is installed in place by the setuptools of the lock: nothing is taken from outside it.
 $(VENV)/run.stamp: requirements.lock | $(BIN)/python
-	@echo "Setting up $(VENV) from requirements.lock (once)" >&2
+	@echo "Set-up 2 of 3: the packages of requirements.lock, 220 MB in $(VENV) (a minute or two, once)" >&2
 	@$(PIP) --require-hashes --requirement requirements.lock
+	@echo "Set-up 3 of 3: Leadbeat itself, in place (seconds)" >&2
 	@$(PIP) --no-deps --no-index --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
-	@echo "Setting up $(VENV) from requirements-dev.lock (once)" >&2
+	@echo "Set-up for tests and checks: the packages of requirements-dev.lock (half a minute, once)" >&2
 	@$(PIP) --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
@@ -66,6 +68,7 @@ SUITED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[
 $(BIN)/python:
 	@for candidate in $(PYTHONS); do \
 		if "$${candidate%:*}" -c '$(SUITED)' "$${candidate##*:}" 2>/dev/null; then \
+			echo "Set-up 1 of 3: $(VENV), with $${candidate%:*} (seconds)" >&2; \
 			exec "$${candidate%:*}" -m venv --clear $(VENV); \
 		fi; \
 	done; \
