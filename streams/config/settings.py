@@ -7,6 +7,7 @@ import base64
 import binascii
 import re
 from datetime import date, datetime
+from ipaddress import IPv6Address
 from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -19,6 +20,7 @@ from models.units import DAY, HOUR, MINUTE, SECOND, Duration, Millis, millis
 UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 RESERVED = frozenset({OTHER, UNASSIGNED, UNKNOWN})
 SMALLEST_KEY_BYTES = 24
+HIGHEST_PORT = 65_535
 
 
 def parse_duration(value: object) -> Duration:
@@ -66,6 +68,26 @@ def _zone(name: str) -> str:
     return name
 
 
+def _brokers(addresses: str) -> str:
+    brokers = [broker.strip() for broker in addresses.split(",")]
+    if not all(_is_broker(broker) for broker in brokers):
+        raise ValueError("must be host:port (kafka-1:9092), several with commas between, IPv6 in brackets ([::1]:9092)")
+    return ",".join(brokers)
+
+
+def _is_broker(address: str) -> bool:
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|[^\s:/@\[\]]+):([0-9]{1,5})", address)
+    return match is not None and 0 < int(match[2]) <= HIGHEST_PORT and (match[1] is None or _is_ipv6(match[1]))
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _token(token: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[A-Za-z0-9_-]{16,128}", token.get_secret_value()):
         raise ValueError("must be 16 to 128 characters of A-Z a-z 0-9 _ -, and not guessable (openssl rand -hex 24)")
@@ -88,7 +110,7 @@ Span: TypeAlias = Annotated[Duration, BeforeValidator(parse_duration)]
 Target: TypeAlias = Annotated[Duration, AfterValidator(_target), BeforeValidator(parse_duration)]
 Since: TypeAlias = Annotated[Any, BeforeValidator(_since)]
 """A date, a datetime with or without an offset, or None for ever since; see `instant`."""
-Port: TypeAlias = Annotated[int, Field(ge=0, le=65_535)]
+Port: TypeAlias = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
 Positive: TypeAlias = Annotated[int, Field(ge=1, le=2**31)]
 WindowName: TypeAlias = Literal[
     "5m", "15m", "1h", "4h", "24h", "7d", "30d", "60d", "90d", "today", "week", "month", "quarter", "year"
@@ -112,7 +134,7 @@ class Section(BaseModel):
 class KafkaSettings(Section):
     """The log. `partitions` holds for deliveries and events alike and never changes for a running system."""
 
-    bootstrap: Text = "127.0.0.1:9092"
+    bootstrap: Annotated[Text, AfterValidator(_brokers)] = "127.0.0.1:9092"
     partitions: Annotated[int, Field(ge=1, le=1024)] = 4
     topic_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
     replication_factor: Annotated[int, Field(ge=1, le=15)] = 1
