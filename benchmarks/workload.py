@@ -24,6 +24,9 @@ REPS: Final = tuple(f"rep-{number:02}" for number in range(50))
 TEAMS: Final = ("north", "south", "east", "west", "partners")
 SOURCES: Final = ("inbound", "outbound")
 
+CONNECTED, REPLIES, MEETINGS = 0.3, 0.6, 0.2
+"""Shares: of calls that reach the lead, of leads whose last event is a reply, and of those whose is a meeting."""
+
 _json = msgspec.json.Encoder()
 
 
@@ -85,7 +88,7 @@ def _life(number: int, start: Millis, rng: Random) -> Iterator[dict[str, Any]]:
     yield _event(name, "lead.upserted", None, created_at, fields)
     for place, at in enumerate(times[:3]):
         channel = rng.choice(("call", "email", "message"))
-        touch = {"channel": channel, "rep": owner, "connected": channel == "call" and rng.random() < 0.3}
+        touch = {"channel": channel, "rep": owner, "connected": channel == "call" and rng.random() < CONNECTED}
         yield _event(name, "touch.upserted", f"t{place}", at, {"at": isoformat(Millis(at)), **touch})
     yield _last(name, owner, times[3], rng)
 
@@ -93,7 +96,7 @@ def _life(number: int, start: Millis, rng: Random) -> Iterator[dict[str, Any]]:
 def _last(name: str, owner: str, at: int, rng: Random) -> dict[str, Any]:
     instant = isoformat(Millis(at))
     kind = rng.random()
-    if kind < 0.6:
+    if kind < REPLIES:
         told = {
             "at": instant,
             "channel": "email",
@@ -101,7 +104,7 @@ def _last(name: str, owner: str, at: int, rng: Random) -> dict[str, Any]:
             "sentiment": rng.choice(("positive", "neutral", "negative")),
         }
         return _event(name, "reply.upserted", "r0", at, told)
-    if kind < 0.8:
+    if kind < REPLIES + MEETINGS:
         planned = {"booked_at": instant, "scheduled_at": isoformat(Millis(at + 24 * HOUR)), "rep": owner, "kind": "demo"}
         return _event(name, "meeting.upserted", "m0", at, planned)
     return _event(name, "lead.upserted", None, at, {"owner": rng.choice(REPS), "stage": "mql"})

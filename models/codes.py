@@ -77,9 +77,19 @@ class Codes:
         self._terms = key(reps, self._since)
         self._term_reps = reps
         self._teams = np.array([1 if team is None else self.team.code(team) for _, _, team in entries], np.int64)
+        self._settled = self._forever() if all(since == 0 for _, since, _ in entries) else None
+
+    def _forever(self) -> Ints:
+        """The team of each rep, where nobody ever changes his."""
+        teams = np.ones(len(self.rep.names), np.int64)
+        teams[NOBODY] = NOBODY
+        teams[self._term_reps] = self._teams
+        return teams
 
     def teams(self, reps: Ints, at: Ints) -> Ints:
         """The reps' teams at instants: `other` before, after or outside the roster."""
+        if self._settled is not None:
+            return self._settled[reps]
         found = np.searchsorted(self._terms, key(reps, at), side="right") - 1
         teams = np.ones(len(reps), np.int64)
         known = np.flatnonzero((found >= 0) & (reps > 1))

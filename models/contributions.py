@@ -11,7 +11,7 @@ from models.measures import Kind, Measure
 from models.rules import ALERT_PERCENTS
 from models.state.facts import Facts
 from models.story import Story
-from models.tables import Occurrences
+from models.tables import Occurrences, ones
 from models.units import Duration, Millis
 
 ALERT_LIMIT = Duration(15 * 60_000)
@@ -90,9 +90,12 @@ def _contributions(story: Story, number: int, measure: Measure) -> Iterator[Cont
 
 
 def _counted(story: Story, number: int, slices: tuple[str, ...], found: Occurrences) -> Contributions:
-    dims = tuple(each for each in slices if each != WHOLE)
-    by = np.array([story.codes_of(found, dim) for dim in dims], np.int64).reshape(len(dims), len(found))
-    return Contributions(number, slices, dims, found.of, found.at, found.value, by, np.ones(len(found), np.int64))
+    dims, count = slices[1:] if slices[0] == WHOLE else slices, len(found.of)
+    by = np.empty((len(dims), count), np.int64)
+    if count:
+        for place, dim in enumerate(dims):
+            by[place] = story.codes_of(found, dim)
+    return Contributions(number, slices, dims, found.of, found.at, found.value, by, ones(count))
 
 
 def _last_in(story: Story, each: str, found: Occurrences) -> Occurrences:
@@ -127,7 +130,13 @@ def _thresholds(story: Story) -> Thresholds:
 def difference(new: Evaluation, old: Evaluation) -> list[Contributions]:
     """What must be added to the totals to turn leads' contributions into others; both are of the same leads in turn."""
     pairs = zip(new.contributions, old.contributions, strict=True)
-    return [changed for mine, theirs in pairs if len((changed := _changed(mine, theirs)).of)]
+    return [_changed(mine, theirs) for mine, theirs in pairs if not _alike(mine, theirs)]
+
+
+def _alike(new: Contributions, old: Contributions) -> bool:
+    return len(new.of) == len(old.of) and all(
+        mine.tobytes() == theirs.tobytes() for mine, theirs in zip(new[3:7], old[3:7], strict=True)
+    )
 
 
 def _changed(new: Contributions, old: Contributions) -> Contributions:

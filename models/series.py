@@ -1,7 +1,7 @@
 """From contributions to series: which totals an occurrence moves, and by how much."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from models.sketches import BUCKETS, buckets
 from models.sums import Sums, series_name
 
 _UNSEEN: Final = -1
+_Known: TypeAlias = NDArray[np.int32]
 
 
 class SeriesIds:
@@ -22,7 +23,7 @@ class SeriesIds:
     def __init__(self, sums: Sums, codes: Codes) -> None:
         self._sums = sums
         self._codes = codes
-        self._known: dict[tuple[int, str, str], NDArray[np.int32]] = {}
+        self._known: dict[tuple[int, str, str], _Known] = {}
 
     def flows(self, change: Contributions) -> Iterator[tuple[Ints, Ints, Ints]]:
         """What a change adds to series: ids, instants and amounts, for each of its slices."""

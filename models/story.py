@@ -56,7 +56,8 @@ class Story(Views):
     def unmarked(self) -> Mask:
         """Which scheduled meetings are past their grace though nobody has said how they went."""
         ended = self.scheduled.at + self.codes.rules.meeting_grace_ms <= self.known_until
-        return (self.scheduled.outcome == UNSAID) & ended
+        unmarked: Mask = (self.scheduled.outcome == UNSAID) & ended
+        return unmarked
 
     @cached_property
     def held(self) -> Mask:
@@ -194,7 +195,7 @@ class Story(Views):
         row = self.inquiries.first()
         of = np.flatnonzero(row >= 0)
         row = row[of]
-        found = []
+        found: list[tuple[Ints, ...]] = []
         while len(of) or not found:
             start = self.inquiries.at[row]
             attempt = self.attempts.first_from(of, start)

@@ -11,6 +11,21 @@ from models.codes import NEVER, Ints, Mask, key
 AnyTable = TypeVar("AnyTable", bound="Table")
 
 
+_ZEROS, _ONES = np.zeros(2**16, np.int64), np.ones(2**16, np.int64)
+for _constant in (_ZEROS, _ONES):
+    _constant.flags.writeable = False
+
+
+def zeros(count: int) -> Ints:
+    """So many zeros, to be read only."""
+    return _ZEROS[:count] if count <= len(_ZEROS) else np.zeros(count, np.int64)
+
+
+def ones(count: int) -> Ints:
+    """So many ones, to be read only."""
+    return _ONES[:count] if count <= len(_ONES) else np.ones(count, np.int64)
+
+
 @dataclass(eq=False)
 class Table:
     """Rows of `leads` leads: `of` says whose each is (ascending), `at` when it was (ascending within a lead)."""
@@ -42,13 +57,13 @@ class Table:
 
     def where(self, chosen: Mask | Ints) -> Self:
         """Some of the rows."""
+        if not len(self.of):
+            return self
         return type(self)(self.leads, *[getattr(self, name)[chosen] for name in self.columns])
 
     def column(self, values: Ints, rows: Ints, missing: int) -> Ints:
         """A column's values in some rows; `missing` where the row is -1."""
-        if not len(self.of):
-            return np.full(len(rows), missing, np.int64)
-        return np.where(rows >= 0, values[rows], missing)
+        return np.where(rows >= 0, values[rows], missing) if len(self.of) else np.full(len(rows), missing, np.int64)
 
     def first(self) -> Ints:
         """The first row of each lead, -1 where it has none."""

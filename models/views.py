@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from models.codes import NOBODY, Codes, Ints
 from models.state import facts as rows
 from models.state.facts import Facts
-from models.tables import Meetings, Occurrences, Replies, Spans, Table, Touches
+from models.tables import Meetings, Occurrences, Replies, Spans, Table, Touches, ones, zeros
 from models.units import Millis
 
 _OF_LEADS = frozenset({"lead_source", "segment"})
@@ -121,15 +121,15 @@ class Views:
         return self._by(Table(self.leads, of, at), rep, self.codes.teams(rep, at), channel)
 
     def _by(self, table: Table, rep: Ints, team: Ints, channel: Ints | None) -> Occurrences:
-        none = np.zeros(len(table), np.int64)
-        ones = np.ones(len(table), np.int64)
-        return Occurrences(self.leads, table.of, table.at, rep, team, none if channel is None else channel, none, ones)
+        count = len(table.of)
+        none = zeros(count)
+        return Occurrences(self.leads, table.of, table.at, rep, team, none if channel is None else channel, none, ones(count))
 
     @cached_property
     def _now(self) -> Occurrences:
         """Every lead as it is now."""
         teams = self.codes.teams(self.owner_now, np.full(self.leads, self.known_until, np.int64))
-        return self._by(Table(self.leads, self.everyone, np.zeros(self.leads, np.int64)), self.owner_now, teams, None)
+        return self._by(Table(self.leads, self.everyone, zeros(self.leads)), self.owner_now, teams, None)
 
     def now(self, of: Ints) -> Occurrences:
         """Some leads as they are now: levels have no instant."""

@@ -42,7 +42,8 @@ def _latest_is(story: Story, sentiment: int) -> Mask:
     replies = story.replies_to_first_touch
     classified = replies.where(replies.sentiment > 0)
     latest = classified.last()
-    return classified.column(classified.sentiment, latest, 0) == sentiment
+    found: Mask = classified.column(classified.sentiment, latest, 0) == sentiment
+    return found
 
 
 @flow(WITH_CHANNEL)

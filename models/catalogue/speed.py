@@ -1,12 +1,10 @@
 """Speed to lead and follow-up: how soon and how surely an inquiry is answered. Section 1 of the catalogue."""
 
-import numpy as np
-
 from models.kpis import Figure, board, count, labelled, latency, level_now, mean, oldest, ratio
 from models.measures import WITH_CHANNEL, Measure, duration, flow, level
 from models.rules import BREACH_PERCENT, WARNING_PERCENTS
 from models.story import Story
-from models.tables import Occurrences, together
+from models.tables import Occurrences, ones, together
 
 
 @duration(WITH_CHANNEL)
@@ -104,7 +102,7 @@ def follow_up_attempts(story: Story) -> Occurrences:
 @flow()
 def follow_ups_ended(story: Story) -> Occurrences:
     """Leads whose follow-up ended by a reply or a close, at that moment."""
-    return story.follow_ups.worth(np.ones(len(story.follow_ups), np.int64))
+    return story.follow_ups.worth(ones(len(story.follow_ups)))
 
 
 @duration()

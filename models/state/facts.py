@@ -39,6 +39,8 @@ NOT_NAMED: Final = -1
 
 
 Fields: TypeAlias = Mapping[str, Any]
+Row: TypeAlias = tuple[int, str, bytes]
+"""A row with what it is sorted by: instant and name."""
 
 
 class Facts(NamedTuple):
@@ -62,12 +64,30 @@ def facts(lead: Lead, codes: Codes) -> Facts:
     own = fields_of(lead.record)
     if lead.erased or own.get(DELETED):
         return NOTHING
-    objects = _Objects(codes)
+    inquiries: set[int] = set()
+    touches: list[Row] = []
+    replies: list[tuple[int, str, Fields]] = []
+    meetings: list[Row] = []
     for name, record in lead.objects.items():
-        objects.take(name, fields_of(record))
+        fields = record[0][2] if len(record) == 1 else fields_of(record)
+        if fields.get(DELETED):
+            continue
+        at = fields.get("at")
+        if name.startswith("meeting:"):
+            meetings.append((0, name, _meeting(fields, codes)))
+        elif at is None:
+            continue
+        elif name.startswith("touch:"):
+            if fields.get("channel") is not None:
+                touches.append((at, name, _touch(at, fields, codes)))
+        elif name.startswith("reply:"):
+            replies.append((at, name, fields))
+        else:
+            inquiries.add(at)
     created_at = own.get("created_at")
     if created_at is not None:
-        objects.inquiries.add(created_at)
+        inquiries.add(created_at)
+    touches.sort()
     return Facts(
         _LEAD.pack(
             NEVER if created_at is None else created_at,
@@ -76,78 +96,49 @@ def facts(lead: Lead, codes: Codes) -> Facts:
         ),
         _spans(lead.owner, codes.rep.code),
         _spans(lead.stage, _STAGE_CODES.__getitem__),
-        b"".join([_INQUIRY.pack(at) for at in sorted(objects.inquiries)]),
-        *objects.rows(),
+        b"".join([_INQUIRY.pack(at) for at in sorted(inquiries)]),
+        b"".join([row for _, _, row in touches]),
+        _replies(replies, touches, codes) if replies else b"",
+        b"".join([row for _, _, row in sorted(meetings)]),
     )
 
 
-class _Objects:
-    """A lead's objects while they are sorted into tables."""
+def _touch(at: int, fields: Fields, codes: Codes) -> bytes:
+    get = fields.get
+    flags = AUTOMATED if get("automated") else 0
+    if get("connected"):
+        flags |= CONNECTED
+    if get("delivered") is not False:
+        flags |= DELIVERED
+    return _TOUCH.pack(at, codes.rep.code(get("rep")), codes.channel.code(get("channel")), flags)
 
-    def __init__(self, codes: Codes) -> None:
-        self.inquiries: set[int] = set()
-        self._codes = codes
-        self._touches: list[tuple[int, str, bytes]] = []
-        self._replies: list[tuple[int, str, Fields]] = []
-        self._meetings: list[tuple[str, bytes]] = []
 
-    def take(self, key: str, fields: Fields) -> None:
-        """Sort one object in, unless it is deleted or lacks what it cannot count without."""
-        get = fields.get
-        if get(DELETED):
-            return
-        kind, _, name = key.partition(":")
-        if kind == "meeting":
-            self._meetings.append((name, self._meeting(fields)))
-            return
-        at = get("at")
-        if at is None:
-            return
-        if kind == "touch":
-            if get("channel") is not None:
-                self._touches.append((at, name, self._touch(at, fields)))
-        elif kind == "reply":
-            self._replies.append((at, name, fields))
-        else:
-            self.inquiries.add(at)
+def _replies(found: list[tuple[int, str, Fields]], touches: list[Row], codes: Codes) -> bytes:
+    places = {name: place for place, (_, name, _) in enumerate(touches)}
+    return b"".join([_reply(at, fields, places, codes) for at, _, fields in sorted(found, key=_by_time)])
 
-    def rows(self) -> tuple[bytes, bytes, bytes]:
-        """The rows of touches, replies and meetings."""
-        touches, replies = sorted(self._touches), sorted(self._replies, key=_by_time)
-        places = {name: place for place, (_, name, _) in enumerate(touches)} if replies else {}
-        return (
-            b"".join([row for _, _, row in touches]),
-            b"".join([self._reply(at, fields, places) for at, _, fields in replies]),
-            b"".join([row for _, row in sorted(self._meetings)]),
-        )
 
-    def _touch(self, at: int, fields: Fields) -> bytes:
-        get, codes = fields.get, self._codes
-        flags = AUTOMATED if get("automated") else 0
-        flags |= CONNECTED if get("connected") else 0
-        flags |= 0 if get("delivered") is False else DELIVERED
-        return _TOUCH.pack(at, codes.rep.code(get("rep")), codes.channel.code(get("channel")), flags)
+def _reply(at: int, fields: Fields, places: Mapping[str, int], codes: Codes) -> bytes:
+    get = fields.get
+    return _REPLY.pack(
+        at,
+        places.get(f"touch:{get('in_reply_to')}", NOT_NAMED),
+        codes.channel.code(get("channel")),
+        _KIND_CODES[get("kind")],
+        codes.sentiment.code(get("sentiment")),
+    )
 
-    def _reply(self, at: int, fields: Fields, places: Mapping[str, int]) -> bytes:
-        get, codes = fields.get, self._codes
-        return _REPLY.pack(
-            at,
-            places.get(get("in_reply_to", ""), NOT_NAMED),
-            codes.channel.code(get("channel")),
-            _KIND_CODES[get("kind")],
-            codes.sentiment.code(get("sentiment")),
-        )
 
-    def _meeting(self, fields: Fields) -> bytes:
-        get = fields.get
-        booked_at, scheduled_at = get("booked_at"), get("scheduled_at")
-        return _MEETING.pack(
-            NEVER if booked_at is None else booked_at,
-            NEVER if scheduled_at is None else scheduled_at,
-            self._codes.rep.code(get("rep")),
-            get("kind") == "demo",
-            _OUTCOME_CODES[get("outcome")],
-        )
+def _meeting(fields: Fields, codes: Codes) -> bytes:
+    get = fields.get
+    booked_at, scheduled_at = get("booked_at"), get("scheduled_at")
+    return _MEETING.pack(
+        NEVER if booked_at is None else booked_at,
+        NEVER if scheduled_at is None else scheduled_at,
+        codes.rep.code(get("rep")),
+        get("kind") == "demo",
+        _OUTCOME_CODES[get("outcome")],
+    )
 
 
 def _by_time(found: tuple[int, str, Fields]) -> tuple[int, str]:
@@ -155,4 +146,6 @@ def _by_time(found: tuple[int, str, Fields]) -> tuple[int, str]:
 
 
 def _spans(timeline: Timeline, code: Any) -> bytes:
+    if not timeline:
+        return b""
     return b"".join([_SPAN.pack(since, code(timeline[since][2])) for since in sorted(timeline)])

@@ -131,8 +131,8 @@ _unpacker = msgspec.msgpack.Decoder(_Packed)
 
 def pack(lead: Lead, notified: list[str]) -> bytes:
     """A lead and the ids of the alerts sent for it, as MessagePack."""
-    spans = (list(timeline.items()) for timeline in (lead.owner, lead.stage))
-    return _packer.encode(_Packed(lead.record, *spans, lead.objects, lead.erased, notified))
+    owner, stage = list(lead.owner.items()), list(lead.stage.items())
+    return _packer.encode(_Packed(lead.record, owner, stage, lead.objects, lead.erased, notified))
 
 
 def unpack(packed: bytes) -> tuple[Lead, list[str]]:

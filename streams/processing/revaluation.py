@@ -65,7 +65,7 @@ async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
         for subject, (lead, notified), meaning in zip(states, leads, told, strict=True):
             untold = [name for name in map(threshold_name, meaning.thresholds) if name not in notified]
             if untold:
-                notified += untold
+                notified.extend(untold)
                 quiet[subject] = pack(lead, notified)
             partition.open_clocks.put(subject, meaning.waiting)
             partition.due.put(subject, due_at(notified, meaning))
