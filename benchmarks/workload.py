@@ -4,6 +4,7 @@ The same for the same arguments. Every lead is created, called or written to thr
 its record; ticks lie in between, as a log that is read from behind has them.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from random import Random
 from typing import Any, Final, NamedTuple
@@ -56,9 +57,14 @@ def events(leads: int, end: Millis, seed: int = 1) -> list[dict[str, Any]]:
     return found
 
 
-def log(leads: int, end: Millis, seed: int = 1) -> Iterator[Appended]:
-    """The events log: events by subject, and ticks of all deliveries partitions to all partitions."""
+def log(leads: int, end: Millis, counts: Counter[str] | None = None, seed: int = 1) -> Iterator[Appended]:
+    """The events log: events by subject, and ticks of all deliveries partitions to all partitions.
+
+    `counts` is told how many events there are, and some measures of them all.
+    """
     for number, event in enumerate(events(leads, end, seed), 1):
+        if counts is not None:
+            counts.update(_counted(event))
         key = f"lead:{event['subject']['id']}".encode()
         yield Appended(partition_of(key, PARTITIONS), key, _json.encode(event))
         if number % TICK_EVERY == 0:
@@ -70,6 +76,22 @@ def ticks(at: Millis) -> Iterator[Appended]:
     """A tick of every deliveries partition in every partition."""
     value = encode_ticks(dict.fromkeys(range(PARTITIONS), at // SECOND))
     return (Appended(partition, TICK_KEY, value) for partition in range(PARTITIONS))
+
+
+def _counted(event: dict[str, Any]) -> Iterator[str]:
+    yield "events"
+    data = event["data"]
+    match event["type"]:
+        case "touch.upserted":
+            yield "touches"
+            yield f"{data['channel']}s"
+        case "reply.upserted":
+            yield "replies"
+        case "meeting.upserted":
+            yield "meetings_booked"
+        case "lead.upserted" if "created_at" in data:
+            yield "leads_created"
+            yield "lead_response_time#n"
 
 
 def _life(number: int, start: Millis, rng: Random) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ from models.contributions import Contributions
 from models.measures import Kind
 from models.panes import Cells, runs, summed
 from models.series import SeriesIds
-from models.sums import CHUNK, LEVEL_ROW, Chunks, Sums
+from models.sums import LEVEL_ROW, Changed, Chunks, Sums
 from models.units import Millis
 from models.windows import PANE_LENGTH, WINDOWS, Calendar, Pane, Span
 
@@ -67,7 +67,7 @@ class Totals:
         self._spans: list[Span] = [_NEVER] * len(WINDOWS)
         self._oldest: dict[Pane, Millis] = dict.fromkeys(Pane, Millis(0))
         self._saved_series = 0
-        self._changed: list[set[int]] = [set() for _ in range(LEVEL_ROW + 1)]
+        self._changed = Changed()
         self._dead: list[tuple[Pane, Millis]] = []
 
     @classmethod
@@ -105,8 +105,7 @@ class Totals:
 
     def _add_levels(self, change: Contributions) -> None:
         for ids, _, amounts in self._series.flows(change):
-            np.add.at(self.sums.values[LEVEL_ROW], ids, amounts)
-            self._changed[LEVEL_ROW].update(np.unique(ids // CHUNK).tolist())
+            self._add_to_row(LEVEL_ROW, ids, amounts)
 
     def _add_flows(self, ids: Ints, instants: Ints, amounts: Ints) -> None:
         """Into panes of every size. Hours and days are whole five minutes, so these are reduced once for all three."""
@@ -154,24 +153,25 @@ class Totals:
         return day_of[numbers], days
 
     def _add_panes(self, pane: Pane, ids: Ints, starts: Ints, amounts: Ints) -> None:
+        """To panes of one size, and to the windows that they lie in; rows are in the order of panes."""
+        low = int(np.searchsorted(starts, self._oldest[pane]))
+        ids, starts, amounts = ids[low:], starts[low:], amounts[low:]
         if not len(ids):
             return
-        bounds = runs(starts).tolist()
-        for low, high in zip(bounds, [*bounds[1:], len(starts)], strict=True):
-            start = Millis(int(starts[low]))
-            if start < self._oldest[pane]:
-                continue
-            cells = self.panes[pane].get(start)
+        held, bounds = self.panes[pane], runs(starts)
+        for start, low, high in zip(starts[bounds].tolist(), bounds.tolist(), [*bounds[1:].tolist(), len(ids)], strict=True):
+            cells = held.get(start)
             if cells is None:
-                cells = self.panes[pane][start] = Cells(pane)
+                cells = held[start] = Cells(pane)
             cells.add(ids[low:high], amounts[low:high])
-            for row, window in enumerate(WINDOWS):
-                if window.pane is pane and start in self._spans[row]:
-                    self._add_to_row(row, ids[low:high], amounts[low:high])
+        for row, window in enumerate(WINDOWS):
+            if window.pane is pane:
+                low, high = np.searchsorted(starts, self._spans[row]).tolist()
+                self._add_to_row(row, ids[low:high], amounts[low:high])
 
     def _add_to_row(self, row: int, ids: Ints, amounts: Ints) -> None:
-        self.sums.values[row, ids] += amounts
-        self._changed[row].update(np.unique(ids // CHUNK).tolist())
+        np.add.at(self.sums.values[row], ids, amounts)
+        self._changed.mark(row, ids)
 
     def advance(self, clock: Millis) -> None:
         """Move the clock forward: slide every window whose pane ended, and drop panes past their retention."""
@@ -185,15 +185,19 @@ class Totals:
         self.clock = clock
 
     def _slide(self, pane: Pane, clock: Millis) -> None:
+        looked_at: dict[Millis, tuple[Ints, Ints]] = {}
         for row, window in enumerate(WINDOWS):
             if window.pane is not pane:
                 continue
             old, new = self._spans[row], self.calendar.span(window, clock)
-            for start, cells in self.panes[pane].items():
-                entered = (start in new) - (start in old)
-                if entered:
-                    ids, amounts = cells.columns()
-                    self._add_to_row(row, ids, entered * amounts)
+            moved = [(start, 1 if start in new else -1) for start in self.panes[pane] if (start in new) != (start in old)]
+            if moved:
+                for start, _ in moved:
+                    if start not in looked_at:
+                        looked_at[start] = self.panes[pane][start].columns()
+                columns = [looked_at[start] for start, _ in moved]
+                amounts = [entered * column for (_, entered), (_, column) in zip(moved, columns, strict=True)]
+                self._add_to_row(row, np.concatenate([ids for ids, _ in columns]), np.concatenate(amounts))
             self._spans[row] = new
 
     def _retire(self, pane: Pane, clock: Millis) -> None:
@@ -204,9 +208,7 @@ class Totals:
 
     def cut(self) -> Cut:
         """What changed since the last cut (or load), and remember that it was taken."""
-        rows = [
-            {number: self.sums.chunk(row, number) for number in sorted(changed)} for row, changed in enumerate(self._changed)
-        ]
+        rows = [{number: self.sums.chunk(row, number) for number in self._changed.take(row)} for row in range(LEVEL_ROW + 1)]
         panes = {(pane, start): cells.cut() for pane, kept in self.panes.items() for start, cells in kept.items()}
         cut = Cut(
             self.sums.names[self._saved_series :],
@@ -217,5 +219,4 @@ class Totals:
             self._dead,
         )
         self._saved_series, self._dead = len(self.sums), []
-        self._changed = [set() for _ in self._changed]
         return cut

@@ -93,6 +93,26 @@ class Sums:
             yield self.names[column], used[:, column].tolist()
 
 
+class Changed:
+    """Which chunks of which rows have been added to."""
+
+    def __init__(self) -> None:
+        self._marks: NDArray[np.bool_] = np.zeros((_ROWS, CHUNK), np.bool_)
+
+    def mark(self, row: int, ids: NDArray[np.int64]) -> None:
+        """Some series of a row were added to."""
+        numbers = ids // CHUNK
+        while len(ids) and numbers.max() >= self._marks.shape[1]:
+            self._marks = np.concatenate((self._marks, np.zeros_like(self._marks)), axis=1)
+        self._marks[row, numbers] = True
+
+    def take(self, row: int) -> list[int]:
+        """The numbers of the chunks of a row that were added to since they were last taken."""
+        numbers: list[int] = np.flatnonzero(self._marks[row]).tolist()
+        self._marks[row] = False
+        return numbers
+
+
 def merge(parts: Iterable[Sums]) -> Sums:
     """The sums of several partitions, by name."""
     merged = Sums()

@@ -37,6 +37,9 @@ from streams.transport import TP, Control, LogEnds, Record, fingerprint
 LARGEST_CUT = 5_000
 """Changed leads at which a checkpoint is cut at once, so that its script stays under 50 ms."""
 
+CALM_S = 0.25
+"""A tick into other ten seconds is saved at once, as boards wait for it, unless the last checkpoint is as new as this."""
+
 PAUSE_S = 0.2
 """Between two attempts to read states from a Redis that does not answer."""
 
@@ -69,6 +72,7 @@ class Owned:
     fingerprint: str
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     changed_at: float | None = None
+    cut_at: float = 0.0
     under_way: asyncio.Task[None] | None = None
     held: bool = False
     urgent: bool = False
@@ -160,7 +164,7 @@ class Owner:
             if owned.partition.changed and owned.changed_at is None:
                 owned.changed_at = time.monotonic()
             crossed = before is not None and before // HORIZON_PANE != (owned.partition.clock or before) // HORIZON_PANE
-            owned.urgent |= crossed or owned.partition.unsaved >= LARGEST_CUT
+            owned.urgent |= crossed and time.monotonic() - owned.cut_at >= CALM_S
             self._consider(tp, owned)
 
     async def _fetch(self, tp: TP, owned: Owned, subjects: Sequence[str]) -> Mapping[str, bytes]:
@@ -188,19 +192,18 @@ class Owner:
     def _consider(self, tp: TP, owned: Owned) -> None:
         if owned.changed_at is None:
             return
-        late = time.monotonic() - owned.changed_at >= self._terms.checkpoint_s
-        if not (late or owned.urgent):
-            return
+        late = time.monotonic() - owned.changed_at >= self._terms.checkpoint_s or owned.partition.unsaved >= LARGEST_CUT
         if owned.under_way is None:
-            self._begin(tp, owned)
-        elif not owned.held:
+            if late or owned.urgent:
+                self._begin(tp, owned)
+        elif late and not owned.held:
             owned.held = True
             self._control.hold(tp)
 
     def _begin(self, tp: TP, owned: Owned) -> None:
         cut = owned.partition.cut()
         checkpoint = cut_checkpoint(owned.keys, owned.applied, writes_of(cut), owned.progress())
-        owned.changed_at, owned.urgent = None, False
+        owned.changed_at, owned.cut_at, owned.urgent = None, time.monotonic(), False
         owned.under_way = asyncio.create_task(self._finish(tp, owned, checkpoint))
 
     async def _finish(self, tp: TP, owned: Owned, checkpoint: Checkpoint[Applied]) -> None:
