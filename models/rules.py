@@ -80,12 +80,6 @@ class Rules(Struct, frozen=True, dict=True):
         numbered = sorted(enumerate(self.sla), key=lambda item: (item[1].specificity, item[1].valid_from, item[0]))
         return [policy for _, policy in reversed(numbered)]
 
-    def rep(self, rep: str | None) -> str:
-        """The rep as a dimension value: `unassigned` for None, `other` if the roster never knew the name."""
-        if rep is None:
-            return UNASSIGNED
-        return rep if rep in self._terms else OTHER
-
     def team(self, rep: str | None, at: Millis) -> str:
         """The rep's team at an instant: `unassigned` for no rep, `other` before, after or outside the roster."""
         if rep is None:
@@ -93,30 +87,6 @@ class Rules(Struct, frozen=True, dict=True):
         starts, teams = self._terms.get(rep, ([], []))
         index = bisect_right(starts, at) - 1
         return (teams[index] if index >= 0 else None) or OTHER
-
-    def next_team_change(self, rep: str | None, after: Millis) -> Millis | None:
-        """When the roster next has an entry for the rep, strictly after an instant."""
-        starts, _ = self._terms.get(rep or "", ([], []))
-        index = bisect_right(starts, after)
-        return starts[index] if index < len(starts) else None
-
-    def lead_source(self, value: str | None) -> str:
-        """The lead source as a dimension value: `unknown` for None, `other` if not among `lead_sources`."""
-        if value is None:
-            return UNKNOWN
-        return value if value in self.lead_sources else OTHER
-
-    def sla_target(self, at: Millis, team: str, lead_source: str | None, segment: str | None) -> Duration | None:
-        """The SLA of a clock that starts at an instant: the most specific matching policy in force then, or None."""
-        for policy in self.policies:
-            if (
-                policy.valid_from <= at
-                and policy.team in (None, team)
-                and policy.lead_source in (None, lead_source)
-                and policy.segment in (None, segment)
-            ):
-                return policy.target_ms
-        return None
 
     def present(self, at: Millis) -> tuple[list[str], list[str]]:
         """The reps and the teams that the roster has at an instant, sorted."""

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.panes import Cells
-from models.sums import CHUNK, LEVEL_ROW, Sums, merge, pack, series_name, split_name, unpack
+from models.sums import CHUNK, LEVEL_ROW, Changed, Sums, merge, pack, series_name, split_name, unpack
 from models.windows import Pane
 
 HOUR = Pane.HOUR
@@ -146,3 +146,12 @@ def test_the_merge_of_nothing_is_nothing():
 def test_a_series_name_tells_its_parts_whatever_the_value_is(measure, part, dim, value):
     assert split_name(series_name(measure, f"{dim}={value}", part)) == (measure, part, dim, value)
     assert split_name(series_name(measure, "", part)) == (measure, part, "", "")
+
+
+def test_chunks_that_were_added_to_are_told_once_however_many_there_are():
+    changed = Changed()
+    changed.mark(0, np.array([3, 5, CHUNK]))
+    changed.mark(2, np.array([9 * CHUNK + 1]))
+    changed.mark(1, np.array([], np.int64))
+    assert [changed.take(row) for row in (0, 1, 2)] == [[0, 1], [], [9]]
+    assert changed.take(0) == changed.take(2) == []
