@@ -6,9 +6,10 @@
 #   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json
 #   make lock               both lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
 #   make kafka              Apache Kafka's jars for the tests (with Maven and Java)
+#   make bench-engine       events a second through one worker, on a real Kafka and Redis; prints one JSON line
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check coverage docs lock kafka
+.PHONY: demo test check coverage docs lock kafka bench-engine
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -46,6 +47,9 @@ lock: $(VENV)/dev.stamp
 	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 kafka: $(KAFKA)/complete
+
+bench-engine: $(VENV)/dev.stamp $(KAFKA)/complete
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.engine $(ARGS)
 
 $(KAFKA)/complete: tests/kafka.pom.xml
 	@rm -rf $(KAFKA)
