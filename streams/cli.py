@@ -203,6 +203,26 @@ def _tell_mistakes(mistakes: Sequence[Mistake]) -> None:
     typer.echo(f"could not be read and left out: {len(mistakes)}{more}", err=True)
 
 
+@app.command("table")
+def print_table(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="Such as applied, window:1h, lead:crm:4711, or a key of Redis.")] = None,
+    *,
+    partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="So many rows; 0 is all, as usual with --json.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: an array of rows, instants in ms.")] = False,
+    config: Config = None,
+) -> None:
+    """Print a table of Redis, unpacked; without a name, which tables there are."""
+    from streams.inspection import tables  # noqa: PLC0415
+
+    if name is None:
+        tables.list_tables(_console())
+    else:
+        question = tables.Question(name, partition, limit, as_json)
+        asyncio.run(tables.show(load(_config(context, config)), question, _console()))
+
+
 @app.command()
 def simulate(  # noqa: PLR0913 - options
     *,

@@ -1,6 +1,7 @@
 """Fixtures of the whole suite: the real servers, started once a session when a test first asks for them."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 import services
 from hypothesis import settings
 from services import Kafka, Missing, Prometheus, Redis, Server
+
+from streams import cli
 
 # The same examples every time unless asked for more: `HYPOTHESIS_PROFILE=long`, or `--hypothesis-profile long`.
 settings.register_profile("quick", max_examples=100, deadline=None, derandomize=True)
@@ -99,3 +102,19 @@ def redis_server(shared_redis: Redis) -> Redis:
 def prometheus(started: Callable[..., Any]) -> Callable[[dict[str, Any]], Prometheus]:
     """Start a Prometheus with a configuration: `prometheus({"scrape_configs": [...]})`."""
     return lambda config: started(services.prometheus, config)
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Callable[..., tuple[int, str, str]]:
+    """Run `leadbeat` as the shell would: its exit code, output and error output."""
+
+    def running(*arguments):
+        monkeypatch.setattr(sys, "argv", ["leadbeat", *map(str, arguments)])
+        try:
+            cli.main()
+        except SystemExit as exit:  # noqa: A001
+            code = exit.code or 0
+        out, err = capsysbinary.readouterr()
+        return code, out.decode(), err.decode()
+
+    return running

@@ -24,6 +24,24 @@ async def say_present(redis: Redis, prefix: str, token: str, about: str, limit_m
     return ours, [Present(int(begun), name.decode(), text.decode()) for name, begun, text in others]
 
 
+class Heard(NamedTuple):
+    """What somebody has said of himself: since when he is here, and when he last said so (ms of the server's clock)."""
+
+    token: str
+    since: int
+    seen: int
+    about: str
+
+
+async def read_present(redis: Redis, prefix: str) -> list[Heard]:
+    """Everybody who has said that he is here, those of long ago among them. Raises Retry and Fatal."""
+    key = present_key(prefix)
+    with reaching(key):
+        stored: dict[bytes, bytes] = await ask(redis, "HGETALL", key)
+    told = {token.decode(): text.decode().split(" ", 2) for token, text in stored.items()}
+    return sorted(Heard(token, int(since), int(seen), about) for token, (since, seen, about) in told.items())
+
+
 async def say_gone(redis: Redis, prefix: str, token: str) -> None:
     """Take it back. Raises Retry and Fatal."""
     key = present_key(prefix)
