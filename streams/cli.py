@@ -224,6 +224,22 @@ def print_table(
 
 
 @app.command()
+def doctor(
+    context: typer.Context,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    config: Config = None,
+) -> None:
+    """Find out what is wrong, and what to do. Ends with 1 if something is broken."""
+    from streams.inspection import doctor  # noqa: PLC0415
+
+    findings = asyncio.run(doctor.examine(lambda: load(_config(context, config))))
+    typer.echo(doctor.in_json(findings) if as_json else "\n".join(doctor.lines(findings)))
+    if not doctor.healthy(findings):
+        raise typer.Exit(1)
+
+
+@app.command()
 def simulate(  # noqa: PLR0913 - options
     *,
     output: Annotated[
