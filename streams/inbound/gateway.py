@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import structlog
 import uvloop
@@ -180,6 +180,8 @@ def create(
 ) -> Starlette:
     """The application: the hooks, and `/livez`, `/readyz` and `/metrics` of this process."""
     registry = registry or new_registry()
+    metrics = GatewayMetrics(registry)
+    metrics.expect((connection.name for connection in settings.connections), get_args(Reason))
     doors = _doors(settings.connections)
     gateway = Gateway(
         settings=settings.gateway,
@@ -187,7 +189,7 @@ def create(
         decoys=tuple({door.provider: door for _, door in doors}.values()),
         deliveries=producer,
         clock=clock,
-        metrics=GatewayMetrics(registry),
+        metrics=metrics,
     )
 
     app = Starlette(
