@@ -118,6 +118,14 @@ def schema(config: Config = None) -> None:  # noqa: ARG001
     _print_json(schema_of_events())
 
 
+@app.command()
+def openapi(config: Config = None) -> None:  # noqa: ARG001
+    """Print the description of the HTTP API: OpenAPI 3.1."""
+    from streams.serving.openapi import document  # noqa: PLC0415
+
+    _print_json(document())
+
+
 def _console() -> Console:
     """Standard output; a file has room for a whole table."""
     return Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)

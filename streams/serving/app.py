@@ -6,7 +6,7 @@ from models.errors import LeadbeatError
 from streams import telemetry
 from streams.config import Settings
 from streams.server import listen, serve
-from streams.serving import api, exporter, health
+from streams.serving import api, exporter, health, openapi
 from streams.serving.answers import on_error
 from streams.serving.profile import Profile
 from streams.serving.table import Table
@@ -20,6 +20,7 @@ def create(settings: Settings, table: Table) -> Starlette:
             exporter.route(table, profile, settings.working_hours(), telemetry.registry()),
             *health.routes(table, ticks_are_wall=settings.ticks == "wall"),
             *api.routes(table),
+            openapi.route(),
         ],
         exception_handlers={LeadbeatError: on_error},
     )

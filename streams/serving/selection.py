@@ -1,14 +1,15 @@
 """What of a round somebody asks the API for."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, NamedTuple
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.datastructures import QueryParams
 
 from models.catalogue import FIGURES
 from models.errors import LeadbeatError
 from models.rules import OTHER, UNASSIGNED, UNKNOWN
+from models.snapshot import State
 from streams.serving.catalogue import BY_KEY, DIMS, NAMED, WHOLE
 from streams.serving.table import WINDOW_NAMES, Snapshot, place_of
 
@@ -27,6 +28,11 @@ class Selection(NamedTuple):
     texts: bool
 
 
+def _one_of(names: Iterable[str]) -> Meta:
+    """What the API's description says a text may be. It is not checked: the publisher may know more than we do."""
+    return Meta(extra_json_schema={"enum": list(names)})
+
+
 class Answer(Struct, frozen=True, omit_defaults=True):
     """One row as the API gives it. The whole has empty `by` and `slice`; `value` is null where it is withheld.
 
@@ -35,23 +41,24 @@ class Answer(Struct, frozen=True, omit_defaults=True):
 
     id: str
     labels: dict[str, str]
-    window: str
-    by: str
+    window: Annotated[str, _one_of(WINDOW_NAMES)]
+    by: Annotated[str, _one_of(("", *DIMS))]
     slice: str
     value: float | None
     numerator: int
     denominator: int | None
-    state: str
+    state: Annotated[str, _one_of(State)]
     unit: str
     text: str | UnsetType = UNSET
 
 
-PARAMETERS: Final = ("kpi", "window", "by", "slice", "text")
+PARAMETERS: Final = ("kpi", "window", "by", "slice", "text", "format")
 VALID: Final[Mapping[str, Collection[str]]] = {
     "kpi": NAMED,
     "window": WINDOW_NAMES,
     "by": (WHOLE, *DIMS),
     "text": ("0", "1"),
+    "format": ("json", "csv"),
 }
 """What each parameter may be; of slices, each round has its own."""
 
