@@ -116,6 +116,15 @@ def test_tests_wait_for_something_and_never_sleep():
     assert breaches(tests, lambda path: SLEEP.findall(path.read_text())) == {}
 
 
+def test_the_commit_hook_checks_what_make_check_does():
+    hooks = re.findall(r"entry: \.venv/bin/(.+)", (CHECKOUT / ".pre-commit-config.yaml").read_text())
+    recipe = re.search(r"^check:.*\n((?:\t.*\n)+)", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe is not None
+    checks = re.findall(r"\$\(BIN\)/([^|\n]+?)(?: --quiet)?(?: \.)?\n", recipe[1])
+    assert hooks == checks
+    assert len(hooks) == 4
+
+
 @pytest.mark.parametrize(
     ("code", "found"),
     [

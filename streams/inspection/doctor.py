@@ -29,26 +29,26 @@ async def examine(load: Callable[[], Settings], now: Callable[[], Millis] = wall
     except Fatal as fault:
         return list(of_mistakes(fault))
     # Redis first: what it has applied cannot lie behind the end of a log that is looked at later.
-    tables = await _tables(settings)
-    log, services = await asyncio.gather(_log(settings, now()), look_at_services(settings))
+    tables = await _tables(settings, now)
+    log, services = await asyncio.gather(_log(settings, now), look_at_services(settings))
     findings = [*of_settings(settings)]
-    findings += of_log(settings, log, now()) if isinstance(log, LogSeen) else [_unseen(log, "topics, ticks, dead letters")]
-    findings += of_tables(settings, tables, now()) if isinstance(tables, TablesSeen) else [_unseen(tables, "its tables")]
+    findings += of_log(settings, log) if isinstance(log, LogSeen) else [_unseen(log, "topics, ticks, dead letters")]
+    findings += of_tables(settings, tables) if isinstance(tables, TablesSeen) else [_unseen(tables, "its tables")]
     if isinstance(log, LogSeen) and isinstance(tables, TablesSeen):
         findings += await of_both(settings, tables, log)
     return [*findings, *of_services(services)]
 
 
-async def _tables(settings: Settings) -> TablesSeen | LeadbeatError:
+async def _tables(settings: Settings, now: Callable[[], Millis]) -> TablesSeen | LeadbeatError:
     try:
-        return await look_at_tables(settings)
+        return await look_at_tables(settings, now)
     except Retry as fault:
         return Retry(fault.where, fault.what, "check redis.url, and that a Redis runs there that this machine can reach")
     except Fatal as fault:
         return fault
 
 
-async def _log(settings: Settings, now: Millis) -> LogSeen | LeadbeatError:
+async def _log(settings: Settings, now: Callable[[], Millis]) -> LogSeen | LeadbeatError:
     try:
         return await look_at_log(settings, now)
     except Retry as fault:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeVar
 
@@ -24,15 +24,15 @@ PATIENCE_S: Final = 5.0
 _Seen = TypeVar("_Seen")
 
 
-async def look_at_log(settings: Settings, now: Millis) -> LogSeen:
+async def look_at_log(settings: Settings, clock: Callable[[], Millis]) -> LogSeen:
     """Kafka as it is now. Raises Retry if it cannot be reached; with less than that, the rest is still told."""
     bootstrap = settings.kafka.bootstrap
     with _silently():
         async with _administrator(bootstrap) as admin:
-            return await _look(settings, admin, now)
+            return await _look(settings, admin, clock)
 
 
-async def _look(settings: Settings, admin: AIOKafkaAdminClient, now: Millis) -> LogSeen:
+async def _look(settings: Settings, admin: AIOKafkaAdminClient, clock: Callable[[], Millis]) -> LogSeen:
     bootstrap = settings.kafka.bootstrap
     topics, faults = Topics(settings.kafka.topic_prefix), []
 
@@ -53,14 +53,16 @@ async def _look(settings: Settings, admin: AIOKafkaAdminClient, now: Millis) -> 
     config = await tried("settings of topics", PATIENCE_S, _config(admin, ours)) or {}
     seen = {name: _topic(there[name], config.get(name, {})) for name in ours}
     bounds = await tried("offsets", PATIENCE_S, read_bounds(bootstrap, seen)) or Bounds({}, {})
+    at = clock()
     groups = {f"{settings.kafka.group}-normaliser": topics.deliveries, f"{settings.kafka.group}-processor": topics.events}
     return LogSeen(
+        at,
         brokers,
         seen,
         bounds,
         await tried("consumer groups", PATIENCE_S, _groups(admin, groups)),
         await tried("deliveries", 3 * READING_S, read_tail(bootstrap, topics.deliveries, bounds, _names(settings))),
-        await tried("dead letters", 2 * READING_S, read_dead(bootstrap, topics.dead, bounds, now)),
+        await tried("dead letters", 2 * READING_S, read_dead(bootstrap, topics.dead, bounds, at)),
         faults,
     )
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from models.units import HOUR, SECOND, Duration, Millis
 from streams.config import Settings
-from streams.inspection.findings import Finding, fail, numbers, of_fault, ok, span, warn
+from streams.inspection.findings import Finding, fail, numbers, ok, span, warn
 from streams.inspection.seen import GroupSeen, LogSeen, TailSeen, TopicSeen
 from streams.serving.health import STALE_AFTER
 from streams.topics import SAFE_REPLICATION, Topics, TopicSpec, specs
@@ -33,14 +33,14 @@ START_WORKER: Final = "start a worker, or look into its log"
 SEE_THE_SENDER: Final = "see whether the CRM still sends, and what it is answered"
 
 
-def of_log(settings: Settings, seen: LogSeen, now: Millis) -> Iterator[Finding]:
+def of_log(settings: Settings, seen: LogSeen) -> Iterator[Finding]:
     """Everything about Kafka."""
     yield ok(f"Kafka at {settings.kafka.bootstrap}", f"answers, with {_count(seen.brokers, 'broker')}")
     kafka = settings.kafka
     for spec in specs(Topics(kafka.topic_prefix), kafka.partitions, kafka.replication_factor):
         yield from _topic(spec, seen.topics.get(spec.name), settings, seen.brokers)
-    yield from chain(_groups(settings, seen), _tail(settings, seen.tail, now), _dead(seen))
-    yield from map(of_fault, seen.faults)
+    yield from chain(_groups(settings, seen), _tail(settings, seen.tail, seen.at), _dead(seen))
+    yield from (warn(fault.where, fault.what, fault.todo) for fault in seen.faults)
 
 
 def _count(number: int, what: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from models.units import SECOND, Duration, Millis
+from models.units import SECOND, Duration
 from streams.config import Settings
 from streams.errors import Fatal
 from streams.inspection.findings import Finding, fail, numbers, of_fault, ok, span, warn
@@ -31,12 +31,12 @@ PUBLISHED_EVERY: Final = Duration(15 * SECOND)
 """How old a round may be: a new one comes every second."""
 
 
-def of_tables(settings: Settings, seen: TablesSeen, now: Millis) -> Iterator[Finding]:
+def of_tables(settings: Settings, seen: TablesSeen) -> Iterator[Finding]:
     """Everything about Redis and what Leadbeat keeps there."""
     yield from _server(seen)
     yield from _persistence(seen.info)
-    yield from chain(_partitions(settings, seen, now), _valuations(settings, seen), _workers(seen, now))
-    yield from chain(_round(settings, seen, now), _outbox(seen))
+    yield from chain(_partitions(settings, seen), _valuations(settings, seen), _workers(seen))
+    yield from chain(_round(settings, seen), _outbox(seen))
     yield from map(of_fault, seen.faults)
 
 
@@ -69,11 +69,12 @@ def _persistence(info: Mapping[str, Any]) -> Iterator[Finding]:
         yield ok(where, "the append-only file is on")
 
 
-def _partitions(settings: Settings, seen: TablesSeen, now: Millis) -> Iterator[Finding]:
+def _partitions(settings: Settings, seen: TablesSeen) -> Iterator[Finding]:
     untaken = {number for number, applied in enumerate(seen.applied) if applied is None}
     clocks = {number: applied.progress.clock for number, applied in enumerate(seen.applied) if applied is not None}
     without = {number for number, clock in clocks.items() if clock is None}
-    behind = {number: now - clock for number, clock in clocks.items() if clock is not None and now - clock > STALE_AFTER}
+    ages = {number: seen.at - clock for number, clock in clocks.items() if clock is not None}
+    behind = {number: age for number, age in ages.items() if age > STALE_AFTER}
     if untaken:
         yield fail("partitions", f"no worker has taken {numbers(untaken)} yet", START_WORKER)
     if without:
@@ -114,8 +115,8 @@ def _valuation(applied: Applied) -> Valuation | None:
         return None
 
 
-def _workers(seen: TablesSeen, now: Millis) -> Iterator[Finding]:
-    theirs = now + seen.ahead_ms
+def _workers(seen: TablesSeen) -> Iterator[Finding]:
+    theirs = seen.at + seen.ahead_ms
     alive = [worker for worker in seen.workers if theirs - worker.seen <= COUNTS_S * SECOND]
     if alive:
         names = ", ".join(sorted(_name(worker.about) for worker in alive))
@@ -131,13 +132,13 @@ def _name(about: str) -> str:
         return "one of another version"
 
 
-def _round(settings: Settings, seen: TablesSeen, now: Millis) -> Iterator[Finding]:
+def _round(settings: Settings, seen: TablesSeen) -> Iterator[Finding]:
     record = seen.round
     if record is None:
         todo = "wait until all partitions have a clock; the worker that has partition 0 publishes"
         yield fail("round", "none has been published yet", todo)
         return
-    age = now - record.published_at
+    age = seen.at - record.published_at
     if age > PUBLISHED_EVERY and settings.ticks == "wall":
         what = f"the last one was published {span(age)} ago"
         yield fail("round", what, "look into the log of the worker that has partition 0")

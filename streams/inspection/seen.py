@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from msgspec import Struct
 
 from models.errors import LeadbeatError
+from models.units import Millis
 from streams.serving.table import Round
 from streams.tables import Applied
 from streams.tables.presence import Heard
@@ -79,8 +80,9 @@ class DeadSeen:
 
 @dataclass(frozen=True, slots=True)
 class LogSeen:
-    """All of it. What could not be looked at is None, and `faults` say why."""
+    """Kafka, and when the ends of its logs were looked at. What could not be looked at is None, and `faults` say why."""
 
+    at: Millis
     brokers: int
     topics: Mapping[str, TopicSeen]
     bounds: Bounds
@@ -92,11 +94,12 @@ class LogSeen:
 
 @dataclass(frozen=True, slots=True)
 class TablesSeen:
-    """Redis: its INFO, how far its clock is ahead of ours (and how long it took to ask), and what Leadbeat keeps there.
+    """Redis, and when it was looked at: its INFO, how far its clock is ahead of ours, how long it took to ask for that.
 
-    `applied` and `outbox` (its length) are by partition; `round` is None before the first one.
+    Of what Leadbeat keeps there, `applied` and `outbox` (its length) are by partition; `round` is None before the first one.
     """
 
+    at: Millis
     info: Mapping[str, Any]
     ahead_ms: int
     asked_in_ms: int

@@ -1,9 +1,10 @@
 """Looking at Redis: what kind of server it is, its clock, and what Leadbeat keeps there. Nothing is written."""
 
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from models.units import Millis
 from streams.config import Settings
 from streams.errors import Fatal, Retry
 from streams.inspection.seen import TablesSeen
@@ -15,13 +16,13 @@ from streams.tables.server import ask, reaching, read_info
 _Seen = TypeVar("_Seen")
 
 
-async def look_at_tables(settings: Settings) -> TablesSeen:
+async def look_at_tables(settings: Settings, clock: Callable[[], Millis]) -> TablesSeen:
     """Redis as it is now. Raises Retry if it cannot be reached, Fatal if it refuses us; with less, the rest is still told."""
     async with connect(settings.redis.url.get_secret_value()) as redis:
-        return await _look(redis, settings.redis.prefix, settings.kafka.partitions)
+        return await _look(redis, settings.redis.prefix, settings.kafka.partitions, clock)
 
 
-async def _look(redis: Redis, prefix: str, partitions: int) -> TablesSeen:
+async def _look(redis: Redis, prefix: str, partitions: int, clock: Callable[[], Millis]) -> TablesSeen:
     faults: list[Retry | Fatal] = []
 
     async def tried(answer: Awaitable[_Seen], without: _Seen) -> _Seen:
@@ -37,6 +38,7 @@ async def _look(redis: Redis, prefix: str, partitions: int) -> TablesSeen:
     keys = [Keys(prefix, number) for number in range(partitions)]
     nothing: list[Applied | None] = [None] * partitions
     return TablesSeen(
+        clock(),
         info,
         ahead_ms,
         asked_in_ms,

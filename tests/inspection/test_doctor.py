@@ -296,9 +296,8 @@ async def test_tables_that_do_not_belong_to_this_log_or_this_version(system):
         await system.append([call("c1", NOW)])
         await reader.commit(dict.fromkeys(reader.assignment(), 1))
     found = await findings_of(config)
-    assert told(found, Level.FAIL, "lb:{1}:applied") == [
-        "holds nothing, though the group has come to offset 1: Redis was emptied"
-    ]
+    (emptied,) = told(found, Level.FAIL, "lb:{1}:applied")
+    assert "Redis was emptied" in emptied
 
 
 async def test_partitions_that_stand_and_totals_of_other_rules(system):

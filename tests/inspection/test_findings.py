@@ -26,6 +26,7 @@ TOPICS = Topics()
 PARTITIONS = range(4)
 
 LOG = LogSeen(
+    at=NOW,
     brokers=3,
     topics={spec.name: TopicSeen(spec.partitions, replicas=3, config=spec.config) for spec in specs(TOPICS, 4, 3)},
     bounds=Bounds(
@@ -41,6 +42,7 @@ LOG = LogSeen(
 )
 INFO = {"redis_version": "7.2.5", "role": "master", "maxmemory_policy": "noeviction", "aof_enabled": 1}
 TABLES = TablesSeen(
+    at=NOW,
     info=INFO,
     ahead_ms=0,
     asked_in_ms=1,
@@ -56,11 +58,11 @@ def of(findings, level: Level) -> list[tuple[str, str]]:
 
 
 def in_log(level: Level, **changes: object) -> list[tuple[str, str]]:
-    return of(of_log(SETTINGS, replace(LOG, **changes), NOW), level)
+    return of(of_log(SETTINGS, replace(LOG, **changes)), level)
 
 
 def in_tables(level: Level, **changes: object) -> list[tuple[str, str]]:
-    found = of(of_tables(SETTINGS, replace(TABLES, **changes), NOW), level)
+    found = of(of_tables(SETTINGS, replace(TABLES, **changes)), level)
     return [each for each in found if each[0] != "round"]
 
 
@@ -100,8 +102,8 @@ def test_a_group_that_is_sharing_out_partitions_or_leaves_some():
 def test_what_could_not_be_looked_at_is_told_and_nothing_is_made_up():
     fault = Retry("consumer groups", "could not be looked at: no rights", "ask for them")
     blind = replace(LOG, bounds=Bounds({}, {}), groups=None, tail=None, dead=None, faults=[fault])
-    found = list(of_log(SETTINGS, blind, NOW))
-    assert of(found, Level.FAIL) == [("consumer groups", "could not be looked at: no rights")]
+    found = list(of_log(SETTINGS, blind))
+    assert of(found, Level.WARN) == [("consumer groups", "could not be looked at: no rights")]
     assert {finding.where for finding in found if finding.level is Level.OK} == {
         "Kafka at 127.0.0.1:9092",
         *(f"topic {name}" for name in LOG.topics),
