@@ -60,7 +60,7 @@ def parse(query: QueryParams) -> Selection:
     Raises InvalidQueryError, which lists what can be asked for.
     """
     for name in query:
-        _check("query", name, PARAMETERS)
+        check("query", name, PARAMETERS)
     return choose({name: [value for value in query.getlist(name) if value] for name in PARAMETERS})
 
 
@@ -68,7 +68,7 @@ def choose(given: Mapping[str, Sequence[str]]) -> Selection:
     """The selection of some values of each parameter; none means any. Raises InvalidQueryError as `parse` does."""
     for name, valid in VALID.items():
         for value in given.get(name, ()):
-            _check(name, value, valid)
+            check(name, value, valid)
     keys = {figure.key for name in given.get("kpi", ()) for figure in NAMED[name]}
     return Selection(
         keys or None,
@@ -79,7 +79,8 @@ def choose(given: Mapping[str, Sequence[str]]) -> Selection:
     )
 
 
-def _check(where: str, value: str, valid: Collection[str]) -> None:
+def check(where: str, value: str, valid: Collection[str]) -> None:
+    """Raise InvalidQueryError, with what can be asked for, unless a parameter's value is valid."""
     if value not in valid:
         raise InvalidQueryError(where, f"{value!r} is not known", f"one of {', '.join(valid)}")
 
