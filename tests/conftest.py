@@ -9,14 +9,19 @@ from uuid import uuid4
 import pytest
 import services
 from hypothesis import settings
-from services import Kafka, Missing, Prometheus, Redis, Server
+from services import Chromium, Kafka, Missing, Prometheus, Redis, Server
 
 # The same examples every time unless asked for more: `HYPOTHESIS_PROFILE=long`, or `--hypothesis-profile long`.
 settings.register_profile("quick", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile("long", max_examples=10_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
-SERVERS = {"kafka": {"kafka"}, "redis": {"redis_server", "redis_factory"}, "prometheus": {"prometheus"}}
+SERVERS = {
+    "kafka": {"kafka"},
+    "redis": {"redis_server", "redis_factory"},
+    "prometheus": {"prometheus"},
+    "chromium": {"chromium"},
+}
 """Marker → the fixtures whose use means it."""
 
 
@@ -99,3 +104,9 @@ def redis_server(shared_redis: Redis) -> Redis:
 def prometheus(started: Callable[..., Any]) -> Callable[[dict[str, Any]], Prometheus]:
     """Start a Prometheus with a configuration: `prometheus({"scrape_configs": [...]})`."""
     return lambda config: started(services.prometheus, config)
+
+
+@pytest.fixture(scope="session")
+def chromium(started: Callable[..., Any]) -> Chromium:
+    """A headless Chromium, shared by the session: each test opens a context of its own in it."""
+    return started(services.chromium)

@@ -79,12 +79,14 @@ def at_noon(*events: Any, rules: Rules = RULES, clock: int = NOON, **record: Any
 
 
 async def publish(redis: Redis, prefix: str, snapshot: Snapshot) -> None:
-    """Write a round as the publisher does."""
+    """Write a round as the publisher does: record and rows at once."""
     keys = KpiKeys(prefix)
-    if snapshot.round is not None:
-        await redis.hset(keys.applied, mapping=_record(snapshot.round))
-    for window, rows in snapshot.rows.items():
-        await redis.hset(keys.window(window), mapping={key: msgspec.json.encode(row) for key, row in rows.items()})
+    async with redis.pipeline(transaction=True) as pipeline:
+        if snapshot.round is not None:
+            pipeline.hset(keys.applied, mapping=_record(snapshot.round))
+        for window, rows in snapshot.rows.items():
+            pipeline.hset(keys.window(window), mapping={key: msgspec.json.encode(row) for key, row in rows.items()})
+        await pipeline.execute()
 
 
 def _record(record: Round) -> Mapping[str, str]:

@@ -1,4 +1,4 @@
-"""Real servers for the tests: Apache Kafka, Redis, Prometheus, each on free ports of 127.0.0.1, in a folder of its own.
+"""Real servers for the tests: Kafka, Redis, Prometheus, Chromium, each on free ports of 127.0.0.1, in a folder of its own.
 
 Each is a `Server` that can be stopped, killed and started again (same port, same folder), and what a client needs to know of
 it. The fixtures in `conftest.py` hand them out. A server that cannot be had raises `Missing`, which they turn into a skip.
@@ -155,6 +155,14 @@ class Prometheus:
         return self.get("query", query=expression)["result"]
 
 
+@dataclass
+class Chromium:
+    """A browser without a window, to be driven over its debugging port."""
+
+    server: Server
+    url: str
+
+
 def kafka(folder: Path) -> Kafka:
     """Start Apache Kafka; takes some 5 s."""
     java, jars = shutil.which("java"), KAFKA_JARS / "complete"
@@ -239,6 +247,21 @@ def prometheus(folder: Path, config: dict[str, Any]) -> Prometheus:
     server = Server("Prometheus", command, folder, lambda: answers(f"{url}/-/ready"), limit_s=30)
     server.start()
     return Prometheus(server, url)
+
+
+def chromium(folder: Path) -> Chromium:
+    """Start Chromium, which talks to nobody but those whom it is sent to."""
+    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not binary:
+        raise Missing("Chromium: no chromium on the PATH (on Debian: apt install chromium)")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    flags = ("headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run", "disable-background-networking")
+    options = {"remote-debugging-port": port, "user-data-dir": folder / "profile"}
+    command = [binary, *(f"--{flag}" for flag in flags), *(f"--{name}={value}" for name, value in options.items())]
+    server = Server("Chromium", command, folder, lambda: answers(f"{url}/json/version"), limit_s=30)
+    server.start()
+    return Chromium(server, url)
 
 
 def accepts(port: int) -> bool:

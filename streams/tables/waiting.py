@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from streams.errors import Retry
+import msgspec
+
+from streams.errors import Fatal, Retry
 from streams.tables.keys import Keys
 from streams.tables.rows import OpenClock, decode_applied, decode_clock
 from streams.tables.server import Redis, ask, reaching
@@ -31,7 +33,7 @@ async def read_open(redis: Redis, keys: Keys) -> OpenClocks | None:
             return None
         applied = decode_applied(fields, keys.applied)
         if applied.progress.generation == keys.generation:
-            found = {decode_clock(member): int(since) for member, since in page}
+            found = _decoded(keys.open, page)
             if len(page) == _PAGE:
                 found |= await _further_pages(redis, keys)
             return OpenClocks(applied.progress.clock, list(found.items()))
@@ -54,11 +56,16 @@ async def _further_pages(redis: Redis, keys: Keys) -> dict[OpenClock, int]:
     while True:
         with reaching(keys.open):
             page: Any = await ask(redis, "ZRANGE", keys.open, start, start + _PAGE - 1, "WITHSCORES")
-        found.update((decode_clock(member), int(since)) for member, since in _pairs(page))
+        found |= _decoded(keys.open, zip(page[::2], page[1::2], strict=True))
         if len(page) < 2 * _PAGE:
             return found
         start += _PAGE
 
 
-def _pairs(answer: list[bytes]) -> Iterable[tuple[bytes, bytes]]:
-    return zip(answer[::2], answer[1::2], strict=True)
+def _decoded(where: str, page: Iterable[tuple[bytes, Any]]) -> dict[OpenClock, int]:
+    try:
+        return {decode_clock(member): int(since) for member, since in page}
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise Fatal(
+            where, f"are no open clocks of this version: {error}", "find out who else writes under this prefix"
+        ) from None

@@ -111,9 +111,13 @@ def setup(build: str, windows: tuple[str, ...]) -> bytes:
 
 def beat(now: Millis, record: Round | None, fault: LeadbeatError | None) -> bytes:
     """The message of freshness."""
-    standing = record and Standing(record.number, record.clock, record.spread_ms, record.exact, record.stale)
+    standing = None if record is None else _standing(record)
     told = None if fault is None else {"where": fault.where, "what": fault.what, "todo": fault.todo}
     return _encode(Beat(now, standing, told))
+
+
+def _standing(record: Round) -> Standing:
+    return Standing(record.number, record.clock, record.spread_ms, record.exact, record.stale)
 
 
 def kpis(snapshot: Snapshot, window: str) -> bytes:

@@ -52,16 +52,14 @@ export function reconcile(parent, items, key, make, update) {
   for (const node of old.values()) node.remove();
 }
 
-/** A set of radio buttons, of which one is chosen; `options` are [value, words]. */
+/** A set of radio buttons, of which one is chosen; `options` are [value, words]. Buttons that are there keep their focus. */
 export function choose(fieldset, name, options, chosen, onChange) {
-  for (const label of fieldset.querySelectorAll("label")) label.remove();
-  for (const [value, words] of options) {
+  reconcile(fieldset.querySelector(".options"), options, ([value]) => value, ([value, words]) => {
     const input = element("input");
-    input.type = "radio";
-    input.name = name;
-    input.value = value;
-    input.checked = value === chosen;
+    Object.assign(input, { type: "radio", name, value });
     input.addEventListener("change", () => onChange(value));
-    fieldset.append(element("label", "", input, element("span", "", words)));
-  }
+    return element("label", "", input, element("span", "", words));
+  }, (label, [value]) => {
+    label.firstChild.checked = value === chosen;
+  });
 }

@@ -36,16 +36,12 @@ const RECEIVE = {
   setup(content) {
     if (told.setup && told.setup.build !== content.build) location.reload(); // the exporter was upgraded meanwhile
     told.setup = content;
-    const windows = content.windows.includes(chosen.window) || !chosen.window ? content.windows : [chosen.window, ...content.windows];
-    choose(at("windows"), "window", windows.map((window) => [window, windowName(window)]), chosen.window, (window) => {
-      chosen.window = window;
-      connect();
-    });
+    showWindows();
   },
   kpis(content) {
     told.kpis = content;
     chosen.window = content.window;
-    for (const input of at("windows").querySelectorAll("input")) input.checked = input.value === content.window;
+    showWindows();
     mark(at("main"), "data-window", content.window);
     showAll();
   },
@@ -73,6 +69,16 @@ function connect() {
   if (asked.get("theme")) page.set("theme", asked.get("theme"));
   history.replaceState(null, "", page.size ? `?${page}` : location.pathname);
   stream.open(`api/v1/stream?${query}`);
+}
+
+/** The windows that the exporter offers, and the one that the address asks for beside them. */
+function showWindows() {
+  const offered = told.setup?.windows ?? [];
+  const windows = !chosen.window || offered.includes(chosen.window) ? offered : [chosen.window, ...offered];
+  choose(at("windows"), "window", windows.map((window) => [window, windowName(window)]), chosen.window, (window) => {
+    chosen.window = window;
+    connect();
+  });
 }
 
 function narrow(scope) {

@@ -122,7 +122,7 @@ function makeCell(row, column) {
   value.dataset.kpi = column.id;
   const note = element("span", "note");
   const fill = column.bar ? element("i", "") : null;
-  const cell = element("td", "number", value, note);
+  const cell = element("td", "number", value, " ", note);
   if (fill) {
     const track = element("span", "track", fill);
     track.setAttribute("aria-hidden", "true");

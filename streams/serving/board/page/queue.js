@@ -79,9 +79,9 @@ function makeLead() {
   };
   const { left, word, lead, rep, rest, waited, fill } = row.parts;
   row.append(
-    element("div", "due", left, word),
-    element("div", "who", lead, element("span", "whose", rep, rest)),
-    element("div", "age", waited, element("span", "word", "waiting")),
+    element("div", "due", left, " ", word),
+    element("div", "who", lead, " ", element("span", "whose", rep, " ", rest)),
+    element("div", "age", waited, " ", element("span", "word", "waiting")),
     element("div", "track", fill),
   );
   return row;
