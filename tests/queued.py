@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 from zlib import crc32
 
+from build import HOUR, MINUTE, SECOND, call, email, lead, meeting, reply
 from published import at_noon, publish
 from stored import committed
 
@@ -65,3 +66,11 @@ class Floor:
     async def wait(self, waiting: Mapping[OpenClock, int] | None = None) -> None:
         """Let these leads wait, and nobody else."""
         await self._partitions.show(health.wall(), waiting or {})
+
+
+def some_work(now, calls=12):
+    """A day with a bit of everything: enough calls for a ratio, too few meetings for one."""
+    events = [lead(created_at=now - HOUR, owner="ana", changed_at=now)]
+    events += [call(f"c{number}", now - number * MINUTE, rep="ana", connected=number % 3 == 0) for number in range(calls)]
+    events += [email("e1", now - MINUTE, rep="ben"), reply("r1", at=now - SECOND, channel="email")]
+    return [*events, meeting("m1", booked_at=now - MINUTE, scheduled_at=now + HOUR, rep="ana")]

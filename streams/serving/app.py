@@ -10,12 +10,9 @@ from streams.config import Settings
 from streams.server import listen, serve
 from streams.serving import api, exporter, health, waiting
 from streams.serving.answers import on_error
-from streams.serving.board import files, picture, stream
+from streams.serving.board import files, stream
 from streams.serving.profile import Profile
 from streams.serving.sources import Sources
-
-USUAL_WINDOW = "today"
-"""What the page shows if nobody has chosen, where it is among the board's windows; else the first of them."""
 
 
 def create(settings: Settings, sources: Sources, closing: asyncio.Event | None = None) -> Starlette:
@@ -25,7 +22,7 @@ def create(settings: Settings, sources: Sources, closing: asyncio.Event | None =
     ticks_are_wall = settings.ticks == "wall"
     page = files.load()
     now = health.wall if ticks_are_wall else None
-    streams = stream.Streams(sources, picture.setup(files.build_of(page), windows), now, closing or asyncio.Event())
+    streams = stream.Streams(sources, stream.Page(files.build_of(page), windows), now, closing or asyncio.Event())
     return Starlette(
         routes=[
             *files.routes(page),
@@ -33,7 +30,7 @@ def create(settings: Settings, sources: Sources, closing: asyncio.Event | None =
             *health.routes(sources.table, ticks_are_wall=ticks_are_wall),
             *api.routes(sources.table),
             waiting.route(sources.queue),
-            stream.route(streams, USUAL_WINDOW if USUAL_WINDOW in windows else windows[0]),
+            stream.route(streams),
         ],
         exception_handlers={LeadbeatError: on_error},
     )

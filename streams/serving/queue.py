@@ -1,11 +1,14 @@
 """The queue: every lead that waits for an answer, by the time at which it is due."""
 
+import asyncio
 import math
 import time
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, NamedTuple, Protocol
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Final, Protocol
 
 from msgspec import Struct
 
@@ -34,7 +37,15 @@ class Lead(Struct, frozen=True):
     lead_source: str
 
 
-class Queue(NamedTuple):
+class Tally(Struct, frozen=True):
+    """How many wait, and how many of them are overdue."""
+
+    waiting: int
+    overdue: int
+
+
+@dataclass(frozen=True)
+class Queue:
     """Who waits, the first due first (those without a due time last), then by inquiry.
 
     `clock` is where the least advanced partition's clock stands; None until all have one.
@@ -42,6 +53,24 @@ class Queue(NamedTuple):
 
     clock: Millis | None
     leads: Sequence[Lead]
+
+    @cached_property
+    def by_rep(self) -> dict[str, Tally]:
+        """How many wait for each rep."""
+        return tallies(self.leads, "rep")
+
+    @cached_property
+    def by_team(self) -> dict[str, Tally]:
+        """How many wait for each team."""
+        return tallies(self.leads, "team")
+
+    def narrowed(self, wanted: Mapping[str, str]) -> "Queue":
+        """The queue of some rep, team or source."""
+        if not wanted:
+            return self
+        return Queue(
+            self.clock, [lead for lead in self.leads if all(getattr(lead, dim) == name for dim, name in wanted.items())]
+        )
 
 
 class QueueReader(Protocol):
@@ -66,7 +95,8 @@ class RedisQueue:
 
     async def _read(self) -> Queue:
         parts = [await read_open(self._redis, keys) for keys in self._keys]
-        return queue_of([part for part in parts if part is not None], len(self._keys))
+        # In a thread: putting a long queue in order takes a while, in which others shall be answered.
+        return await asyncio.to_thread(queue_of, [part for part in parts if part is not None], len(self._keys))
 
 
 def queue_of(parts: Sequence[OpenClocks], partitions: int) -> Queue:
@@ -91,20 +121,6 @@ def _place(lead: Lead) -> tuple[float, Millis, str, str]:
 
 def _due(lead: Lead) -> float:
     return math.inf if lead.due is None else lead.due
-
-
-def narrowed(leads: Sequence[Lead], wanted: Mapping[str, str]) -> Sequence[Lead]:
-    """The leads of some rep, team or source, in their order."""
-    if not wanted:
-        return leads
-    return [lead for lead in leads if all(getattr(lead, dim) == name for dim, name in wanted.items())]
-
-
-class Tally(Struct, frozen=True):
-    """How many wait, and how many of them are overdue."""
-
-    waiting: int
-    overdue: int
 
 
 def tallies(leads: Iterable[Lead], dim: str) -> dict[str, Tally]:

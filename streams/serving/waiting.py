@@ -12,7 +12,7 @@ from models.units import Millis
 from models.windows import DUE_LAG
 from streams.errors import Retry
 from streams.serving.answers import answer
-from streams.serving.queue import DIMS, Lead, Queue, QueueReader, Tally, narrowed, tallies
+from streams.serving.queue import DIMS, Lead, Queue, QueueReader, Tally
 from streams.serving.selection import InvalidQueryError, check
 
 PARAMETERS: Final = (*DIMS, "overdue", "limit")
@@ -64,17 +64,17 @@ def answer_of(queue: Queue, question: Question) -> Answer:
     """What a queue says to a question. Raises Retry as long as not all partitions have a clock."""
     if queue.clock is None:
         raise Retry("clock", "not all partitions have one yet", "wait until a worker has taken them")
-    leads = narrowed(queue.leads, question.wanted)
+    asked = queue.narrowed(question.wanted)
     if question.overdue is not None:
-        leads = [lead for lead in leads if lead.overdue == question.overdue]
+        asked = Queue(queue.clock, [lead for lead in asked.leads if lead.overdue == question.overdue])
     return Answer(
         clock=queue.clock,
         known_until=Millis(queue.clock - DUE_LAG),
-        total=len(leads),
-        overdue=sum(lead.overdue for lead in leads),
-        by_rep=tallies(leads, "rep"),
-        by_team=tallies(leads, "team"),
-        waiting=list(leads[: question.limit]),
+        total=len(asked.leads),
+        overdue=sum(lead.overdue for lead in asked.leads),
+        by_rep=asked.by_rep,
+        by_team=asked.by_team,
+        waiting=list(asked.leads[: question.limit]),
     )
 
 

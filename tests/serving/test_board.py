@@ -96,7 +96,7 @@ class Watch:
 
     def __init__(self, sources, wanted=None, now=lambda: NOON + 1_000):
         self.closing = asyncio.Event()
-        self.streams = stream.Streams(sources, picture.setup("b1", ("1h", "today")), now, self.closing)
+        self.streams = stream.Streams(sources, stream.Page("b1", ("1h", "today")), now, self.closing)
         self._events = self.streams.watch(stream.Selection("1h", wanted or {}))
         self._read = []
 
@@ -119,7 +119,13 @@ class Watch:
 class TestStream:
     async def test_it_begins_with_all_that_there_is(self):
         watch = Watch(shelves(at_noon(*EVENTS), QUEUE))
-        assert await watch.next("setup") == {"build": "b1", "windows": ["1h", "today"], "stale_after_ms": 15_000}
+        assert await watch.next("setup") == {
+            "build": "b1",
+            "window": "1h",
+            "windows": ["1h", "today"],
+            "stale_after_ms": 15_000,
+            "warning_percents": [50, 80],
+        }
         kpis = await watch.next("kpis")
         assert kpis["whole"]["calls"] == {"value": 2, "numerator": 2, "denominator": None, "state": "ok"}
         assert kpis["rep"]["ana"]["calls"]["value"] == kpis["rep"]["other"]["calls"]["value"] == 1
@@ -162,10 +168,16 @@ class TestStream:
         beat = await watch.next("beat")
         assert (beat["fault"]["where"], beat["round"]["number"]) == ("queue", 7)
 
-    async def test_before_the_first_round_there_is_none(self):
-        watch = Watch(shelves(Snapshot(None, {})))
-        assert (await watch.next("kpis"))["whole"] == {}
-        assert (await watch.next("beat"))["round"] is None
+    async def test_before_the_first_round_nothing_is_told_but_that(self):
+        watch = Watch(shelves(Snapshot(None, {}), Queue(None, ())))
+        await watch.next("setup")
+        ((name, beat),) = parsed(await anext(watch._events))
+        assert (name, beat["round"], beat["fault"]) == ("beat", None, None)
+
+    @pytest.mark.parametrize(("now", "soon"), [(NOON + 48 * MINUTE - 1, 0), (NOON + 48 * MINUTE, 1), (NOON + HOUR, 0)])
+    async def test_due_soon_is_who_has_passed_the_last_warning(self, now, soon):
+        watch = Watch(shelves(at_noon(), QUEUE), now=lambda: now)
+        assert (await watch.next("queue"))["soon"] == soon
 
     async def test_it_can_be_narrowed_to_the_leads_of_a_rep(self):
         watch = Watch(shelves(at_noon(), QUEUE), {"rep": "ben"})
@@ -196,6 +208,10 @@ async def _beat(number):
 
 
 class TestAsking:
+    @pytest.mark.parametrize(("windows", "usual"), [(("1h", "today"), "today"), (("7d", "month"), "7d")])
+    def test_a_page_that_names_no_window_shows_today_if_it_is_offered(self, windows, usual):
+        assert stream.Page("b1", windows).usual == usual
+
     async def test_it_is_a_stream_that_no_proxy_holds_back(self):
         closing = asyncio.Event()
         closing.set()

@@ -2,37 +2,14 @@
 
 import httpx
 import pytest
-import pytest_asyncio
-from browsing import LAPTOP, PHONE, browsing, opened
-from build import HOUR, MINUTE, SECOND, call, email, lead, meeting, reply
-from queued import Floor, Partitions, clock
+from browsing import opened
+from build import HOUR, MINUTE, SECOND, call
+from queued import clock, some_work
 
 from streams.serving import health
-from streams.tables import connect
-
-NASTY = '<img src=x onerror="window.struck=1"><script>window.struck=1</script>'
-
+from streams.serving.board import picture, stream
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(chromium):
-    async with browsing(chromium) as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def floor(redis_server):
-    """A floor on the session's Redis, on which nothing has happened."""
-    async with connect(redis_server.url) as redis:
-        yield Floor(redis, await Partitions.claimed(redis))
-
-
-@pytest.fixture
-def url(shared_exporter, redis_server):
-    """The page over an empty Redis."""
-    return f"{shared_exporter}/"
 
 
 async def ask(url):
@@ -44,14 +21,6 @@ async def ask(url):
 async def rows_of(query, url):
     """The rows that the API gives, by (id, slice)."""
     return {(row["id"], row["slice"]): row for row in (await ask(f"{url}api/v1/kpis?{query}"))["kpis"]}
-
-
-def some_work(now, calls=12):
-    """A day with a bit of everything: enough calls for a ratio, too few meetings for one."""
-    events = [lead(created_at=now - HOUR, owner="ana", changed_at=now)]
-    events += [call(f"c{number}", now - number * MINUTE, rep="ana", connected=number % 3 == 0) for number in range(calls)]
-    events += [email("e1", now - MINUTE, rep="ben"), reply("r1", at=now - SECOND, channel="email")]
-    return [*events, meeting("m1", booked_at=now - MINUTE, scheduled_at=now + HOUR, rep="ana")]
 
 
 async def shown(page):
@@ -178,7 +147,7 @@ class TestQueue:
         await floor.publish()
         await floor.wait({clock("1", now + 10 * MINUTE): now, clock("2", now + 6 * SECOND): now - MINUTE})
         async with opened(browser, url) as seen:
-            left, waited = '[data-lead="1"] .left', '[data-lead="1"] .age time'
+            left, waited = '[data-lead="1"] .left', '[data-lead="1"] .waited'
             for selector in (left, waited) * 2:
                 await seen.until(
                     "([selector, text]) => document.querySelector(selector).innerText !== text",
@@ -246,6 +215,20 @@ class TestFreshness:
             await seen.says("#freshness-word", "Live")
             await seen.says('.card [data-kpi="touches"]', "2")
 
+    async def test_a_page_of_other_files_than_the_exporters_loads_itself_anew(self, browser, floor, url):
+        await floor.publish()
+        builds = iter(["old", "new"])
+        async with opened(browser, url, ready=False) as seen:
+
+            async def answer(route):
+                setup = picture.setup(next(builds, "new"), "1h", ("1h",))
+                await route.fulfill(content_type="text/event-stream", body=stream.event("setup", setup))
+
+            await seen.page.route("**/api/v1/stream*", answer)
+            await seen.page.reload()
+            await seen.page.evaluate("window.still = true")
+            await seen.until("() => !window.still")
+
     async def test_an_end_in_order_does_not_wait_for_those_who_watch(self, browser, floor, exporter):
         server, url = exporter
         await floor.publish()
@@ -263,133 +246,3 @@ def _elsewhere(server):
         "\n".join('url = "redis://127.0.0.1:1/0"' if line.startswith("url") else line for line in text.splitlines())
     )
     return str(config)
-
-
-class TestSafety:
-    async def test_hostile_names_are_text(self, browser, floor, url):
-        now = health.wall()
-        names = [NASTY, "constructor", "__proto__", "quote\"'&amp;", "\u202eevil", "x" * 120]
-        events = [call(f"c{number}", now, rep=name) for number, name in enumerate(names)]
-        await floor.publish(*events)
-        await floor.wait(
-            {
-                clock(f"{name}-{number}", now + HOUR, rep=name, team=name, lead_source=name): now
-                for number, name in enumerate(names)
-            }
-        )
-        async with opened(browser, url) as seen:
-            await seen.says("#total", str(len(names)))
-            for name in names:
-                assert await seen.page.locator("#people bdi", has_text=name).first.inner_text() == name
-                await seen.page.get_by_role("combobox").select_option(f"rep={name}")
-                await seen.says("#total", "1")
-                assert await seen.text("#ahead .rep") == name
-            assert await seen.page.evaluate("window.struck") is None
-            assert await seen.page.locator("script").count() == 1
-            assert seen.complaints == []
-
-    async def test_nothing_runs_but_the_pages_own_files_and_nobody_else_is_asked(self, browser, floor, url):
-        await floor.publish()
-        async with opened(browser, url, ready=False) as seen:
-            asked = []
-            seen.page.on("request", lambda request: asked.append(request.url))
-            await seen.page.reload()
-            await seen.page.wait_for_selector("#main[data-ready=true]")
-            assert len(asked) > 10
-            assert all(each.startswith(url) for each in asked)
-            assert seen.complaints == []
-            for attempt in ATTEMPTS:
-                assert (
-                    await seen.page.evaluate(f"() => {{ try {{ {attempt} }} catch (error) {{ return error.name }} }}")
-                    is not None
-                )
-            assert await seen.page.evaluate("window.struck") is None
-
-
-class TestLooks:
-    async def test_dark_and_light_are_the_machines_unless_chosen(self, browser, floor, url):
-        await floor.publish()
-        ground = "getComputedStyle(document.body).backgroundColor"
-        async with opened(browser, url, color_scheme="light") as seen:
-            light = await seen.page.evaluate(ground)
-            await seen.page.get_by_role("button", name="Theme").click()
-            dark = await seen.page.evaluate(ground)
-            assert light != dark
-            await seen.page.reload()
-            assert await seen.page.evaluate(ground) == dark
-        async with opened(browser, url, color_scheme="dark") as seen:
-            assert await seen.page.evaluate(ground) == dark
-        async with opened(browser, f"{url}?theme=light", color_scheme="dark") as seen:
-            assert await seen.page.evaluate(ground) == light
-
-    @pytest.mark.parametrize("scheme", ["light", "dark"])
-    async def test_text_stands_out_from_its_ground(self, browser, floor, url, scheme):
-        now = health.wall()
-        await floor.publish(*some_work(now))
-        await floor.wait(
-            {
-                clock("1", now - HOUR): now - 2 * HOUR,
-                clock("2", now + 20 * SECOND): now - HOUR,
-                clock("3", now + HOUR, rep="unassigned"): now,
-            }
-        )
-        async with opened(browser, url, color_scheme=scheme) as seen:
-            assert await seen.page.evaluate(FAINT) == []
-
-    @pytest.mark.parametrize("width", [320, 390, 700, 820, 1100, 1920])
-    async def test_no_screen_scrolls_sideways(self, browser, floor, url, width):
-        now = health.wall()
-        await floor.publish(*some_work(now), call("c99", now, rep="x" * 120))
-        await floor.wait(
-            {clock("y" * 120, now + HOUR, rep="x" * 120, team="z" * 120): now, clock("2", now - 30 * HOUR): now - 31 * HOUR}
-        )
-        async with opened(browser, url, viewport={"width": width, "height": 844}) as seen:
-            assert await seen.page.evaluate("document.documentElement.scrollWidth") <= width
-
-    async def test_a_phone_shows_the_first_few_and_the_rest_when_asked(self, browser, floor, url):
-        now = health.wall()
-        await floor.publish()
-        await floor.wait({clock(f"{number:02}", now + HOUR + number * MINUTE): now for number in range(9)})
-        async with opened(browser, url, viewport=PHONE) as seen:
-            leads = seen.page.locator("#ahead .lead:visible")
-            assert await leads.count() == 6
-            await seen.page.get_by_role("button", name="Show all 9").click()
-            assert await leads.count() == 9
-
-    async def test_a_laptop_and_a_wall_show_all_of_it_at_once(self, browser, floor, url):
-        now = health.wall()
-        await floor.publish(*some_work(now))
-        await floor.wait({clock(f"{number:02}", now + HOUR + number * MINUTE): now for number in range(60)})
-        for viewport in (LAPTOP, {"width": 1920, "height": 1080}):
-            async with opened(browser, url, viewport=viewport) as seen:
-                assert await seen.page.evaluate("document.documentElement.scrollHeight") == viewport["height"]
-                assert await seen.page.locator("#people tr").first.is_visible()
-
-
-ATTEMPTS = (
-    "document.body.innerHTML = '<b>'",
-    "document.body.setAttribute('onclick', 'window.struck = 1')",
-    "document.createElement('script').textContent = 'window.struck = 1'",
-    "setTimeout('window.struck = 1')",
-)
-"""Ways in which text becomes code; each must throw."""
-
-FAINT = """() => {
-  const channel = (value) => (value /= 255) <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  const rgb = (text) => text.match(/[\\d.]+/g).map(Number);
-  const light = (text) => {
-    const [red, green, blue] = rgb(text).map(channel);
-    return 0.05 + 0.2126 * red + 0.7152 * green + 0.0722 * blue;
-  };
-  const ground = (node) => {
-    const colour = getComputedStyle(node).backgroundColor;
-    return rgb(colour)[3] === 0 ? ground(node.parentElement) : colour;
-  };
-  const says = (node) => [...node.childNodes].some((child) => child.nodeType === Node.TEXT_NODE && child.data.trim());
-  const seen = (node) => node.checkVisibility() && !node.closest(".unseen, svg, option");
-  return [...document.querySelectorAll("body *")].filter((node) => says(node) && seen(node)).map((node) => {
-    const pair = [light(getComputedStyle(node).color), light(ground(node))];
-    return [node.textContent, Math.max(...pair) / Math.min(...pair)];
-  }).filter(([, contrast]) => contrast < 4.5);
-}"""
-"""Every text that stands out less than WCAG's 4.5 from what is behind it."""

@@ -7,9 +7,10 @@ import msgspec
 from msgspec import Struct
 
 from models.errors import LeadbeatError
+from models.rules import WARNING_PERCENTS
 from models.units import Duration, Millis
 from streams.serving.health import STALE_AFTER
-from streams.serving.queue import Lead, Queue, Tally, narrowed, nearest, tallies
+from streams.serving.queue import Lead, Queue, Tally, nearest
 from streams.serving.table import Round, Snapshot, place_of
 
 SHOWN: Final = frozenset(
@@ -52,11 +53,16 @@ class Cell(Struct, frozen=True):
 
 
 class Setup(Struct, frozen=True):
-    """What the page is told first: which files it must be of, which windows it offers, and how it judges freshness."""
+    """What the page is told first: which files it must be of, its window and all that it offers, how it judges what it shows.
+
+    Warnings are percents of the time until a lead is due.
+    """
 
     build: str
+    window: str
     windows: tuple[str, ...]
     stale_after_ms: Duration
+    warning_percents: tuple[int, ...]
 
 
 class Standing(Struct, frozen=True):
@@ -90,13 +96,15 @@ class Kpis(Struct, frozen=True):
 
 
 class Board(Struct, frozen=True):
-    """The queue. `total`, `overdue`, `since` (the oldest inquiry) and the lists are of what was asked for, the rest of all.
+    """The queue. Counts, `since` (the oldest inquiry) and lists are of what was asked for; those by rep and team of all.
 
-    `missed` and `ahead` lie around now in the order of due: at most `LISTED` each.
+    `soon` counts those due ahead who have passed the last warning. `missed` and `ahead` lie around now in the order of due,
+    at most `LISTED` each.
     """
 
     total: int
     overdue: int
+    soon: int
     since: Millis | None
     by_rep: Mapping[str, Tally]
     by_team: Mapping[str, Tally]
@@ -104,9 +112,9 @@ class Board(Struct, frozen=True):
     ahead: list[Lead]
 
 
-def setup(build: str, windows: tuple[str, ...]) -> bytes:
+def setup(build: str, window: str, windows: tuple[str, ...]) -> bytes:
     """The first message."""
-    return _encode(Setup(build, windows, STALE_AFTER))
+    return _encode(Setup(build, window, windows, STALE_AFTER, WARNING_PERCENTS))
 
 
 def beat(now: Millis, record: Round | None, fault: LeadbeatError | None) -> bytes:
@@ -136,15 +144,22 @@ def kpis(snapshot: Snapshot, window: str) -> bytes:
 
 def board(queue: Queue, wanted: Mapping[str, str], now: Millis) -> bytes:
     """The message of the queue."""
-    leads = narrowed(queue.leads, wanted)
+    leads = queue.narrowed(wanted).leads
     missed, ahead = nearest(leads, now, LISTED)
     told = Board(
         total=len(leads),
         overdue=sum(lead.overdue for lead in leads),
+        soon=sum(_soon(lead, now) for lead in leads),
         since=min((lead.since for lead in leads), default=None),
-        by_rep=tallies(queue.leads, "rep"),
-        by_team=tallies(queue.leads, "team"),
+        by_rep=queue.by_rep,
+        by_team=queue.by_team,
         missed=list(missed),
         ahead=list(ahead),
     )
     return _encode(told)
+
+
+def _soon(lead: Lead, now: Millis) -> bool:
+    return (
+        lead.due is not None and 100 * (now - lead.since) >= WARNING_PERCENTS[-1] * (lead.due - lead.since) and lead.due > now
+    )

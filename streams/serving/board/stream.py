@@ -5,7 +5,7 @@ So a page that has lost its connection needs nothing but a new one, and one that
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -36,7 +36,21 @@ BEAT_S: Final = 1.0
 MOST_WATCHERS: Final = 200
 """Streams at a time: they must not take the server's connections away from Prometheus."""
 
+USUAL_WINDOW: Final = "today"
+
 HEADERS: Final = {**SECURITY, "cache-control": "no-store", "x-accel-buffering": "no"}
+
+
+class Page(NamedTuple):
+    """Which files the page is of, and which windows it offers."""
+
+    build: str
+    windows: tuple[str, ...]
+
+    @property
+    def usual(self) -> str:
+        """The window of a page that names none."""
+        return USUAL_WINDOW if USUAL_WINDOW in self.windows else self.windows[0]
 
 
 class Selection(NamedTuple):
@@ -81,21 +95,26 @@ class _Told:
 
 
 class Streams:
-    """All open streams over some sources. They end when `closing` is set."""
+    """All open streams over some sources, for the pages of a build. They end when `closing` is set.
 
-    def __init__(self, sources: Sources, setup: bytes, now: Callable[[], Millis] | None, closing: asyncio.Event) -> None:
+    `now` is None where the log's clock takes the place of wall time.
+    """
+
+    def __init__(self, sources: Sources, page: Page, now: Callable[[], Millis] | None, closing: asyncio.Event) -> None:
         self._sources = sources
-        self._setup = setup
+        self.page = page
         self._now = now
         self._closing = closing
         self._kpis: dict[str, tuple[Snapshot, bytes]] = {}
+        self._queue: Queue | None = None
+        self._boards: dict[tuple[tuple[str, str], ...], bytes] = {}
         self.watchers = 0
 
     async def watch(self, selection: Selection) -> AsyncIterator[bytes]:
         """The events for one page."""
         self.watchers += 1
         try:
-            yield event("setup", self._setup)
+            yield event("setup", picture.setup(self.page.build, selection.window, self.page.windows))
             told = _Told()
             while not self._closing.is_set():
                 if news := self._news(told, selection, await self._look(selection.window)):
@@ -109,31 +128,41 @@ class Streams:
         snapshot: Snapshot | None = None
         try:
             snapshot = await self._sources.window(window).read()
-            return Look(snapshot, await self._sources.queue.read(), None)
+            queue = await self._sources.queue.read()
         except LeadbeatError as fault:
             return Look(snapshot, None, fault)
+        return Look(snapshot, queue, None)
 
     def _news(self, told: _Told, selection: Selection, look: Look) -> bytes:
-        """What the page does not know yet: figures, queue, and, behind them, how fresh they are."""
+        """What the page does not know yet: figures and queue, once there is a clock, and behind them how fresh they are."""
         record = look.snapshot.round if look.snapshot else told.record
         now = self._now() if self._now else Millis(record.clock if record else 0)
         news = b""
-        if look.snapshot is not None and look.snapshot is not told.look.snapshot:
-            news += told.news("kpis", self._encoded(look.snapshot, selection.window))
-        if look.queue is not None and look.queue is not told.look.queue:
-            news += told.news("queue", picture.board(look.queue, selection.wanted, now))
+        if look.snapshot is not None and look.snapshot.round and look.snapshot is not told.look.snapshot:
+            news += told.news("kpis", self._figures(look.snapshot, selection.window))
+        if look.queue is not None and look.queue.clock and look.queue is not told.look.queue:
+            news += told.news("queue", self._board(look.queue, selection.wanted, now))
         if news or record != told.record or look.fault != told.look.fault or time.monotonic() - told.beat_at >= BEAT_S:
             told.beat_at = time.monotonic()
             news += event("beat", picture.beat(now, record, look.fault))
         told.look, told.record = look, record
         return news
 
-    def _encoded(self, snapshot: Snapshot, window: str) -> bytes:
+    def _figures(self, snapshot: Snapshot, window: str) -> bytes:
         """A round is encoded once for all who watch."""
         known = self._kpis.get(window)
         if known is None or known[0] is not snapshot:
             known = self._kpis[window] = (snapshot, picture.kpis(snapshot, window))
         return known[1]
+
+    def _board(self, queue: Queue, wanted: Mapping[str, str], now: Millis) -> bytes:
+        """So is a queue: what becomes due within a second the pages see by themselves."""
+        if queue is not self._queue:
+            self._queue, self._boards = queue, {}
+        asked = tuple(wanted.items())
+        if asked not in self._boards:
+            self._boards[asked] = picture.board(queue, wanted, now)
+        return self._boards[asked]
 
 
 def event(name: str, data: bytes) -> bytes:
@@ -141,11 +170,11 @@ def event(name: str, data: bytes) -> bytes:
     return b"event: %s\ndata: %s\n\n" % (name.encode(), data)
 
 
-def route(streams: Streams, usual: str) -> Route:
-    """GET /api/v1/stream. `usual` is the window of a page that names none."""
+def route(streams: Streams) -> Route:
+    """GET /api/v1/stream."""
 
     async def stream(request: Request) -> Response:
-        selection = parse(request.query_params, usual)
+        selection = parse(request.query_params, streams.page.usual)
         if streams.watchers >= MOST_WATCHERS:
             return refusal(
                 Retry("stream", f"{MOST_WATCHERS} pages watch already", "close some, or start another exporter"), 503

@@ -15,11 +15,12 @@ const CARDS = [
 ];
 
 const NOTHING = { value: null, numerator: 0, denominator: null, state: "no_traffic" };
+const UNKNOWN = { ...NOTHING, state: "unknown" };
 
 const isTime = (id) => /_p\d\d$/.test(id);
 
-/** A figure of some cells; one without a row has had no traffic. */
-export const figure = (cells, id) => cells?.[id] ?? NOTHING;
+/** A figure of some cells; one without a row has had no traffic, and without cells nothing is known yet. */
+export const figure = (cells, id) => (cells ? cells[id] ?? NOTHING : UNKNOWN);
 
 /** What a value rests on: the denominator of a ratio, the samples of a time. */
 export const restsOn = (cell) => cell.denominator ?? cell.numerator;
@@ -34,16 +35,16 @@ export function told(id, cell) {
 /** Why there is no value, in words; empty if there is one. */
 export function missing(cell) {
   if (cell.state === "insufficient") return `too few: ${n(restsOn(cell))}`;
-  return cell.value === null ? "no traffic" : "";
+  return cell.state === "no_traffic" ? "no traffic" : "";
 }
 
 function samples(cell) {
-  return missing(cell) || n(cell.numerator);
+  return cell.value === null ? missing(cell) : n(cell.numerator);
 }
 
 /** The parts of a ratio. */
 export function parts(cell) {
-  return missing(cell) || `${count(cell.numerator)} of ${count(cell.denominator)}`;
+  return cell.value === null ? missing(cell) : `${count(cell.numerator)} of ${count(cell.denominator)}`;
 }
 
 /** Another figure beside the one of the card; a ratio or time with what it stands on. */

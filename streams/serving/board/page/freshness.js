@@ -6,7 +6,7 @@ import { spanText, timeOfDay } from "./words.js";
 const at = (id) => document.getElementById(id);
 
 /** What to say of the connection, the last beat and an instant: a state, a word, a detail, and a sentence where something is wrong. */
-export function judge({ connection, lostAt, beat, setup }, now) {
+function judge({ connection, lostAt, beat, setup }, now) {
   if (connection === "lost") {
     const since = lostAt ? ` since ${timeOfDay(lostAt)}` : "";
     return ["lost", "Disconnected", "", `Disconnected${since}. Trying again; the figures are from then, the clocks run on.`];
@@ -36,10 +36,10 @@ export function showFreshness(situation, now) {
   return word;
 }
 
-/** Let the heart beat once. */
+const BEAT = [{ transform: "none" }, { transform: "scale(1.22)", offset: 0.25 }, { transform: "scale(0.96)", offset: 0.5 }, { transform: "none" }];
+
+/** Let the heart beat once, for those who like things to move. */
 export function beatHeart() {
-  for (const motion of document.querySelector(".heart").getAnimations()) {
-    motion.cancel();
-    motion.play();
-  }
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) return;
+  document.querySelector(".heart").animate(BEAT, { duration: 600, easing: "ease-out" });
 }

@@ -4,7 +4,7 @@ import { choose, element, held, mark, write } from "./dom.js";
 import { beatHeart, showFreshness } from "./freshness.js";
 import { showFigures } from "./figures.js";
 import { People } from "./people.js";
-import { listen, overdueAt, showQueue } from "./queue.js";
+import { listen, overdueAt, showQueue, warnAt } from "./queue.js";
 import { Stream } from "./stream.js";
 import { startTheme } from "./theme.js";
 import { Timepiece } from "./timepiece.js";
@@ -36,12 +36,12 @@ const RECEIVE = {
   setup(content) {
     if (told.setup && told.setup.build !== content.build) location.reload(); // the exporter was upgraded meanwhile
     told.setup = content;
+    chosen.window = content.window;
+    warnAt(content.warning_percents);
     showWindows();
   },
   kpis(content) {
     told.kpis = content;
-    chosen.window = content.window;
-    showWindows();
     mark(at("main"), "data-window", content.window);
     showAll();
   },
@@ -84,7 +84,7 @@ function showWindows() {
 function narrow(scope) {
   chosen.scope = scope;
   if (scope) chosen.dim = scope.dim;
-  told.queue = told.queue && { ...told.queue, total: 0, overdue: 0, since: null, missed: [], ahead: [] };
+  told.queue = told.queue && { ...told.queue, total: 0, overdue: 0, soon: 0, since: null, missed: [], ahead: [] };
   connect();
   showAll();
 }
@@ -92,7 +92,7 @@ function narrow(scope) {
 function showAll() {
   const { kpis, queue } = told;
   const { scope } = chosen;
-  if (kpis) showFigures(scope ? held(kpis[scope.dim], scope.name) : kpis.whole);
+  if (kpis) showFigures(scope ? held(kpis[scope.dim], scope.name) ?? {} : kpis.whole);
   people.show(kpis, queue, chosen.dim, scope?.dim === chosen.dim ? scope.name : "");
   showScopes();
   showQueue(queue, timepiece.now());
@@ -167,6 +167,6 @@ at("scope").addEventListener("change", (event) => {
 startTheme(asked.get("theme"));
 listen(() => showQueue(told.queue, timepiece.now()));
 showDims();
-showFigures({});
+showFigures(null);
 connect();
 timepiece.everySecond(tick);

@@ -3,8 +3,12 @@
 import { element, mark, named, reconcile, write } from "./dom.js";
 import { count, running } from "./words.js";
 
-const SOON = 0.8; // of the time until due: where the second warning is sent
-const HALF = 0.5; // the first
+const warned = { half: 0.5, soon: 0.8 }; // the shares of the time until due at which warnings are sent
+
+/** Take over the shares at which the exporter's rules warn. */
+export function warnAt([half, soon]) {
+  Object.assign(warned, { half: half / 100, soon: soon / 100 });
+}
 
 const at = (id) => document.getElementById(id);
 
@@ -13,19 +17,20 @@ function stateOf(lead, now) {
   if (lead.due === null) return "open";
   if (lead.due <= now) return "late";
   const gone = share(lead, now);
-  return gone >= SOON ? "soon" : gone >= HALF ? "half" : "calm";
+  return gone >= warned.soon ? "soon" : gone >= warned.half ? "half" : "calm";
 }
 
 const share = (lead, now) => Math.min(1, Math.max(0, (now - lead.since) / (lead.due - lead.since)));
 
 /** Show the queue as it is at an instant. `queue` is the last that was told, or null. */
 export function showQueue(queue, now) {
-  if (!queue) return;
+  if (!queue) return; // what is not known yet is a dash, as the page has it from the start
   const listed = [...queue.missed, ...queue.ahead];
   const late = listed.filter((lead) => stateOf(lead, now) === "late").reverse();
   const ahead = listed.filter((lead) => stateOf(lead, now) !== "late");
-  const soon = ahead.filter((lead) => stateOf(lead, now) === "soon").length;
   const lateTotal = queue.overdue + late.filter((lead) => !lead.overdue).length;
+  const listedSoon = ahead.filter((lead) => stateOf(lead, now) === "soon").length;
+  const soon = ahead.length < queue.total - lateTotal ? Math.max(queue.soon, listedSoon) : listedSoon;
   showTotals(queue, { late: lateTotal, soon, calm: queue.total - lateTotal - soon }, now);
   showList(at("ahead"), ahead, queue.total - lateTotal, now);
   showList(at("missed"), late, lateTotal, now);
@@ -46,10 +51,9 @@ function showTotals(queue, parts, now) {
     mark(at(`count-${part}`).parentElement, "data-none", number ? null : "");
     at("share").querySelector(`[data-state=${part}]`).style.flexGrow = number;
   }
-  write(at("longest"), queue.since === null ? "–" : running(Math.max(0, now - queue.since)));
-  document.querySelector(".longest").hidden = queue.total === 0;
+  write(at("longest"), queue.since === null ? "" : `longest ${running(Math.max(0, now - queue.since))}`);
+  for (const id of ["parts", "share", "longest"]) at(id).hidden = queue.total === 0;
   at("nobody").hidden = queue.total > 0;
-  at("share").hidden = queue.total === 0;
 }
 
 function showList(section, leads, total, now) {
@@ -69,12 +73,12 @@ function showList(section, leads, total, now) {
 function makeLead() {
   const row = element("li", "lead");
   row.parts = {
-    left: element("time", "left"),
+    left: element("span", "left"),
     word: element("span", "word"),
     lead: named("id", ""),
     rep: named("rep", ""),
     rest: named("", ""),
-    waited: element("time", ""),
+    waited: element("span", "waited"),
     fill: element("i", ""),
   };
   const { left, word, lead, rep, rest, waited, fill } = row.parts;
