@@ -7,11 +7,14 @@ import base64
 import binascii
 import re
 from datetime import date, datetime
+from ipaddress import IPv6Address
+from itertools import chain
 from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 
+from models.calendars import Shift, WorkingHours
 from models.kpis import MINIMUM_N, Formula
 from models.rules import OTHER, UNASSIGNED, UNKNOWN, Membership, Rules, SlaPolicy
 from models.units import DAY, HOUR, MINUTE, SECOND, Duration, Millis, millis
@@ -19,6 +22,10 @@ from models.units import DAY, HOUR, MINUTE, SECOND, Duration, Millis, millis
 UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 RESERVED = frozenset({OTHER, UNASSIGNED, UNKNOWN})
 SMALLEST_KEY_BYTES = 24
+HIGHEST_PORT = 65_535
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAY, _TIME = "|".join(WEEKDAYS), "(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00"
+HOURS = re.compile(f"(?P<first>{_DAY})(?:-(?P<last>{_DAY}))? (?P<start>{_TIME})-(?P<end>{_TIME})")
 
 
 def parse_duration(value: object) -> Duration:
@@ -66,6 +73,42 @@ def _zone(name: str) -> str:
     return name
 
 
+def _brokers(addresses: str) -> str:
+    brokers = [broker.strip() for broker in addresses.split(",")]
+    if not all(_is_broker(broker) for broker in brokers):
+        raise ValueError("must be host:port (kafka-1:9092), several with commas between, IPv6 in brackets ([::1]:9092)")
+    return ",".join(brokers)
+
+
+def _is_broker(address: str) -> bool:
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|[^\s:/@\[\]]+):([0-9]{1,5})", address)
+    return match is not None and 0 < int(match[2]) <= HIGHEST_PORT and (match[1] is None or _is_ipv6(match[1]))
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _shifts(text: str) -> tuple[Shift, ...]:
+    match = HOURS.fullmatch(text)
+    if match is None:
+        raise ValueError("is not working hours: write them as Mon-Fri 09:00-18:00 or Sat 10:00-14:00")
+    first, last = (WEEKDAYS.index(name) for name in (match["first"], match["last"] or match["first"]))
+    start, end = (60 * int(hour) + int(minute) for hour, minute in (match["start"].split(":"), match["end"].split(":")))
+    if first > last or start >= end:
+        raise ValueError("must end after they begin: end a night at 24:00 and a week on Sun, and let another entry go on")
+    return tuple(Shift(weekday, start, end) for weekday in range(first, last + 1))
+
+
+def _hours(text: str) -> str:
+    _shifts(text)
+    return text
+
+
 def _token(token: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[A-Za-z0-9_-]{16,128}", token.get_secret_value()):
         raise ValueError("must be 16 to 128 characters of A-Z a-z 0-9 _ -, and not guessable (openssl rand -hex 24)")
@@ -88,7 +131,9 @@ Span: TypeAlias = Annotated[Duration, BeforeValidator(parse_duration)]
 Target: TypeAlias = Annotated[Duration, AfterValidator(_target), BeforeValidator(parse_duration)]
 Since: TypeAlias = Annotated[Any, BeforeValidator(_since)]
 """A date, a datetime with or without an offset, or None for ever since; see `instant`."""
-Port: TypeAlias = Annotated[int, Field(ge=0, le=65_535)]
+Port: TypeAlias = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
+Hours: TypeAlias = Annotated[str, AfterValidator(_hours)]
+"""Days and local times, such as Mon-Fri 09:00-18:00."""
 Positive: TypeAlias = Annotated[int, Field(ge=1, le=2**31)]
 WindowName: TypeAlias = Literal[
     "5m", "15m", "1h", "4h", "24h", "7d", "30d", "60d", "90d", "today", "week", "month", "quarter", "year"
@@ -112,7 +157,7 @@ class Section(BaseModel):
 class KafkaSettings(Section):
     """The log. `partitions` holds for deliveries and events alike and never changes for a running system."""
 
-    bootstrap: Text = "127.0.0.1:9092"
+    bootstrap: Annotated[Text, AfterValidator(_brokers)] = "127.0.0.1:9092"
     partitions: Annotated[int, Field(ge=1, le=1024)] = 4
     topic_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
     replication_factor: Annotated[int, Field(ge=1, le=15)] = 1
@@ -167,9 +212,10 @@ class Connection(Section):
 
 
 class Organisation(Section):
-    """Whose days and weeks count."""
+    """Whose days and weeks count, and when somebody is there to be alerted; no number depends on the working hours."""
 
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    working_hours: tuple[Hours, ...] = ("Mon-Fri 09:00-18:00",)
 
 
 class RosterEntry(Section):
@@ -258,3 +304,8 @@ class Settings(Section):
         )
         rules.check()
         return rules
+
+    def working_hours(self) -> WorkingHours:
+        """When somebody is there to be alerted."""
+        organisation = self.organisation
+        return WorkingHours(organisation.zone, tuple(chain.from_iterable(map(_shifts, organisation.working_hours))))

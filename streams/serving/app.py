@@ -26,7 +26,7 @@ def create(settings: Settings, sources: Sources, closing: asyncio.Event | None =
     return Starlette(
         routes=[
             *files.routes(page),
-            exporter.route(sources.table, profile, telemetry.registry()),
+            exporter.route(sources.table, profile, settings.working_hours(), telemetry.registry()),
             *health.routes(sources.table, ticks_are_wall=ticks_are_wall),
             *api.routes(sources.table),
             waiting.route(sources.queue),
