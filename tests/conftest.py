@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import services
 from hypothesis import settings
-from services import Alertmanager, Kafka, Missing, Prometheus, Redis, Server
+from services import Alertmanager, Chromium, Kafka, Missing, Prometheus, Redis, Server
 
 from streams import cli
 
@@ -26,6 +26,7 @@ SERVERS = {
     "redis": {"redis_server", "redis_factory"},
     "prometheus": {"prometheus"},
     "alertmanager": {"alertmanager"},
+    "chromium": {"chromium"},
 }
 """Marker → the fixtures whose use means it."""
 
@@ -131,3 +132,9 @@ def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[byt
 def alertmanager(started: Callable[..., Any]) -> Callable[[str], Alertmanager]:
     """Start an Alertmanager with a configuration: the text of its file."""
     return lambda config: started(services.alertmanager, config)
+
+
+@pytest.fixture(scope="session")
+def chromium(started: Callable[..., Any]) -> Chromium:
+    """A headless Chromium, shared by the session: each test opens a context of its own in it."""
+    return started(services.chromium)

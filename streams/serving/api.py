@@ -16,7 +16,7 @@ from streams.errors import Retry
 from streams.serving.answers import CSV, JSON, answer, sheet, wants_csv
 from streams.serving.catalogue import Catalogue, describe
 from streams.serving.documented import FAULTS, NOT_KNOWN, Operation, Parameter, Told
-from streams.serving.selection import VALID, Answer, Selection, parse, select
+from streams.serving.selection import VALID, KpiRow, Selection, parse, select
 from streams.serving.table import Round, Snapshot, Table
 
 
@@ -31,12 +31,12 @@ class Kpis(Struct, frozen=True):
     round: int
     exact: bool
     stale: bool
-    kpis: list[Answer]
+    kpis: list[KpiRow]
 
 
 ROUND: Final = tuple(name for name in Kpis.__struct_fields__ if name != "kpis")
 
-COLUMNS: Final = (*Answer.__struct_fields__, *ROUND)
+COLUMNS: Final = (*KpiRow.__struct_fields__, *ROUND)
 """The columns of the CSV: always these, whatever is asked for. New ones come behind them."""
 
 OPERATIONS: Final = (
@@ -102,7 +102,7 @@ def _in_csv(record: Round, snapshot: Snapshot, selection: Selection) -> bytes:
     return out.getvalue().encode(errors="replace")
 
 
-def _cells(row: Answer) -> Sequence[object]:
-    cells = {name: getattr(row, name) for name in Answer.__struct_fields__}
+def _cells(row: KpiRow) -> Sequence[object]:
+    cells = {name: getattr(row, name) for name in KpiRow.__struct_fields__}
     cells["labels"] = sheets.labels(row.labels.items())
     return [None if cell is UNSET else cell for cell in cells.values()]

@@ -7,12 +7,16 @@ from streams.serving.answers import JSON, Refusal
 
 
 class Parameter(NamedTuple):
-    """A parameter of the query. `values`: what it may be (none: anything). `repeated`: each time it is there adds a value."""
+    """A parameter of the query.
+
+    `values`: what it may be (none: anything); `highest`: it is a whole number, up to this. `repeated`: each adds a value.
+    """
 
     name: str
     text: str
     values: Collection[str] = ()
     repeated: bool = False
+    highest: int | None = None
 
 
 class Told(NamedTuple):

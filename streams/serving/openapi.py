@@ -8,14 +8,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from streams.serving import api, exporter, health
+from streams.serving import api, exporter, health, waiting
 from streams.serving.answers import JSON, answer
+from streams.serving.board import stream
 from streams.serving.documented import Operation, Parameter, Told
 
 PATH: Final = "/api/v1/openapi.json"
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *api.OPERATIONS,
+    waiting.OPERATION,
+    stream.OPERATION,
     Operation(PATH, "getDescription", "This description.", {200: Told("OpenAPI 3.1.", {JSON: dict[str, Any]})}),
     exporter.OPERATION,
     *health.OPERATIONS,
@@ -55,9 +58,15 @@ def _operation(operation: Operation, schemas: Mapping[Any, Any]) -> dict[str, An
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:
-    one = {"type": "string", "enum": list(parameter.values)} if parameter.values else {"type": "string"}
+    one = _value(parameter)
     schema = {"type": "array", "items": one} if parameter.repeated else one
     return {"name": parameter.name, "in": "query", "description": parameter.text, "schema": schema}
+
+
+def _value(parameter: Parameter) -> dict[str, Any]:
+    if parameter.highest is not None:
+        return {"type": "integer", "minimum": 0, "maximum": parameter.highest}
+    return {"type": "string", "enum": list(parameter.values)} if parameter.values else {"type": "string"}
 
 
 def _told(told: Told, schemas: Mapping[Any, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Everything that is written goes through `streams.processing.checkpoint`.
 
 from streams.tables.changes import Changed, Seen, read_changes
 from streams.tables.keys import BUCKETS, Keys, KpiKeys, Pane, bucket_of
-from streams.tables.kpis import KpiTable, read_kpis
+from streams.tables.kpis import KpiTable, read_kpis, read_record
 from streams.tables.loading import (
     Chunks,
     Totals,
@@ -32,6 +32,7 @@ from streams.tables.server import (
     check_server,
     connect,
 )
+from streams.tables.waiting import OpenClocks, read_open
 
 __all__ = [
     "BUCKETS",
@@ -42,6 +43,7 @@ __all__ = [
     "KpiKeys",
     "KpiTable",
     "OpenClock",
+    "OpenClocks",
     "Outgoing",
     "Pane",
     "Progress",
@@ -57,8 +59,10 @@ __all__ = [
     "read_applied",
     "read_changes",
     "read_kpis",
+    "read_open",
     "read_outbox",
     "read_panes",
+    "read_record",
     "read_scores",
     "read_series",
     "read_states",

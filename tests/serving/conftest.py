@@ -1,11 +1,17 @@
-"""The exporter as a process."""
+"""The exporter as a process, and its page in a browser over a floor whose rounds and queue the test tells."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from services import Redis, Server, answers, free_port
+import pytest_asyncio
+from browsing import browsing
+from playwright.async_api import Browser
+from queued import Floor, Partitions
+from services import Chromium, Redis, Server, answers, free_port
+
+from streams.tables import connect
 
 
 def started_exporter(redis: Redis, folder: Path) -> tuple[Server, str]:
@@ -34,3 +40,23 @@ def shared_exporter(shared_redis: Redis, tmp_path_factory: pytest.TempPathFactor
     server, url = started_exporter(shared_redis, tmp_path_factory.mktemp("exporter"))
     yield url
     server.kill()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(chromium: Chromium) -> AsyncIterator[Browser]:
+    """A browser, for the module's tests."""
+    async with browsing(chromium) as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def floor(redis_server: Redis) -> AsyncIterator[Floor]:
+    """A floor on the session's Redis, on which nothing has happened."""
+    async with connect(redis_server.url) as redis:
+        yield Floor(redis, await Partitions.claimed(redis))
+
+
+@pytest.fixture
+def url(shared_exporter: str, redis_server: Redis) -> str:
+    """The page over an empty Redis."""
+    return f"{shared_exporter}/"

@@ -2,21 +2,26 @@
 
 import asyncio
 import json
+from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx
 import pytest
 from build import MINUTE, call
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from published import Shelf, at_noon, publish
+from published import at_noon, publish, shelves
+from queued import Partitions, clock
 from services import CHECKOUT
 from starlette.routing import Route
 
 from streams.config import Settings
 from streams.serving import health
 from streams.serving.app import create
+from streams.serving.board import stream
 from streams.serving.openapi import OPERATIONS, PATH, document
 from streams.serving.selection import VALID
+from streams.serving.waiting import HIGHEST_LIMIT, PARAMETERS
 from streams.tables import connect
 
 DOCUMENT = json.loads(json.dumps(document()))
@@ -37,16 +42,25 @@ def test_the_copy_in_the_documentation_is_fresh(run):
 
 
 def test_every_route_is_described_and_nothing_else():
-    routes = create(Settings(), Shelf(at_noon())).routes
+    routes = create(Settings(), shelves(at_noon())).routes
     assert {route.path for route in routes if isinstance(route, Route)} - PAGES == DOCUMENT["paths"].keys()
 
 
+def parameters_of(path: str) -> dict[str, dict[str, Any]]:
+    """The schema of each parameter."""
+    return {parameter["name"]: parameter["schema"] for parameter in DOCUMENT["paths"][path]["get"]["parameters"]}
+
+
 def test_parameters_have_the_values_that_are_taken():
-    found = {parameter["name"]: parameter for parameter in DOCUMENT["paths"]["/api/v1/kpis"]["get"]["parameters"]}
+    found = parameters_of("/api/v1/kpis")
     for name, valid in VALID.items():
-        schema = found[name]["schema"]
-        assert schema.get("items", schema)["enum"] == list(valid)
+        assert found[name].get("items", found[name])["enum"] == list(valid)
     assert found.keys() == {*VALID, "slice"}
+    waiting = {
+        parameter["name"]: parameter["schema"] for parameter in DOCUMENT["paths"]["/api/v1/waiting"]["get"]["parameters"]
+    }
+    assert waiting["limit"] == {"type": "integer", "minimum": 0, "maximum": HIGHEST_LIMIT}
+    assert tuple(waiting) == PARAMETERS
 
 
 def schema_of(path: str, status: int, media: str) -> Draft202012Validator:
@@ -55,28 +69,45 @@ def schema_of(path: str, status: int, media: str) -> Draft202012Validator:
     return Draft202012Validator({"components": DOCUMENT["components"], "allOf": [told]})
 
 
-def check(answer: httpx.Response, path: str) -> tuple[str, int, str]:
+def check(answer: httpx.Response, path: str, text: str | None = None) -> tuple[str, int, str]:
     """An answer is as described; says which it was."""
     media = answer.headers["content-type"].partition(";")[0]
-    content = answer.json() if media == "application/json" else answer.text
+    if text is None:
+        text = answer.text
+    content = json.loads(text) if media == "application/json" else text
     errors = [error.message for error in schema_of(path, answer.status_code, media).iter_errors(content)]
     assert errors == [], (path, answer.status_code, errors[:3])
     return path, answer.status_code, media
 
 
 def store(redis_server, **strange: str) -> None:
-    clock = health.wall()
+    """A round and a lead that waits; if so wished, with strange rows and a strange partition."""
+    now = health.wall()
 
     async def connected():
         async with connect(redis_server.url) as redis:
-            await publish(redis, "lb", at_noon(call("c1", clock - MINUTE, rep="ana", changed_at=clock), clock=clock))
+            await publish(redis, "lb", at_noon(call("c1", now - MINUTE, rep="ana", changed_at=now), clock=now))
+            partitions = await Partitions.claimed(redis)
+            await partitions.show(now, {clock("lead-1", now): now - MINUTE, clock("lead-2", None): now})
             if strange:
                 await redis.hset("lb:{kpi}:1h", mapping=strange)
+                await redis.hset("lb:{0}:applied", "generation", "none")
 
     asyncio.run(connected())
 
 
-QUESTIONS = ("", "?text=1&kpi=calls", "?kpi=oldest_lead_waiting", "?format=csv&by=rep", "?window=2h", "?slice=nobody-at-all")
+STREAM = "/api/v1/stream"
+QUESTIONS = {
+    "/api/v1/kpis": (
+        "",
+        "text=1&kpi=calls",
+        "kpi=oldest_lead_waiting",
+        "format=csv&by=rep",
+        "window=2h",
+        "slice=nobody-at-all",
+    ),
+    "/api/v1/waiting": ("", "overdue=0&limit=1", "rep=ana&team=north&lead_source=inbound", "limit=many"),
+}
 
 
 def test_every_described_answer_is_given_by_an_exporter_that_runs_as_it_is_described(redis_server, exporter):
@@ -84,13 +115,14 @@ def test_every_described_answer_is_given_by_an_exporter_that_runs_as_it_is_descr
     seen = set()
 
     def ask_all() -> None:
-        for path in DOCUMENT["paths"]:
-            for question in QUESTIONS if path == "/api/v1/kpis" else ("",):
-                seen.add(check(httpx.get(f"{url}{path}{question}", timeout=30), path))
+        for path in DOCUMENT["paths"].keys() - {STREAM}:
+            for question in QUESTIONS.get(path, ("",)):
+                seen.add(check(httpx.get(f"{url}{path}?{question}", timeout=30), path))
 
     ask_all()
     store(redis_server)
     ask_all()
+    seen |= asyncio.run(watched(f"{url}{STREAM}"))
     store(redis_server, calls="no row")
     ask_all()
     described = {
@@ -101,6 +133,19 @@ def test_every_described_answer_is_given_by_an_exporter_that_runs_as_it_is_descr
     }
     assert seen == described
     assert httpx.get(f"{url}{PATH}").json() == DOCUMENT
+
+
+async def watched(url: str) -> set[tuple[str, int, str]]:
+    """Open streams until no more are let in."""
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient(limits=httpx.Limits(max_connections=None), timeout=30))
+        seen = {check(await client.get(url, params={"window": "2h"}), STREAM)}
+        open_streams = []
+        for _ in range(stream.MOST_WATCHERS + 1):
+            answer = await stack.enter_async_context(client.stream("GET", url, params={"rep": "ana"}))
+            open_streams.append(answer.aiter_text())  # one that is forgotten is closed
+            seen.add(check(answer, STREAM, await anext(open_streams[-1])))
+        return seen
 
 
 @pytest.mark.parametrize(
