@@ -99,8 +99,12 @@ async def read(place: Place, asked: Asked) -> AsyncIterator[Row]:
             rows = _lead(place, subject)
         case _:
             rows = _of_parts(place, asked)
-    async for row in rows:
-        yield row
+    try:
+        async for row in rows:
+            yield row
+    except (msgspec.MsgspecError, ValueError) as error:
+        what = f"is not what this version writes: {error}"
+        raise Fatal(str(asked), what, "find out who else writes under this prefix") from None
 
 
 async def _of_parts(place: Place, asked: Asked) -> AsyncIterator[Row]:

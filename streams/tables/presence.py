@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from streams.errors import Fatal
 from streams.tables.keys import present_key
 from streams.tables.server import Redis, ask, load_script, reaching, run_script
 
@@ -38,8 +39,13 @@ async def read_present(redis: Redis, prefix: str) -> list[Heard]:
     key = present_key(prefix)
     with reaching(key):
         stored: dict[bytes, bytes] = await ask(redis, "HGETALL", key)
-    told = {token.decode(): text.decode().split(" ", 2) for token, text in stored.items()}
-    return sorted(Heard(token, int(since), int(seen), about) for token, (since, seen, about) in told.items())
+    try:
+        told = {token.decode(): text.decode().split(" ", 2) for token, text in stored.items()}
+        return sorted(Heard(token, int(since), int(seen), about) for token, (since, seen, about) in told.items())
+    except ValueError as error:
+        raise Fatal(
+            key, f"is not what workers say of themselves: {error}", "find out who else writes under this prefix"
+        ) from None
 
 
 async def say_gone(redis: Redis, prefix: str, token: str) -> None:

@@ -186,7 +186,7 @@ async def test_what_leadbeat_does_not_know_is_counted_and_stays_in_the_deliverie
     await normaliser.apply(HERE, [record(0, body, delivery()[1])])
     assert [(sent.topic, sent.key) for sent in kafka_of_ours.sent] == [("crm.events.v1", b"lead:acme:2")]
     assert metrics.get_sample_value("leadbeat_events_unknown_total", {"connection": "acme"}) == 2
-    assert metrics.get_sample_value("leadbeat_dead_letters_total", {"connection": "acme"}) is None
+    assert metrics.get_sample_value("leadbeat_dead_letters_total", {"connection": "acme"}) == 0
     assert normaliser.applied(HERE) == 1
 
 

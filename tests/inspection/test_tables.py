@@ -243,6 +243,22 @@ def test_tables_of_another_number_of_partitions_are_not_misread(run, config, fil
     assert "partitions 4 is stored, this process has 8" in err
 
 
+def test_what_others_have_written_there_is_told_as_that(run, config, filled, redis_server):
+    async def spoil():
+        async with connect(redis_server.url) as redis:
+            await redis.hset(KEYS.state(bucket_of(LEAD)), LEAD, b"\xc1")
+            await redis.zadd(KEYS.open, {"a lead": 1})
+            await redis.hset(KEYS.oldest, "", "soon")
+            await redis.hset("lb:{workers}:present", "t", "here")
+            await redis.hset("lb:{kpi}:1h", "calls", "many")
+
+    asyncio.run(spoil())
+    for name in (f"lead:{LEAD}", "open", "oldest", "workers", "kpi:1h"):
+        code, _, err = run("table", name, "--config", config)
+        assert (code, len(err.splitlines())) == (2, 1)
+        assert err.endswith("(find out who else writes under this prefix)\n")
+
+
 def test_it_needs_no_right_to_write_and_changes_nothing(run, config, filled, redis_server):
     async def stored(*command):
         async with connect(redis_server.url) as redis:
