@@ -100,7 +100,7 @@ def select(snapshot: Snapshot, selection: Selection) -> list[Answer]:
     if selection.slices:
         known = _slices(snapshot)
         for name in selection.slices:
-            _check("slice", name, known)
+            check("slice", name, known)
     return sorted(_found(snapshot, selection), key=_order)
 
 
