@@ -3,7 +3,7 @@
 #   make test  [ARGS=...]   the whole suite, against real servers where they can be had; ARGS go to pytest
 #   make check              formatting, lint, types, layers
 #   make coverage           that the core's own tests reach all its lines and branches
-#   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json
+#   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json, docs/openapi.json
 #   make lock               both lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
 #   make kafka              Apache Kafka's jars for the tests (with Maven and Java)
 #   make bench-engine       events a second through one worker, on a real Kafka and Redis; prints one JSON line
@@ -32,6 +32,7 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/leadbeat openapi | cmp --silent - docs/openapi.json || { echo "docs/openapi.json is stale: make docs" >&2; exit 1; }
 
 # Few examples of each law, and without the oracle's comparisons: 20 s, and what is reached so is reached by `make test`, too.
 coverage: $(VENV)/dev.stamp
@@ -41,6 +42,7 @@ coverage: $(VENV)/dev.stamp
 docs: $(VENV)/run.stamp
 	@$(BIN)/leadbeat kpis --format markdown > docs/kpis.md
 	@$(BIN)/leadbeat schema > docs/events.schema.json
+	@$(BIN)/leadbeat openapi > docs/openapi.json
 
 lock: $(VENV)/dev.stamp
 	$(LOCK) --output-file requirements.lock

@@ -19,7 +19,7 @@ from streams.errors import Fatal
 from streams.inbound import gateway, normaliser
 from streams.processing import worker
 from streams.serving import app as exporter
-from streams.serving.table import RedisTable
+from streams.serving.sources import sources
 from streams.tables import connect
 from streams.topics import ensure
 
@@ -90,7 +90,7 @@ async def _ensure_topics(settings: Settings) -> None:
 async def _export(settings: Settings) -> None:
     redis = connect(settings.redis.url.get_secret_value(), timeout_s=SCRAPE_PATIENCE_S)
     try:
-        await exporter.run(settings, RedisTable(redis, settings.redis.prefix))
+        await exporter.run(settings, sources(redis, settings))
     finally:
         await redis.aclose()
 

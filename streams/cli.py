@@ -118,6 +118,14 @@ def schema(config: Config = None) -> None:  # noqa: ARG001
     _print_json(schema_of_events())
 
 
+@app.command()
+def openapi(config: Config = None) -> None:  # noqa: ARG001
+    """Print the description of the HTTP API: OpenAPI 3.1."""
+    from streams.serving.openapi import document  # noqa: PLC0415
+
+    _print_json(document())
+
+
 def _console() -> Console:
     """Standard output; a file has room for a whole table."""
     return Console(width=None if sys.stdout.isatty() else WIDTH_OF_FILES)
@@ -201,6 +209,42 @@ def _tell_mistakes(mistakes: Sequence[Mistake]) -> None:
         typer.echo(str(mistake), err=True)
     more = f", the first {MISTAKES_TOLD} of them above" if len(mistakes) > MISTAKES_TOLD else ""
     typer.echo(f"could not be read and left out: {len(mistakes)}{more}", err=True)
+
+
+@app.command("table")
+def print_table(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="Such as applied, window:1h, lead:crm:4711, or a key of Redis.")] = None,
+    *,
+    partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="So many rows; 0 is all, as usual with --json.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: an array of rows, instants in ms.")] = False,
+    config: Config = None,
+) -> None:
+    """Print a table of Redis, unpacked; without a name, which tables there are."""
+    from streams.inspection import tables  # noqa: PLC0415
+
+    if name is None:
+        tables.list_tables(_console())
+    else:
+        question = tables.Question(name, partition, limit, as_json)
+        asyncio.run(tables.show(load(_config(context, config)), question, _console()))
+
+
+@app.command()
+def doctor(
+    context: typer.Context,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    config: Config = None,
+) -> None:
+    """Find out what is wrong, and what to do. Ends with 1 if something is broken."""
+    from streams.inspection import doctor  # noqa: PLC0415
+
+    findings = asyncio.run(doctor.examine(lambda: load(_config(context, config))))
+    typer.echo(doctor.in_json(findings) if as_json else "\n".join(doctor.lines(findings)))
+    if not doctor.healthy(findings):
+        raise typer.Exit(1)
 
 
 @app.command()

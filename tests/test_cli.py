@@ -21,22 +21,6 @@ from streams.local import demo
 
 
 @pytest.fixture
-def run(monkeypatch, capsysbinary):
-    """Run the command as the shell would: its exit code, output and error output."""
-
-    def running(*arguments):
-        monkeypatch.setattr(sys, "argv", ["leadbeat", *map(str, arguments)])
-        try:
-            cli.main()
-        except SystemExit as exit:  # noqa: A001
-            code = exit.code or 0
-        out, err = capsysbinary.readouterr()
-        return code, out.decode(), err.decode()
-
-    return running
-
-
-@pytest.fixture
 def recording(tmp_path):
     """A lead that was called after two minutes, one that waits, and a line that is no event."""
     events = [

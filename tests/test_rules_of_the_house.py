@@ -85,7 +85,7 @@ def breaches(paths: list[Path], rule: Callable[[Path], Any]) -> dict[str, Any]:
 
 
 def test_no_file_is_too_long_to_read():
-    code = files(".py", ".lua", ".sh", ".toml", "Makefile", ".ci/run")
+    code = files(".py", ".lua", ".js", ".css", ".html", ".sh", ".toml", "Makefile", ".ci/run")
     assert breaches(code, lambda path: max(0, len(path.read_text().splitlines()) - LONGEST)) == {}
 
 
@@ -114,6 +114,15 @@ def test_no_file_names_a_machine_or_a_registry():
 def test_tests_wait_for_something_and_never_sleep():
     tests = [path for path in files(".py") if path.is_relative_to(CHECKOUT / "tests") and path.name != "services.py"]
     assert breaches(tests, lambda path: SLEEP.findall(path.read_text())) == {}
+
+
+def test_the_commit_hook_checks_what_make_check_does():
+    hooks = re.findall(r"entry: \.venv/bin/(.+)", (CHECKOUT / ".pre-commit-config.yaml").read_text())
+    recipe = re.search(r"^check:.*\n((?:\t.*\n)+)", (CHECKOUT / "Makefile").read_text(), re.MULTILINE)
+    assert recipe is not None
+    checks = re.findall(r"\$\(BIN\)/([^|\n]+?)(?: --quiet)?(?: \.)?\n", recipe[1])
+    assert hooks == checks
+    assert len(hooks) == 4
 
 
 @pytest.mark.parametrize(

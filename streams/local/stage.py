@@ -81,7 +81,8 @@ class Demo:
     @property
     def links(self) -> list[tuple[str, str]]:
         """Where to look."""
-        return [("Metrics", f"{self.exporter}/metrics"), ("API", f"{self.exporter}/api/v1/kpis"), ("Webhooks", self.hook)]
+        served = {"Live page": "/", "Metrics": "/metrics", "API": "/api/v1/kpis"}
+        return [*((name, f"{self.exporter}{path}") for name, path in served.items()), ("Webhooks", self.hook)]
 
     async def applied(self, clock: Millis) -> None:
         """Wait until all that was acknowledged before a tick is applied: ticks come behind the records they follow."""

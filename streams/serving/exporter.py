@@ -17,6 +17,7 @@ from starlette.routing import Route
 from models.calendars import WorkingHours
 from models.errors import LeadbeatError
 from models.units import Millis
+from streams.serving.documented import Operation, Told
 from streams.serving.profile import Profile, Shown
 from streams.serving.table import Round, Snapshot, Table
 
@@ -90,6 +91,14 @@ def _of_hours(hours: WorkingHours, clock: Millis) -> Iterator[Metric]:
 
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"leadbeat_{name}", text, value=value)
+
+
+OPERATION: Final = Operation(
+    "/metrics",
+    "getMetrics",
+    "The page that Prometheus scrapes.",
+    {200: Told("Without Redis too, then without KPIs.", {"text/plain": "Prometheus' text format, version 0.0.4."})},
+)
 
 
 def route(table: Table, profile: Profile, hours: WorkingHours, registry: CollectorRegistry) -> Route:
