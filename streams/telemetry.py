@@ -7,7 +7,7 @@ and tracebacks come without locals. The health metrics live in one registry a pr
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TextIO
 
 import structlog
@@ -130,6 +130,13 @@ class GatewayMetrics:
             "leadbeat_delivery_seconds", "From a request's headers to its answer, for deliveries accepted.", registry=registry
         )
 
+    def expect(self, connections: Iterable[str], reasons: Iterable[str]) -> None:
+        """Begin at 0: to Prometheus, a count that is first seen at 1 has not increased."""
+        for connection in connections:
+            self.accepted.labels(connection)
+            for reason in reasons:
+                self.refused.labels(connection, reason)
+
 
 class NormaliserMetrics:
     """What the normaliser counts. Elements = normalised + unknown + dead, one by one."""
@@ -145,6 +152,12 @@ class NormaliserMetrics:
         self.ticks_refused = Counter(
             "leadbeat_ticks_refused", "Ticks too far ahead of this process's own time.", registry=registry
         )
+
+    def expect(self, connections: Iterable[str]) -> None:
+        """Begin at 0, also for what is of no connection: to Prometheus, a count that is first seen at 1 has not increased."""
+        for connection in ("", *connections):
+            for counter in (self.normalised, self.unknown, self.dead):
+                counter.labels(connection)
 
 
 class ProcessorMetrics:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.calendars import Shift, WorkingHours
 from models.rules import Membership, Rules, SlaPolicy
 from models.units import DAY, HOUR, MINUTE, SECOND, millis
 from streams.config import Settings, load, parse_duration
@@ -154,6 +155,31 @@ def test_a_midnight_that_does_not_exist_is_when_the_day_begins():
         {"organisation": {"zone": "America/Sao_Paulo"}, "roster": [{"rep": "ada", "team": "a", "from": "2018-11-04"}]}
     )
     assert settings.rules().roster[0].valid_from == millis(datetime.fromisoformat("2018-11-04T01:00:00-02:00"))
+
+
+def working_hours(*entries: str, zone: str = "UTC") -> WorkingHours:
+    return Settings.model_validate({"organisation": {"zone": zone, "working_hours": entries}}).working_hours()
+
+
+def test_working_hours_are_days_and_local_times():
+    assert Settings().working_hours() == working_hours("Mon-Fri 09:00-18:00")
+    assert working_hours("Thu-Fri 08:30-24:00", "Sat 00:00-06:00", zone="Europe/Berlin") == WorkingHours(
+        "Europe/Berlin", (Shift(3, 510, 1440), Shift(4, 510, 1440), Shift(5, 0, 360))
+    )
+    assert working_hours().shifts == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "todo"),
+    [
+        *((text, "as Mon-Fri 09:00-18:00") for text in ("9-18", "Mo 09:00-18:00", "Mon 9:00-18:00", "Mon-Fri", "")),
+        *((text, "as Mon-Fri 09:00-18:00") for text in ("Mon 09:00-24:01", "Mon 08:60-18:00", "Mon 08:00-25:00")),
+        *((text, "end a night at 24:00") for text in ("Mon 22:00-06:00", "Mon 09:00-09:00", "Sat-Mon 09:00-18:00")),
+    ],
+)
+def test_what_are_no_working_hours_is_refused_with_what_to_write(text, todo):
+    with pytest.raises(ValueError, match=todo):
+        working_hours(text)
 
 
 def test_no_sla_at_all_can_be_chosen(write):

@@ -7,11 +7,13 @@ import base64
 import binascii
 import re
 from datetime import date, datetime
+from itertools import chain
 from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 
+from models.calendars import Shift, WorkingHours
 from models.kpis import MINIMUM_N, Formula
 from models.rules import OTHER, UNASSIGNED, UNKNOWN, Membership, Rules, SlaPolicy
 from models.units import DAY, HOUR, MINUTE, SECOND, Duration, Millis, millis
@@ -19,6 +21,9 @@ from models.units import DAY, HOUR, MINUTE, SECOND, Duration, Millis, millis
 UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 RESERVED = frozenset({OTHER, UNASSIGNED, UNKNOWN})
 SMALLEST_KEY_BYTES = 24
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAY, _TIME = "|".join(WEEKDAYS), "(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00"
+HOURS = re.compile(f"(?P<first>{_DAY})(?:-(?P<last>{_DAY}))? (?P<start>{_TIME})-(?P<end>{_TIME})")
 
 
 def parse_duration(value: object) -> Duration:
@@ -66,6 +71,22 @@ def _zone(name: str) -> str:
     return name
 
 
+def _shifts(text: str) -> tuple[Shift, ...]:
+    match = HOURS.fullmatch(text)
+    if match is None:
+        raise ValueError("is not working hours: write them as Mon-Fri 09:00-18:00 or Sat 10:00-14:00")
+    first, last = (WEEKDAYS.index(name) for name in (match["first"], match["last"] or match["first"]))
+    start, end = (60 * int(hour) + int(minute) for hour, minute in (match["start"].split(":"), match["end"].split(":")))
+    if first > last or start >= end:
+        raise ValueError("must end after they begin: end a night at 24:00 and a week on Sun, and let another entry go on")
+    return tuple(Shift(weekday, start, end) for weekday in range(first, last + 1))
+
+
+def _hours(text: str) -> str:
+    _shifts(text)
+    return text
+
+
 def _token(token: SecretStr) -> SecretStr:
     if not re.fullmatch(r"[A-Za-z0-9_-]{16,128}", token.get_secret_value()):
         raise ValueError("must be 16 to 128 characters of A-Z a-z 0-9 _ -, and not guessable (openssl rand -hex 24)")
@@ -88,6 +109,8 @@ Span: TypeAlias = Annotated[Duration, BeforeValidator(parse_duration)]
 Target: TypeAlias = Annotated[Duration, AfterValidator(_target), BeforeValidator(parse_duration)]
 Since: TypeAlias = Annotated[Any, BeforeValidator(_since)]
 """A date, a datetime with or without an offset, or None for ever since; see `instant`."""
+Hours: TypeAlias = Annotated[str, AfterValidator(_hours)]
+"""Days and local times, such as Mon-Fri 09:00-18:00."""
 Port: TypeAlias = Annotated[int, Field(ge=0, le=65_535)]
 Positive: TypeAlias = Annotated[int, Field(ge=1, le=2**31)]
 WindowName: TypeAlias = Literal[
@@ -167,9 +190,10 @@ class Connection(Section):
 
 
 class Organisation(Section):
-    """Whose days and weeks count."""
+    """Whose days and weeks count, and when somebody is there to be alerted; no number depends on the working hours."""
 
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    working_hours: tuple[Hours, ...] = ("Mon-Fri 09:00-18:00",)
 
 
 class RosterEntry(Section):
@@ -258,3 +282,8 @@ class Settings(Section):
         )
         rules.check()
         return rules
+
+    def working_hours(self) -> WorkingHours:
+        """When somebody is there to be alerted."""
+        organisation = self.organisation
+        return WorkingHours(organisation.zone, tuple(chain.from_iterable(map(_shifts, organisation.working_hours))))

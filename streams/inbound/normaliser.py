@@ -56,6 +56,7 @@ class Normaliser:
         self._partitions = settings.kafka.partitions
         self._providers = providers_of(settings.connections)
         self._sink, self._metrics, self._clock = sink, metrics, clock
+        metrics.expect(self._providers)
         self._done: dict[TP, int] = {}
         self._committed: dict[TP, int] = {}
         self._control: Control

@@ -2,6 +2,7 @@ import asyncio
 import json
 import time
 from contextlib import asynccontextmanager
+from itertools import product
 from types import SimpleNamespace
 
 import pytest
@@ -149,6 +150,11 @@ async def test_what_kafka_does_not_take_is_not_done(normaliser, kafka_of_ours):
         await normaliser.apply(HERE, [record(0, *delivery(1)), tick(1, NOW)])
     assert normaliser.applied(HERE) == 0
     assert not normaliser.relay._waiting
+
+
+async def test_counts_begin_at_zero_so_that_a_first_increase_can_be_seen(normaliser, metrics):
+    for name, connection in product(("events_normalised", "events_unknown", "dead_letters"), ("acme", "")):
+        assert metrics.get_sample_value(f"leadbeat_{name}_total", {"connection": connection}) == 0
 
 
 async def test_what_nobody_can_read_is_a_dead_letter(normaliser, kafka_of_ours, metrics):
