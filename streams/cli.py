@@ -27,6 +27,7 @@ from streams.local.floor import demo_rules_toml
 from streams.local.recording import Mistake
 from streams.local.replay import AsOf
 from streams.local.replay import replay as work_out
+from streams.serving import dashboards
 from streams.serving.catalogue import describe
 from streams.serving.listing import markdown, table
 from streams.serving.selection import choose
@@ -101,6 +102,12 @@ def kpis(form: Annotated[Listing, typer.Option("--format")] = Listing.TABLE, con
             _print_json(describe())
         case Listing.MARKDOWN:
             typer.echo(markdown(describe()), nl=False)
+
+
+@app.command()
+def dashboard(config: Config = None) -> None:  # noqa: ARG001
+    """Print the Grafana dashboard *Speed to lead* as JSON."""
+    typer.echo(dashboards.render(), nl=False)
 
 
 @app.command()
