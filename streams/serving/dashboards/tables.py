@@ -7,6 +7,7 @@ from streams.serving.dashboards.panels import (
     COUNT,
     NOTHING,
     PLAIN,
+    SHARE,
     Json,
     Query,
     Steps,
@@ -46,18 +47,20 @@ def table(title: str, text: str, label: str, heading: str, columns: Sequence[Col
 
 
 def hours_of_week(title: str, text: str, expression: str, unit: str, scheme: str) -> Json:
-    """A heat map of an expression by `hour` and `weekday`, coloured from its least to its greatest value by a scheme."""
+    """A heat map of an expression by `hour` and `weekday`, coloured by a scheme from the least value to the greatest.
+
+    Shares are coloured from 0 to 1.
+    """
     corner = "hour\\weekday"
     transformations = [
-        _transformation("convertFieldType", conversions=[{"targetField": "hour", "destinationType": "number"}], fields={}),
+        _converted("hour", "number"),
         _sorted_by("hour"),
+        _converted("hour", "string"),  # as numbers, the hours would count for the least and greatest value
         _transformation("groupingToMatrix", rowField="hour", columnField="weekday", valueField="Value", emptyValue="null"),
         _renamed({corner: "Hour", **WEEKDAYS}),
     ]
-    model = _table(
-        title, text, [Query(expression, "")], transformations, [override("Hour", {"unit": "none", "custom.width": 60})]
-    )
-    coloured = {"unit": unit, "color": {"mode": scheme}}
+    model = _table(title, text, [Query(expression, "")], transformations, [override("Hour", {"custom.width": 60})])
+    coloured = {"unit": unit, "color": {"mode": scheme}, **({"min": 0, "max": 1} if unit == SHARE else {})}
     model["fieldConfig"]["overrides"] += [override(day, coloured | _cells("color-background")) for day in WEEKDAYS.values()]
     return model
 
@@ -86,6 +89,10 @@ def _renamed(names: Mapping[str, str]) -> Json:
     """Fields in this order, under other names."""
     order = {name: place for place, name in enumerate(names)}
     return _transformation("organize", excludeByName={}, indexByName=order, renameByName=dict(names))
+
+
+def _converted(name: str, kind: str) -> Json:
+    return _transformation("convertFieldType", conversions=[{"targetField": name, "destinationType": kind}], fields={})
 
 
 def _sorted_by(name: str) -> Json:
