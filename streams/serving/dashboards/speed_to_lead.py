@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
+from models.catalogue import KPIS
+from models.kpis import Formula
 from streams.serving.dashboards import promql
 from streams.serving.dashboards.panels import (
     AGE,
@@ -39,19 +41,18 @@ AS_KNOWN: Final = (
     "what came later, and without hours at whose end Prometheus or the pipeline stood still."
 )
 
-RATES: Final = {
-    "Within SLA": SLA,
-    "Followed up": "leads_followed_up_ratio",
-    "Never contacted": "never_contacted_ratio",
-    "Calls connected": "call_connect_ratio",
-    "Touches connected": "touches_connected_ratio",
-    "Replied": "reply_ratio",
-    "Replied positively": "positive_reply_ratio",
-    "Replied negatively": "negative_reply_ratio",
-    "Meetings booked per reply": "meeting_acceptance_ratio",
-    "Meetings held": "meeting_show_ratio",
+RATES: Final = tuple(figure.id for figure in KPIS if figure.formula is Formula.RATIO)
+NAMES: Final = {
+    SLA: "Within SLA",
+    "leads_followed_up_ratio": "Followed up",
+    "call_connect_ratio": "Calls connected",
+    "reply_ratio": "Replied",
+    "positive_reply_ratio": "Replied positively",
+    "negative_reply_ratio": "Replied negatively",
+    "meeting_acceptance_ratio": "Meetings booked per reply",
+    "meeting_show_ratio": "Meetings held",
 }
-"""The ratios of the catalogue, by what people call them."""
+"""What people call a ratio where its id says it less well."""
 
 
 def speed_to_lead() -> Json:
@@ -152,12 +153,16 @@ def _halves(height: int, left: Json, right: Json) -> Line:
 def _rates() -> Json:
     """Every ratio with what it stands on: a row for each, told apart by a label that the queries give them."""
     columns = [Column("Share", _each(value), SHARE), Column("Of them", _each(promql.numerator)), Column("n", _each(n))]
-    text = f"A share is missing where n is too small.\n\n{definition(*RATES.values())}"
+    text = f"A share is missing where n is too small.\n\n{definition(*RATES)}"
     return table("Rates, $window", text, "rate", "Rate", columns)
 
 
 def _each(expression: Callable[[str], str]) -> str:
-    return " or ".join(f'label_replace({expression(key)}, "rate", "{name}", "", "")' for name, key in RATES.items())
+    return " or ".join(f'label_replace({expression(key)}, "rate", "{_name(key)}", "", "")' for key in RATES)
+
+
+def _name(ratio: str) -> str:
+    return NAMES.get(ratio) or ratio.removesuffix("_ratio").replace("_", " ").capitalize()
 
 
 def _week() -> Line:

@@ -11,7 +11,6 @@ from services import CHECKOUT
 from models.catalogue import FIGURES, KPIS
 from models.kpis import Figure, Formula
 from streams.serving.dashboards import render
-from streams.serving.dashboards.speed_to_lead import RATES
 from streams.serving.profile import metrics_of, shown_by
 from streams.telemetry import NormaliserMetrics, ProcessorMetrics, registry
 
@@ -92,7 +91,11 @@ async def test_a_panel_asks_for_metrics_that_there_are():
 
 
 def test_every_ratio_of_the_catalogue_is_shown():
-    assert sorted(RATES.values()) == sorted(figure.id for figure in KPIS if figure.formula is Formula.RATIO)
+    (rates,) = (panel for panel in PANELS if panel["title"].startswith("Rates"))
+    ratios = {metric for figure in KPIS if figure.formula is Formula.RATIO for metric in metrics_of(figure)}
+    assert ratios <= metrics(rates)
+    names = re.findall(r'"rate", "(.*?)"', rates["targets"][0]["expr"])
+    assert len(set(names)) == len(ratios)
 
 
 def test_panels_lie_side_by_side_within_the_width():
