@@ -112,6 +112,16 @@ def test_redis_keeps_what_it_is_told_and_never_evicts(stack):
     assert list(stack.root("redis").glob("data/appendonlydir/*.aof"))
 
 
+def test_the_first_webhook_is_sent_as_the_readme_says(stack):
+    (readme,) = re.findall(r"^```bash\n(url=.*?)^```$", (CHECKOUT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
+    (page,) = re.findall(r"^```bash\n(.*?)^```$", (CHECKOUT / "docs" / "providers.md").read_text(), re.DOTALL | re.MULTILINE)
+    first = [line.partition("=")[0] for line in page.splitlines()[:3]]
+    assert first == [line.partition("=")[0] for line in readme.splitlines()]
+    script = readme.replace("8080", str(stack.port("gateway", "8080"))) + "".join(page.splitlines(keepends=True)[3:])
+    done = subprocess.run(["bash", "-ec", script], cwd=stack.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_every_service_is_healthy(stack):
     checked = [name for name in stack.processes if "healthcheck" in stack.content["services"][name]]
     assert len(checked) == 7
