@@ -11,7 +11,9 @@ import services
 from hypothesis import settings
 from services import Alertmanager, Kafka, Missing, Prometheus, Redis, Server
 
-# The same examples every time unless asked for more: `HYPOTHESIS_PROFILE=long`, or `--hypothesis-profile long`.
+# The same examples every time unless asked for more: `HYPOTHESIS_PROFILE=long`, or `--hypothesis-profile long`. `make coverage`
+# does with few.
+settings.register_profile("brief", max_examples=10, deadline=None, derandomize=True)
 settings.register_profile("quick", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile("long", max_examples=10_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))

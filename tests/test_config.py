@@ -2,15 +2,17 @@ import json
 import os
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
+from socket import AF_INET6
 
 import pytest
+from aiokafka.conn import collect_hosts
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.calendars import Shift, WorkingHours
 from models.rules import Membership, Rules, SlaPolicy
 from models.units import DAY, HOUR, MINUTE, SECOND, millis
-from streams.config import Settings, load, parse_duration
+from streams.config import KafkaSettings, Settings, load, parse_duration
 from streams.errors import Fatal
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "leadbeat.example.toml"
@@ -291,6 +293,45 @@ def test_what_kubernetes_adds_to_the_environment_is_not_ours(monkeypatch):
     assert load() == Settings()
     monkeypatch.setenv("LEADBEAT_GATEWAY_PORT", "8080")
     assert mistakes() == ["LEADBEAT_GATEWAY_PORT: is not a setting: did you mean LEADBEAT_GATEWAY__PORT?"]
+
+
+@pytest.mark.parametrize(
+    ("given", "brokers"),
+    [
+        ("localhost:9092", "localhost:9092"),
+        (" kafka-1:9092,\tkafka_2.example.org:19092 ", "kafka-1:9092,kafka_2.example.org:19092"),
+        ("[::1]:9092,[2001:db8::10]:65535", "[::1]:9092,[2001:db8::10]:65535"),
+    ],
+)
+def test_brokers_are_a_list_of_hosts_with_their_ports(given, brokers):
+    bootstrap = KafkaSettings(bootstrap=given).bootstrap
+    assert bootstrap == brokers
+    hosts = collect_hosts(bootstrap, randomize=False)
+    assert [f"[{host}]:{port}" if family == AF_INET6 else f"{host}:{port}" for host, port, family in hosts] == brokers.split(
+        ","
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(
+            "localhost",
+            "localhost:",
+            ":9092",
+            "localhost:0",
+            "localhost:65536",
+            "localhost:port",
+            "localhost:\N{FULLWIDTH DIGIT NINE}",
+            "a b:9092",
+        ),
+        *("a:9092,", "a:9092,b", "a:9092;b:9092", "::1:9092", "[::1]", "[1::2::3]:9092", "[kafka]:9092", "[fe80::1%lo]:9092"),
+        *("kafka://a:9092", "user@a:9092", ","),
+    ],
+)
+def test_a_broker_without_its_port_is_refused_with_what_to_write(write, given):
+    (found,) = mistakes(write(f'[kafka]\nbootstrap = "{given}"\n'))
+    assert found.startswith("kafka.bootstrap: must be host:port (kafka-1:9092), several with commas between")
 
 
 class TestSecrets:

@@ -7,6 +7,7 @@ import base64
 import binascii
 import re
 from datetime import date, datetime
+from ipaddress import IPv6Address
 from itertools import chain
 from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
@@ -21,6 +22,7 @@ from models.units import DAY, HOUR, MINUTE, SECOND, Duration, Millis, millis
 UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 RESERVED = frozenset({OTHER, UNASSIGNED, UNKNOWN})
 SMALLEST_KEY_BYTES = 24
+HIGHEST_PORT = 65_535
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _DAY, _TIME = "|".join(WEEKDAYS), "(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00"
 HOURS = re.compile(f"(?P<first>{_DAY})(?:-(?P<last>{_DAY}))? (?P<start>{_TIME})-(?P<end>{_TIME})")
@@ -71,6 +73,26 @@ def _zone(name: str) -> str:
     return name
 
 
+def _brokers(addresses: str) -> str:
+    brokers = [broker.strip() for broker in addresses.split(",")]
+    if not all(_is_broker(broker) for broker in brokers):
+        raise ValueError("must be host:port (kafka-1:9092), several with commas between, IPv6 in brackets ([::1]:9092)")
+    return ",".join(brokers)
+
+
+def _is_broker(address: str) -> bool:
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|[^\s:/@\[\]]+):([0-9]{1,5})", address)
+    return match is not None and 0 < int(match[2]) <= HIGHEST_PORT and (match[1] is None or _is_ipv6(match[1]))
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _shifts(text: str) -> tuple[Shift, ...]:
     match = HOURS.fullmatch(text)
     if match is None:
@@ -109,9 +131,9 @@ Span: TypeAlias = Annotated[Duration, BeforeValidator(parse_duration)]
 Target: TypeAlias = Annotated[Duration, AfterValidator(_target), BeforeValidator(parse_duration)]
 Since: TypeAlias = Annotated[Any, BeforeValidator(_since)]
 """A date, a datetime with or without an offset, or None for ever since; see `instant`."""
+Port: TypeAlias = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
 Hours: TypeAlias = Annotated[str, AfterValidator(_hours)]
 """Days and local times, such as Mon-Fri 09:00-18:00."""
-Port: TypeAlias = Annotated[int, Field(ge=0, le=65_535)]
 Positive: TypeAlias = Annotated[int, Field(ge=1, le=2**31)]
 WindowName: TypeAlias = Literal[
     "5m", "15m", "1h", "4h", "24h", "7d", "30d", "60d", "90d", "today", "week", "month", "quarter", "year"
@@ -135,7 +157,7 @@ class Section(BaseModel):
 class KafkaSettings(Section):
     """The log. `partitions` holds for deliveries and events alike and never changes for a running system."""
 
-    bootstrap: Text = "127.0.0.1:9092"
+    bootstrap: Annotated[Text, AfterValidator(_brokers)] = "127.0.0.1:9092"
     partitions: Annotated[int, Field(ge=1, le=1024)] = 4
     topic_prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{0,100}$")] = ""
     replication_factor: Annotated[int, Field(ge=1, le=15)] = 1

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
@@ -23,6 +23,12 @@ from streams.serving.profile import Profile, Shown
 from streams.serving.table import Round, Snapshot, Table
 
 log = structlog.get_logger(__name__)
+
+CLOCK: Final = "The log's clock: where windows end. Alert on its age, time() - this: it grows whatever stands still."
+STALE: Final = (
+    "1 while a publisher sees partitions too far apart, or of other rules, for a new round: a cause of an old clock. "
+    "Alert on the clock's age instead: without a publisher this stays as it was."
+)
 
 
 class Scrape(NamedTuple):
@@ -66,11 +72,11 @@ def _kpis(profile: Profile, shown: Shown) -> Iterator[Metric]:
 
 
 def _of_round(record: Round) -> Iterator[Metric]:
-    yield _gauge("clock_timestamp_seconds", "The log's clock: where windows end.", record.clock / 1000)
+    yield _gauge("clock_timestamp_seconds", CLOCK, record.clock / 1000)
     yield _gauge("known_until_timestamp_seconds", "The due clock: deadlines up to it are judged.", record.known_until / 1000)
     yield _gauge("round", "The number of the published round.", record.number)
     yield _gauge("round_exact", "Whether all partitions stood at the same clock.", float(record.exact))
-    yield _gauge("round_stale", "Whether the partitions stand too far apart for a new round.", float(record.stale))
+    yield _gauge("round_stale", STALE, float(record.stale))
     yield _gauge("spread_seconds", "How far the partitions' clocks lay apart.", record.spread_ms / 1000)
     yield _gauge("published_timestamp_seconds", "When the round was published.", record.published_at / 1000)
 

@@ -9,6 +9,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from owners import SESSION_S, producing
 from services import until
+from structlog.testing import capture_logs
 
 from models.events import decode
 from models.units import isoformat
@@ -166,7 +167,8 @@ async def test_what_nobody_can_read_is_a_dead_letter(normaliser, kafka_of_ours, 
         record(3, b"never", key=TICK_KEY),
         record(4, *delivery(1, connection="gone")),
     ]
-    await normaliser.apply(HERE, strangers)
+    with capture_logs() as lines:
+        await normaliser.apply(HERE, strangers)
     assert {(sent.topic, sent.partition, sent.key) for sent in kafka_of_ours.sent} == {("leadbeat.dead.v1", 0, None)}
     letters = [json.loads(sent.value) for sent in kafka_of_ours.sent]
     assert [letter["offset"] for letter in letters] == [0, 1, 2, 3, 4]
@@ -174,6 +176,8 @@ async def test_what_nobody_can_read_is_a_dead_letter(normaliser, kafka_of_ours, 
     assert normaliser.applied(HERE) == 5
     assert metrics.get_sample_value("leadbeat_dead_letters_total", {"connection": "acme"}) == 1
     assert metrics.get_sample_value("leadbeat_dead_letters_total", {"connection": ""}) == 4
+    told = [(line["connection"], line["where"], line["topic"]) for line in lines]
+    assert told == [("acme", "$", "leadbeat.dead.v1"), ("", "crm.deliveries.v1[1]@1", "leadbeat.dead.v1")]
 
 
 async def test_a_tick_from_the_future_is_refused_and_counted(normaliser, metrics):

@@ -27,7 +27,6 @@ from models.events import (
     decode,
     encode,
     instants,
-    kind_of,
 )
 
 EVENTS = st.one_of(strategies.events(), st.just(build.erased()))
@@ -165,11 +164,6 @@ def test_every_event_type_is_read_and_written():
             body["object"] = None
         found.add(json.loads(encode(decode(json.dumps(body).encode())))["type"])
     assert found == EVENT_TYPES
-
-
-def test_the_kind_of_object_is_in_the_type():
-    assert kind_of(build.touch()) == "touch"
-    assert kind_of(build.meeting()) == "meeting"
 
 
 def test_events_are_told_apart_by_type():

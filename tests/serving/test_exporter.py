@@ -70,6 +70,12 @@ async def test_every_metric_says_what_it_is_and_none_is_not_a_number():
     assert "NaN" not in text
 
 
+async def test_help_says_what_to_alert_on():
+    helps = dict(line.split(" ", 3)[2:] for line in (await page(at_noon())).splitlines() if line.startswith("# HELP leadbeat_"))
+    assert "Alert on its age" in helps["leadbeat_clock_timestamp_seconds"]
+    assert "Alert on the clock's age instead" in helps["leadbeat_round_stale"]
+
+
 async def test_without_redis_there_are_no_kpis_but_there_is_an_answer():
     for error in (Retry("redis", "does not answer"), Fatal("lb:{kpi}:applied", "is not a KPI table")):
         found = samples(await page(error))
