@@ -57,6 +57,11 @@ def settings_of(config: Path | None) -> Settings:
     return settings
 
 
+def make_topics(config: Path | None) -> None:
+    """Make the topics that are missing and check them all. Raises Retry while Kafka is away."""
+    asyncio.run(_ensure_topics(settings_of(config)))
+
+
 def run_gateway(config: Path | None) -> None:
     """Be the gateway until SIGTERM. Raises Fatal if no delivery could ever come in."""
     settings = settings_of(config)

@@ -49,13 +49,13 @@ async def until(condition: Callable[[], T | Awaitable[T]], limit_s: float, what:
         await asyncio.sleep(POLL_S)
 
 
-def until_sync(condition: Callable[[], T], limit_s: float, what: str) -> T:
-    """`until` for tests that are not async."""
+def until_sync(condition: Callable[[], T], limit_s: float, what: str, every_s: float = POLL_S) -> T:
+    """`until` for tests that are not async; `every_s` spares the machine where looking is costly."""
     deadline = time.monotonic() + limit_s
     while not (found := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {limit_s} s: {what}")
-        time.sleep(POLL_S)
+        time.sleep(every_s)
     return found
 
 

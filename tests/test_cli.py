@@ -61,6 +61,12 @@ def test_kpis_as_a_table_and_as_json(run):
     assert len(json.loads(text)["kpis"]) == len(FIGURES)
 
 
+def test_a_floor_is_simulated_into_a_connection_that_there_is(run, config):
+    code, _, err = run("simulate", "--post", "http://127.0.0.1:1", "--connection", "crm", "--config", config)
+    assert code == cli.EXIT_REFUSED
+    assert err.startswith("leadbeat: connection 'crm': is not in the settings")
+
+
 def test_the_schema_of_events(run):
     code, text, _ = run("schema")
     assert (code, json.loads(text)) == (0, json.loads(json.dumps(schema())))
