@@ -193,7 +193,8 @@ def _sums(part_of: Callable[[str], str]) -> Callable[[Part], AsyncIterator[Row]]
 def _pane(part: Part) -> AsyncIterator[Row]:
     """The sums in a pane, `<size>:<start>`; its size says how wide its chunks are."""
     size = part.rest.partition(":")[0]
-    return part.sums(part.keys.part(f"pane:{part.rest}"), PANE_CHUNK[Pane(size)])
+    width = PANE_CHUNK[Pane(size)] if size in set(Pane) else CHUNK
+    return part.sums(part.keys.part(f"pane:{part.rest}"), width)
 
 
 async def _oldest(part: Part) -> AsyncIterator[Row]:
