@@ -5,7 +5,7 @@ from build import DAY, HOUR, MINUTE, NOON, RULES, folded
 
 from models.codes import Codes
 from models.contributions import ALERT_LIMIT, evaluate
-from models.meaning import count_appeared_late, meanings
+from models.meaning import count_appeared_late, meanings, threshold_name
 from models.state.facts import NOTHING, facts
 from models.units import Millis
 
@@ -22,6 +22,7 @@ def test_each_lead_has_its_own_meaning():
     at = NOON + 6 * MINUTE
     waiting, answered, nothing = meanings(seen(WAITING, ANSWERED, NOTHING, at=at), CODES, Millis(at))
     assert [threshold.percent for threshold in waiting.thresholds] == [50, 80, 100]
+    assert threshold_name(waiting.thresholds[0]) == f"50:{NOON}:{NOON + 150_000}"
     assert waiting.waiting.since == NOON
     assert (answered.waiting, answered.thresholds) == (None, ())
     assert waiting.next_change == answered.next_change == NOON + 7 * DAY

@@ -151,7 +151,8 @@ def test_a_series_name_tells_its_parts_whatever_the_value_is(measure, part, dim,
 def test_chunks_that_were_added_to_are_told_once_however_many_there_are():
     changed = Changed()
     changed.mark(0, np.array([3, 5, CHUNK]))
-    changed.mark(2, np.array([9 * CHUNK + 1]))
+    many = 3 * CHUNK * CHUNK
+    changed.mark(2, np.array([9 * CHUNK + 1, many]))
     changed.mark(1, np.array([], np.int64))
-    assert [changed.take(row) for row in (0, 1, 2)] == [[0, 1], [], [9]]
+    assert [changed.take(row) for row in (0, 1, 2)] == [[0, 1], [], [9, many // CHUNK]]
     assert changed.take(0) == changed.take(2) == []
