@@ -3,19 +3,18 @@
 import asyncio
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
 from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.progress import Progress
 
 from models.errors import LeadbeatError
 from models.events import schema as schema_of_events
@@ -24,6 +23,7 @@ from streams import telemetry
 from streams.config import Settings, load, parse_duration
 from streams.errors import Fatal, Retry
 from streams.local import replay_report, sender, simulator
+from streams.local.files import PIPE, reading, writing
 from streams.local.floor import demo_rules_toml
 from streams.local.recording import Mistake
 from streams.local.replay import AsOf
@@ -40,7 +40,6 @@ EXIT_LATER: Final = 75
 """EX_TEMPFAIL: what a command ends with that something passing was in the way of; the same may succeed later."""
 
 MISTAKES_TOLD: Final = 20
-PIPE: Final = Path("-")
 WIDTH_OF_FILES: Final = 160
 
 app = typer.Typer(
@@ -171,7 +170,7 @@ def replay(  # noqa: PLR0913 - options
     choice = replay_report.Choice(chosen.keys, chosen.windows, next(iter(chosen.by or ("",))))
     as_of_clock = AsOf(None if as_of is None else _instant(as_of, zone), known_later=known_later)
     rules = settings.rules()
-    with _reading(file) as lines:
+    with reading(file) as lines:
         result = work_out(lines, rules, settings.minimum_n.by_formula(), as_of_clock)
     if _config(context, config) is None:
         whose = "the default rules" if rules == Settings().rules() else "rules of the environment"
@@ -196,22 +195,6 @@ def _instant(text: str, zone: str) -> Millis:
             "--as-of", f"{text!r} is not a time", "write 2026-03-02T12:00:00Z, or 2026-03-02T12:00 in local time"
         ) from None
     return millis(moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone)))
-
-
-@contextmanager
-def _reading(file: Path) -> Iterator[Iterable[bytes]]:
-    """The lines of a file, with a progress bar on standard error if that is a terminal."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        if file == PIPE:
-            yield sys.stdin.buffer
-            return
-        try:
-            lines = progress.open(file, "rb", description=file.name)
-        except OSError as error:
-            raise Fatal(str(file), f"cannot be read: {error.strerror}") from None
-        with lines:
-            yield lines
 
 
 def _tell_mistakes(mistakes: Sequence[Mistake]) -> None:
@@ -284,9 +267,9 @@ def simulate(  # noqa: PLR0913 - options
         return
     now = Millis(time.time_ns() // 1_000_000) if until is None else _instant(until, zone)
     if rules is not None:
-        with _writing(rules) as out:
+        with writing(rules) as out:
             out.write(demo_rules_toml(now, zone).encode())
-    with _writing(output) as out:
+    with writing(output) as out:
         simulator.write(out, 1 if seed is None else seed, now, zone, connection)
 
 
@@ -295,19 +278,6 @@ def _live(settings: Settings, gateway: str, connection: str, seed: int | None) -
     telemetry.configure(settings.log_level, settings.log_format)
     with suppress(KeyboardInterrupt):
         asyncio.run(sender.simulate(settings, gateway, connection, int(time.time()) if seed is None else seed))
-
-
-@contextmanager
-def _writing(file: Path) -> Iterator[BinaryIO]:
-    if file == PIPE:
-        yield sys.stdout.buffer
-        return
-    try:
-        out = file.open("wb")
-    except OSError as error:
-        raise Fatal(str(file), f"cannot be written: {error.strerror}") from None
-    with out:
-        yield out
 
 
 @topics.command("create")
