@@ -6,9 +6,6 @@ Time is the test's: `ticks = "external"`. Events go in as signed webhooks, or st
 import asyncio
 import itertools
 import json
-import signal
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,8 +17,9 @@ import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
+from children import Service, end, loads
 from histories import Event
-from services import CHECKOUT, Kafka, free_port, until
+from services import Kafka, free_port, until
 from services import Redis as RedisServer
 
 from models.units import SECOND
@@ -43,52 +41,8 @@ START_S = 40
 """How long services may take to start, and a group to be formed, on a machine that has much else to do."""
 
 ROUND_S = 240
-STOP_S = 60
+LOAD_S = 120
 LOG_BATCH_BYTES = 512 * 1024
-
-
-@dataclass
-class Service:
-    """A child process of ours."""
-
-    name: str
-    log: Path
-    process: subprocess.Popen[bytes]
-    expected_to_live: bool = True
-
-    def kill(self) -> None:
-        """End it at once, as a crash would."""
-        self.expected_to_live = False
-        self.process.kill()
-        self.process.wait()
-
-    def stop(self) -> int:
-        """Ask it to end in order; what it ended with."""
-        self.expected_to_live = False
-        self.process.terminate()
-        return self.process.wait(STOP_S)
-
-    def freeze(self) -> None:
-        """Have it do nothing, nor notice it."""
-        self.process.send_signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Go on."""
-        self.process.send_signal(signal.SIGCONT)
-
-    def says(self, event: str, **fields: Any) -> list[dict[str, Any]]:
-        """The lines of its log of an event."""
-        lines = [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
-        return [line for line in lines if line.get("event") == event and fields.items() <= line.items()]
-
-    def text(self) -> str:
-        """All that it has said."""
-        return self.log.read_text(errors="replace")
-
-    def check(self) -> None:
-        """Fail if it has ended unasked."""
-        if self.expected_to_live and self.process.poll() is not None:
-            raise AssertionError(f"{self.name} ended with {self.process.returncode}: {self.text()[-3000:]}")
 
 
 @dataclass
@@ -150,17 +104,7 @@ class System:
 
     def start(self, name: str, config: Path) -> Service:
         """Start `gateway`, `exporter`, `worker` (both parts, kept alive), or one part: `normaliser`, `processor`."""
-        log = self.folder / f"{len(self.services)}-{name}.log"
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                command(name, config),
-                cwd=CHECKOUT,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        service = Service(name, log, process)
+        service = Service.start(name, config, self.folder / f"{len(self.services)}-{name}.log")
         self.services.append(service)
         return service
 
@@ -214,6 +158,27 @@ class System:
             key = f"lead:{subject['id']}".encode()
             by_partition[partition_of(key, PARTITIONS)].append((key, json.dumps(event | {"subject": subject}).encode(), []))
         await self._append(self.topics.events, by_partition)
+
+    @asynccontextmanager
+    async def under_load(self, events: Sequence[Event]) -> AsyncIterator[None]:
+        """Append events, and the same ones again whenever few wait: however fast the workers are, there is work meanwhile."""
+
+        async def few_wait() -> bool:
+            return await self.waiting() < len(events)
+
+        async def feed() -> None:
+            while True:
+                await self.append(events)
+                await self.until(few_wait, LOAD_S, "the workers keep up")
+
+        feeding = asyncio.create_task(feed())
+        try:
+            yield
+        finally:
+            feeding.cancel()
+            await asyncio.wait([feeding])
+        if not feeding.cancelled():
+            feeding.result()
 
     async def tick(self, clock: int) -> None:
         """Append a tick to every deliveries partition."""
@@ -308,6 +273,10 @@ class System:
         """How many records of the events topic are applied and stored."""
         return sum(int(row.get("offset") or 0) for row in (await self.stored()).values())
 
+    async def waiting(self) -> int:
+        """How many records of the events topic are yet to be applied and stored."""
+        return await self.ends(self.topics.events) - await self.offsets()
+
     async def claims(self) -> int:
         """How often partitions were claimed."""
         return sum(int(row.get("claim", 0)) for row in (await self.stored()).values())
@@ -343,7 +312,7 @@ async def installed(kafka: Kafka, redis_server: RedisServer, folder: Path, prefi
         try:
             yield system
         finally:
-            _end(system.services)
+            end(system.services)
 
 
 @asynccontextmanager
@@ -356,38 +325,8 @@ async def _administrating(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
-def _end(services: Sequence[Service]) -> None:
-    """End all that still run, at the same time; fail if one does not stop in order."""
-    for service in services:
-        service.expected_to_live = False
-        service.thaw()
-        service.process.terminate()
-    stuck = [service for service in services if not _has_ended(service)]
-    assert not stuck, "\n".join(f"{service.name} did not stop: {service.text()[-3000:]}" for service in stuck)
-
-
-def _has_ended(service: Service) -> bool:
-    try:
-        service.process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        service.kill()
-        return False
-    return True
-
-
-def command(name: str, config: Path) -> list[str]:
-    """The command line of a service."""
-    words = ["worker", "--part", name] if name in {"normaliser", "processor"} else [name]
-    return [sys.executable, "-m", "streams.cli", *words, "--config", str(config)]
-
-
 def _table(head: str, values: Mapping[str, Any]) -> str:
     return "\n".join([head, *(f"{name} = {json.dumps(value)}" for name, value in values.items()), ""])
-
-
-def loads(processor: Service) -> list[dict[str, Any]]:
-    """The partitions that a processor says it has loaded, each time with the offset and the claim."""
-    return processor.says("partition_loaded", logger="streams.processing.owner")
 
 
 def clock_of(page: Scraped) -> float | None:

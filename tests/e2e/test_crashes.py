@@ -6,8 +6,9 @@ from collections import Counter
 from random import Random
 
 import pytest
+from children import loads
 from crowd import RULES, crowd
-from system import PARTITIONS, loads
+from system import PARTITIONS
 from verdicts import judged, wrong
 from wire import with_word
 

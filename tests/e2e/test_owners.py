@@ -1,8 +1,9 @@
 """Partitions change hands under load: whoever has them, each event counts once."""
 
 import pytest
+from children import loads
 from crowd import RULES, crowd
-from system import PARTITIONS, START_S, loads
+from system import PARTITIONS, START_S
 from verdicts import judged, wrong
 from wire import with_word
 
@@ -18,18 +19,19 @@ LEADS = 4_000
 @pytest.mark.timeout(240)
 async def test_workers_join_and_leave_while_they_work(system, now):
     events, clock = crowd(LEADS, now), now + MINUTE
-    await system.append(events)
     config = system.configure()
     first, _ = (system.start(name, config) for name in ("processor", "exporter"))
-    await system.until(system.offsets, LIMIT_S, "the first one works")
-    second = system.start("processor", config)
-    await system.until(lambda: loads(second), LIMIT_S, "the second one has joined")
-    assert await system.offsets() < len(events)
-    assert first.stop() == 0
-    assert await system.offsets() < len(events)
-    await system.loaded(second, PARTITIONS + 1)
-    third = system.start("processor", config)
-    await system.until(lambda: loads(third), LIMIT_S, "the third one has joined")
+    async with system.under_load(events):
+        await system.until(system.offsets, LIMIT_S, "the first one works")
+        second = system.start("processor", config)
+        await system.until(lambda: loads(second), LIMIT_S, "the second one has joined")
+        assert await system.waiting()
+        assert first.stop() == 0
+        assert await system.waiting()
+        await system.loaded(second, PARTITIONS + 1)
+        third = system.start("processor", config)
+        await system.until(lambda: loads(third), LIMIT_S, "the third one has joined")
+        assert await system.waiting()
     await system.tick_events(clock)
     page = await system.round(clock)
     assert wrong(page, await judged(events, RULES, clock)) == []
@@ -39,16 +41,16 @@ async def test_workers_join_and_leave_while_they_work(system, now):
 @pytest.mark.timeout(240)
 async def test_one_that_slept_while_others_took_over_changes_nothing_when_it_wakes(system, wire, now):
     events, clock = crowd(LEADS, now), now + MINUTE
-    await system.append(events)
     direct, wired = (system.configure(redis_url=url) for url in ("", wire.url))
     sleeper, _ = system.start("processor", wired), system.start("exporter", direct)
-    await system.until(system.offsets, LIMIT_S, "it works")
-    # A checkpoint that is not answered is sent again when it wakes: it writes for certain.
-    wire.mutes_from = with_word(b"seq")
-    await system.until(lambda: wire.mute, LIMIT_S, "a checkpoint is under way")
-    sleeper.freeze()
-    wire.mend()
-    assert await system.offsets() < len(events)
+    async with system.under_load(events):
+        await system.until(system.offsets, LIMIT_S, "it works")
+        # A checkpoint that is not answered is sent again when it wakes: it writes for certain.
+        wire.mutes_from = with_word(b"seq")
+        await system.until(lambda: wire.mute, LIMIT_S, "a checkpoint is under way")
+        sleeper.freeze()
+        wire.mend()
+        assert await system.waiting()
     other = system.start("processor", direct)
     await system.loaded(other)
     await system.tick_events(clock)

@@ -4,10 +4,11 @@ from collections import Counter
 
 import httpx
 import pytest
+from children import loads
 from crowd import RULES, crowd
 from histories import lead
 from services import free_port
-from system import PARTITIONS, START_S, installed, loads
+from system import PARTITIONS, START_S, installed
 from verdicts import judged, wrong
 from wire import never, with_word
 

@@ -3,9 +3,10 @@
 import subprocess
 
 import pytest
+from children import command
 from crowd import RULES
 from services import CHECKOUT
-from system import START_S, command
+from system import START_S
 
 from streams.tables.rows import LAYOUT
 

@@ -1,0 +1,102 @@
+"""Leadbeat's services as child processes of a test, and what they say of themselves."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from services import CHECKOUT
+
+STOP_S = 60
+
+
+@dataclass
+class Service:
+    """A child process of ours."""
+
+    name: str
+    log: Path
+    process: subprocess.Popen[bytes]
+    expected_to_live: bool = True
+
+    @classmethod
+    def start(cls, name: str, config: Path, log: Path) -> "Service":
+        """Start a service; what it says goes to a file."""
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                command(name, config),
+                cwd=CHECKOUT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        return cls(name, log, process)
+
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self.expected_to_live = False
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask it to end in order; what it ended with."""
+        self.expected_to_live = False
+        self.process.terminate()
+        return self.process.wait(STOP_S)
+
+    def freeze(self) -> None:
+        """Have it do nothing, nor notice it."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Go on."""
+        self.process.send_signal(signal.SIGCONT)
+
+    def says(self, event: str, **fields: Any) -> list[dict[str, Any]]:
+        """The lines of its log of an event."""
+        lines = [json.loads(line) for line in self.text().splitlines() if line.startswith("{")]
+        return [line for line in lines if line.get("event") == event and fields.items() <= line.items()]
+
+    def text(self) -> str:
+        """All that it has said."""
+        return self.log.read_text(errors="replace")
+
+    def check(self) -> None:
+        """Fail if it has ended unasked."""
+        if self.expected_to_live and self.process.poll() is not None:
+            raise AssertionError(f"{self.name} ended with {self.process.returncode}: {self.text()[-3000:]}")
+
+
+def end(services: Sequence[Service]) -> None:
+    """End all that still run, at the same time; fail if one does not stop in order."""
+    for service in services:
+        service.expected_to_live = False
+        service.thaw()
+        service.process.terminate()
+    stuck = [service for service in services if not _has_ended(service)]
+    assert not stuck, "\n".join(f"{service.name} did not stop: {service.text()[-3000:]}" for service in stuck)
+
+
+def _has_ended(service: Service) -> bool:
+    try:
+        service.process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        service.kill()
+        return False
+    return True
+
+
+def command(name: str, config: Path) -> list[str]:
+    """The command line of a service."""
+    words = ["worker", "--part", name] if name in {"normaliser", "processor"} else [name]
+    return [sys.executable, "-m", "streams.cli", *words, "--config", str(config)]
+
+
+def loads(processor: Service) -> list[dict[str, Any]]:
+    """The partitions that a processor says it has loaded, each time with the offset and the claim."""
+    return processor.says("partition_loaded", logger="streams.processing.owner")
