@@ -159,8 +159,14 @@ class Erased(_Event, frozen=True, tag="erased", kw_only=True):
     """The person asked to be forgotten: what is known goes, for good."""
 
 
+class Merged(_Event, frozen=True, tag="merged", kw_only=True):
+    """The subject is, or was merged with, `into`, who goes on for both; null undoes it."""
+
+    into: SubjectRef | None
+
+
 ObjectUpserted: TypeAlias = InquiryUpserted | TouchUpserted | ReplyUpserted | MeetingUpserted
-Event: TypeAlias = LeadUpserted | ObjectUpserted | Deleted | Restored | Erased
+Event: TypeAlias = LeadUpserted | ObjectUpserted | Deleted | Restored | Erased | Merged
 
 EVENT_TYPES = frozenset(
     {
@@ -172,6 +178,7 @@ EVENT_TYPES = frozenset(
         "deleted",
         "restored",
         "erased",
+        "merged",
     }
 )
 
@@ -189,6 +196,8 @@ def decode(body: bytes | msgspec.Raw) -> Event:
     event = decoded(_decoder, body)
     if isinstance(event, ObjectUpserted) and event.object.kind != kind_of(event):
         raise InvalidEventError("$.object.kind", f"is {event.object.kind!r} in a {kind_of(event)!r} event")
+    if isinstance(event, Merged) and event.into == event.subject:
+        raise InvalidEventError("$.into", "is the subject itself", "send null to undo a merge")
     return event
 
 

@@ -17,6 +17,9 @@ Timeline: TypeAlias = dict[int, Register]
 DELETED = "deleted"
 """The field of a record that says whether its source has deleted it; at equal versions a deletion wins (`true > false`)."""
 
+MERGED = "merged"
+"""The field of a subject's record that names whom it was merged into, as kind, colon and id; None where that was undone."""
+
 
 def wins(new: Register, old: Register | None) -> bool:
     """Whether a register replaces another."""

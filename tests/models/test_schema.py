@@ -53,7 +53,7 @@ def is_zoned(text: str) -> bool:
 EXAMPLE = json.loads(encode(build.touch("t1", at=NOON, channel="call", rep=None)))
 
 
-@given(st.one_of(strategies.events(), st.just(build.erased())))
+@given(st.one_of(strategies.events(), strategies.merges(), st.just(build.erased())))
 def test_every_event_obeys_the_schema(event):
     assert valid(json.loads(encode(event)), SCHEMA)
 
