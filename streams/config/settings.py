@@ -7,11 +7,22 @@ import base64
 import binascii
 import re
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationInfo,
+    model_validator,
+)
 
+from models.events import Channel, Stage
 from models.kpis import MINIMUM_N, Formula
 from models.rules import OTHER, UNASSIGNED, UNKNOWN, Membership, Rules, SlaPolicy
 from models.units import DAY, HOUR, MINUTE, SECOND, Duration, Millis, millis
@@ -72,7 +83,11 @@ def _token(token: SecretStr) -> SecretStr:
     return token
 
 
-def _signing_secret(secret: SecretStr) -> SecretStr:
+def _signing_secret(secret: SecretStr, info: ValidationInfo) -> SecretStr:
+    if info.data.get("provider") == "close":
+        if not re.fullmatch(r"([0-9a-fA-F]{2}){16,128}", secret.get_secret_value()):
+            raise ValueError("must be the signature_key that Close gave the subscription: at least 32 hex digits")
+        return secret
     try:
         key = base64.b64decode(secret.get_secret_value().removeprefix("whsec_"), validate=True)
     except (binascii.Error, ValueError):
@@ -82,8 +97,15 @@ def _signing_secret(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _email_key(key: SecretStr) -> SecretStr:
+    if not re.fullmatch(r"([0-9a-fA-F]{2}){16,64}", key.get_secret_value()):
+        raise ValueError("must be 32 to 128 hex digits that nobody can guess (openssl rand -hex 32)")
+    return key
+
+
 Text: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 GivenName: TypeAlias = Annotated[Text, AfterValidator(_unreserved)]
+CustomField: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]{1,100}$")]
 Span: TypeAlias = Annotated[Duration, BeforeValidator(parse_duration)]
 Target: TypeAlias = Annotated[Duration, AfterValidator(_target), BeforeValidator(parse_duration)]
 Since: TypeAlias = Annotated[Any, BeforeValidator(_since)]
@@ -157,13 +179,60 @@ class WorkerSettings(Section):
     skip_lost_events: bool = False
 
 
+class CloseFields(Section):
+    """Which of the organisation's custom fields in Close, on leads or contacts, tells what; by their ids, `cf_...`."""
+
+    owner: CustomField | None = None
+    lead_source: CustomField | None = None
+    origin: CustomField | None = None
+    sales_region: CustomField | None = None
+    segment: CustomField | None = None
+    campaign: CustomField | None = None
+
+
+class CloseSettings(Section):
+    """What is the organisation's own in Close. Labels and words are taken in capitals or not.
+
+    `reps` names users by their id; others go by the id. `stages` is by a lead status's label or id; other statuses say nothing
+    of the stage. `outcomes` is by the outcome's id, `meeting_kinds` by a word of the title, `custom_activities`, which count as
+    touches of a channel, by the id of their type. `signature_age` is how old a signature may be.
+    """
+
+    reps: dict[Text, GivenName] = {}
+    stages: dict[Text, Stage] = {
+        "Potential": "lead",
+        "Qualified": "sql",
+        "Customer": "customer",
+        "Bad Fit": "disqualified",
+        "Not Interested": "disqualified",
+    }
+    fields: CloseFields = CloseFields()
+    outcomes: dict[Text, Literal["held", "no_show", "cancelled"]] = {}
+    meeting_kinds: dict[Text, Text] = {"demo": "demo"}
+    custom_activities: dict[Text, Channel] = {}
+    signature_age: Target = Duration(5 * MINUTE)
+
+
 class Connection(Section):
-    """One CRM that sends webhooks: the token in its URL names it, any of its secrets signs for it."""
+    """One CRM that sends webhooks: the token in its URL names it, any of its secrets signs for it.
+
+    `email_key`, needed where people are known by e-mail address alone, makes their ids; it never changes.
+    """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-    provider: Literal["standard"] = "standard"
+    provider: Literal["standard", "close"] = "standard"
     token: Annotated[SecretStr, AfterValidator(_token)]
     secrets: Annotated[tuple[Annotated[SecretStr, AfterValidator(_signing_secret)], ...], Field(min_length=1, max_length=5)]
+    email_key: Annotated[SecretStr, AfterValidator(_email_key)] | None = None
+    close: CloseSettings | None = None
+
+    @model_validator(mode="after")
+    def _suits_its_provider(self) -> Self:
+        if self.provider == "close" and self.email_key is None:
+            raise ValueError("email_key is missing: 32 to 128 hex digits of your own (openssl rand -hex 32)")
+        if self.provider != "close" and self.close is not None:
+            raise ValueError('close is for connections with provider = "close"')
+        return self
 
 
 class Organisation(Section):

@@ -29,7 +29,7 @@ from streams.config import Connection, GatewaySettings, Settings
 from streams.errors import Retry
 from streams.inbound.deliveries import Deliveries, KafkaDeliveries
 from streams.inbound.normalise import Delivery
-from streams.inbound.providers import PROVIDERS, Provider, Unauthentic, standard
+from streams.inbound.providers import Provider, Unauthentic, provider_of, standard
 from streams.server import listen, serve
 from streams.telemetry import GatewayMetrics
 from streams.telemetry import registry as new_registry
@@ -176,7 +176,7 @@ def create(
 
 def _door(connection: Connection) -> Door:
     keys = tuple(secret.get_secret_value() for secret in connection.secrets)
-    return Door(connection.name, PROVIDERS[connection.provider], keys)
+    return Door(connection.name, provider_of(connection), keys)
 
 
 def _digest(token: str) -> bytes:
