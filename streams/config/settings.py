@@ -7,7 +7,7 @@ import base64
 import binascii
 import re
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import (
@@ -19,7 +19,6 @@ from pydantic import (
     SecretStr,
     StringConstraints,
     ValidationInfo,
-    model_validator,
 )
 
 from models.events import Channel, Stage
@@ -97,8 +96,10 @@ def _signing_secret(secret: SecretStr, info: ValidationInfo) -> SecretStr:
     return secret
 
 
-def _email_key(key: SecretStr) -> SecretStr:
-    if not re.fullmatch(r"([0-9a-fA-F]{2}){16,64}", key.get_secret_value()):
+def _email_key(key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+    if key is None and info.data.get("provider") == "close":
+        raise ValueError("is missing: 32 to 128 hex digits that nobody can guess (openssl rand -hex 32)")
+    if key is not None and not re.fullmatch(r"([0-9a-fA-F]{2}){16,64}", key.get_secret_value()):
         raise ValueError("must be 32 to 128 hex digits that nobody can guess (openssl rand -hex 32)")
     return key
 
@@ -213,6 +214,12 @@ class CloseSettings(Section):
     signature_age: Target = Duration(5 * MINUTE)
 
 
+def _for_close(close: CloseSettings | None, info: ValidationInfo) -> CloseSettings | None:
+    if close is not None and info.data.get("provider") == "standard":
+        raise ValueError('is for connections with provider = "close"')
+    return close
+
+
 class Connection(Section):
     """One CRM that sends webhooks: the token in its URL names it, any of its secrets signs for it.
 
@@ -223,16 +230,8 @@ class Connection(Section):
     provider: Literal["standard", "close"] = "standard"
     token: Annotated[SecretStr, AfterValidator(_token)]
     secrets: Annotated[tuple[Annotated[SecretStr, AfterValidator(_signing_secret)], ...], Field(min_length=1, max_length=5)]
-    email_key: Annotated[SecretStr, AfterValidator(_email_key)] | None = None
-    close: CloseSettings | None = None
-
-    @model_validator(mode="after")
-    def _suits_its_provider(self) -> Self:
-        if self.provider == "close" and self.email_key is None:
-            raise ValueError("email_key is missing: 32 to 128 hex digits of your own (openssl rand -hex 32)")
-        if self.provider != "close" and self.close is not None:
-            raise ValueError('close is for connections with provider = "close"')
-        return self
+    email_key: Annotated[SecretStr | None, AfterValidator(_email_key), Field(validate_default=True)] = None
+    close: Annotated[CloseSettings | None, AfterValidator(_for_close)] = None
 
 
 class Organisation(Section):

@@ -10,9 +10,10 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import UNSET, UnsetType
 
+from models.errors import InvalidEventError
 from models.events import LeadData, ReplyData, Stage
 from streams.inbound.identity import SubjectId, email_subject, links
-from streams.inbound.providers.close.bodies import PREVIOUS, Body, Contact, Lead, Opportunity, Unsubscribed, of, utc
+from streams.inbound.providers.close.bodies import DATA, PREVIOUS, Body, Contact, Lead, Opportunity, Unsubscribed, of, utc
 from streams.inbound.providers.close.telling import Case
 
 LONGEST_NAME: Final = 200
@@ -122,11 +123,12 @@ def _tell_opportunity(case: Case) -> None:
     body = change.now()
     deal = of(Opportunity, body)
     subject = deal.contact_id or deal.lead_id
-    if subject is not None:
-        is_news = change.has_changed("status_type", "status_id", "contact_id")
-        stage = DEAL_STAGES.get(deal.status_type, UNSET) if is_news else UNSET
-        owner = _owner(case, body, is_new=change.has_changed("contact_id"))
-        case.telling.lead(subject, LeadData(stage=stage, owner=owner))
+    if subject is None:
+        raise InvalidEventError(DATA, "names no contact and no lead")
+    is_news = change.has_changed("status_type", "status_id", "contact_id")
+    stage = DEAL_STAGES.get(deal.status_type, UNSET) if is_news else UNSET
+    owner = _owner(case, body, is_new=change.has_changed("contact_id"))
+    case.telling.lead(subject, LeadData(stage=stage, owner=owner))
 
 
 def _tell_unsubscribed(case: Case) -> None:
@@ -134,7 +136,7 @@ def _tell_unsubscribed(case: Case) -> None:
     body = change.before() if change.is_deletion else change.now()
     subject = email_subject(of(Unsubscribed, body).email, case.email_key)
     if subject is None:
-        return
+        raise InvalidEventError(f"{PREVIOUS if change.is_deletion else DATA}.email", "is no address")
     name = subject.replace(":", "-")
     reply = ReplyData(at=telling.version, channel="email", kind="unsubscribe")
     if change.is_deletion:
