@@ -2,12 +2,13 @@
 #   make demo  [ARGS=...]   the whole of it on this machine, with made-up sales teams; keeps nothing
 #   make test  [ARGS=...]   the whole suite, against real servers where they can be had; ARGS go to pytest
 #   make check              formatting, lint, types, layers
+#   make coverage           that the core's own tests reach all its lines and branches
 #   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json
 #   make lock               both lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
 #   make kafka              Apache Kafka's jars for the tests (with Maven and Java)
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check docs lock kafka
+.PHONY: demo test check coverage docs lock kafka
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -31,6 +32,11 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
+# Few examples of each law, and without the oracle's comparisons: 20 s, and what is reached so is reached by `make test`, too.
+coverage: $(VENV)/dev.stamp
+	@$(BIN)/python -m pytest tests/models --quiet --ignore tests/models/test_against_truth.py --hypothesis-profile brief \
+		--cov=models --cov-report=term --cov-fail-under=100
+
 docs: $(VENV)/run.stamp
 	@$(BIN)/leadbeat kpis --format markdown > docs/kpis.md
 	@$(BIN)/leadbeat schema > docs/events.schema.json
@@ -47,15 +53,17 @@ $(KAFKA)/complete: tests/kafka.pom.xml
 	@mvn --quiet --batch-mode --no-transfer-progress -Dstyle.color=never --file $< dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA))
 	@touch $@
 
+# pip is silent while it works, so each stage says beforehand what it is and about how long it takes.
 # The checkout itself is installed in place by the setuptools of the lock: nothing is taken from outside it.
 $(VENV)/run.stamp: requirements.lock | $(BIN)/python
-	@echo "Setting up $(VENV) from requirements.lock (once)" >&2
+	@echo "Set-up 2 of 3: the packages of requirements.lock, 220 MB in $(VENV) (a minute or two, once)" >&2
 	@$(PIP) --require-hashes --requirement requirements.lock
+	@echo "Set-up 3 of 3: Leadbeat itself, in place (seconds)" >&2
 	@$(PIP) --no-deps --no-index --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
-	@echo "Setting up $(VENV) from requirements-dev.lock (once)" >&2
+	@echo "Set-up for tests and checks: the packages of requirements-dev.lock (half a minute, once)" >&2
 	@$(PIP) --require-hashes --requirement requirements-dev.lock
 	@touch $@
 
@@ -66,6 +74,7 @@ SUITED := import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[
 $(BIN)/python:
 	@for candidate in $(PYTHONS); do \
 		if "$${candidate%:*}" -c '$(SUITED)' "$${candidate##*:}" 2>/dev/null; then \
+			echo "Set-up 1 of 3: $(VENV), with $${candidate%:*} (seconds)" >&2; \
 			exec "$${candidate%:*}" -m venv --clear $(VENV); \
 		fi; \
 	done; \

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 from models.catalogue import MEASURES
 from models.measures import Kind, Measure, Occurrence
-from models.rules import WARNING_PERCENTS, Rules
+from models.rules import ALERT_PERCENTS, Rules
 from models.state.facts import facts
 from models.state.lead import Lead
 from models.story import Story, slices_of
@@ -93,7 +93,7 @@ def _thresholds(story: Story) -> list[Threshold]:
     found = []
     for clock in story.clocks:
         due = clock.due
-        for percent in (*WARNING_PERCENTS, 100):
+        for percent in ALERT_PERCENTS:
             at = clock.after(percent)
             if at is None or due is None or at > story.known_until or clock.answered_by(at):
                 continue

@@ -24,6 +24,12 @@ UNKNOWN = "unknown"
 WARNING_PERCENTS = (50, 80)
 """The shares of an SLA at which a lead that still waits is warned about."""
 
+BREACH_PERCENT = 100
+"""The share of an SLA at which it is breached: its due time."""
+
+ALERT_PERCENTS = (*WARNING_PERCENTS, BREACH_PERCENT)
+"""The shares of an SLA that a lead must not pass unanswered without somebody being told."""
+
 
 class Membership(Struct, frozen=True, order=True):
     """`rep` belongs to `team` from `valid_from` on; a team of None means that the rep has left."""

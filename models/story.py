@@ -7,7 +7,7 @@ from bisect import bisect_right
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-from models.rules import UNKNOWN, WARNING_PERCENTS, Rules
+from models.rules import ALERT_PERCENTS, BREACH_PERCENT, UNKNOWN, Rules
 from models.state.facts import MEETING, MEETING_ORDER, Facts, Meeting, Reply, Touch
 from models.units import DAY, Duration, Millis
 from models.windows import enters_horizon, horizon
@@ -40,7 +40,7 @@ class Clock(NamedTuple):
     @property
     def due(self) -> Millis | None:
         """When it must have been answered; None where no SLA applies."""
-        return self.after(100)
+        return self.after(BREACH_PERCENT)
 
     def after(self, percent: int) -> Millis | None:
         """When a share of its SLA has passed."""
@@ -233,7 +233,7 @@ class Story:
     def _turning_points(self) -> list[Millis]:
         points: list[Millis] = []
         for clock in self.clocks:
-            shares = (clock.after(percent) for percent in (*WARNING_PERCENTS, 100))
+            shares = (clock.after(percent) for percent in ALERT_PERCENTS)
             points += [at for at in shares if at is not None and not clock.answered_by(at)]
         if self.facts.created_at is not None:
             points.append(Millis(self.facts.created_at + JUDGED_AFTER))

@@ -34,6 +34,15 @@ EXIT_FATAL: Final = 2
 SCRAPE_PATIENCE_S: Final = 1.0
 """How long the exporter waits for Redis: Prometheus itself does not wait much longer for a page."""
 
+CONNECT: Final = """\
+add one for each CRM to the settings file (--config or LEADBEAT_CONFIG), such as
+  [[connections]]
+  name = "crm"
+  token = "an-unguessable-token-of-your-own"  # it posts to /hooks/<token>
+  secret_files = ["crm-webhook.secret"]       # whsec_ and the base64 of at least 24 random bytes
+and see docs/providers.md"""
+"""What a gateway needs that nobody can send to."""
+
 FIRST_PAUSE_S: Final = 0.5
 LONGEST_PAUSE_S: Final = 30.0
 STOP_LIMIT_S: Final = 20.0
@@ -49,8 +58,10 @@ def settings_of(config: Path | None) -> Settings:
 
 
 def run_gateway(config: Path | None) -> None:
-    """Be the gateway until SIGTERM."""
+    """Be the gateway until SIGTERM. Raises Fatal if no delivery could ever come in."""
     settings = settings_of(config)
+    if not settings.connections:
+        raise Fatal("connections", "there is none, so every delivery would be answered with 404", CONNECT)
     asyncio.run(_ensure_topics(settings))
     gateway.main(settings)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from enum import StrEnum
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Final, TypeAlias
 from zoneinfo import ZoneInfo
@@ -75,8 +76,21 @@ class Part(StrEnum):
     PROCESSOR = "processor"
 
 
+def _tell_version(asked: bool) -> None:  # noqa: FBT001 - an option's value
+    if asked:
+        typer.echo(f"leadbeat {version('leadbeat')}")
+        raise typer.Exit
+
+
 @app.callback()
-def root(context: typer.Context, config: Config = None) -> None:
+def root(
+    context: typer.Context,
+    *,
+    config: Config = None,
+    told: Annotated[  # noqa: ARG001
+        bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Take the settings file also where it is named before the command."""
     context.obj = config
 

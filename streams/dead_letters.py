@@ -1,7 +1,7 @@
 """Dead letters: the records that keep what could not be read, with the reason and the place, so that it can be sent again."""
 
 import base64
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -23,10 +23,19 @@ class Origin(Struct, frozen=True):
     index: int | None = None
 
 
-def dead_letter(error: LeadbeatError, body: bytes, origin: Origin) -> bytes:
-    """A dead letter as JSON: why and where `body` could not be read, and where it came from."""
-    told = {"reason": error.what[:LONGEST_REASON], "where": error.where, "todo": error.todo}
-    return msgspec.json.encode({**told, **asdict(origin), **in_json(body)})
+class DeadLetter(NamedTuple):
+    """What could not be read: why, where in it, and the record that keeps it, as JSON."""
+
+    reason: str
+    where: str
+    record: bytes
+
+
+def dead_letter(error: LeadbeatError, body: bytes, origin: Origin) -> DeadLetter:
+    """The dead letter of a body that could not be read."""
+    reason = error.what[:LONGEST_REASON]
+    told = {"reason": reason, "where": error.where, "todo": error.todo}
+    return DeadLetter(reason, error.where, msgspec.json.encode({**told, **asdict(origin), **in_json(body)}))
 
 
 def in_json(body: bytes) -> dict[str, str]:

@@ -7,8 +7,10 @@ and tracebacks come without locals. The health metrics live in one registry a pr
 import logging
 import re
 import sys
-from collections.abc import Mapping
-from typing import Any, Literal, TextIO
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 from prometheus_client import (
@@ -38,6 +40,12 @@ FLOORS = {
 }
 """What others may log at most: below, they write out keys, values, or URLs that hold a connection's token."""
 
+REPEAT_S: Final = 30.0
+"""How soon others may log the same line again."""
+
+MOST_LINES: Final = 1_000
+"""Lines of others that are remembered."""
+
 
 def configure(
     level: Literal["debug", "info", "warning", "error"] = "info",
@@ -55,11 +63,12 @@ def configure(
     handler = logging.StreamHandler(stream or sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder(allow=["left_out"])],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(style)],
         )
     )
     handler.addFilter(above_floor)
+    handler.addFilter(Repeats())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(capture=True)
     structlog.configure(
@@ -82,6 +91,44 @@ def above_floor(record: logging.LogRecord) -> bool:
     while name and name not in FLOORS:
         name = name.rpartition(".")[0]
     return record.levelno >= FLOORS.get(name, logging.NOTSET)
+
+
+class Repeats(logging.Filter):
+    """Lets others log the same line once in 30 s; `left_out` of the next one is how often it came in between.
+
+    While Kafka is away its client says so up to a hundred times a second, which would bury what we say.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._seen: dict[tuple[str, int, str, str], tuple[float, int]] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether a record is ours, or nothing like it has been let through lately."""
+        if isinstance(record.msg, Mapping):  # an event and its fields, as structlog hands them over
+            return True
+        line = (record.name, record.levelno, _said(record), repr(record.exc_info and record.exc_info[1]))
+        now = self._monotonic()
+        with self._lock:
+            again_at, left_out = self._seen.pop(line, (now, 0))
+            if now < again_at:
+                self._seen[line] = again_at, left_out + 1
+                return False
+            self._seen[line] = now + REPEAT_S, 0
+            if len(self._seen) > MOST_LINES:
+                del self._seen[next(iter(self._seen))]
+        if left_out:
+            record.left_out = left_out
+        return True
+
+
+def _said(record: logging.LogRecord) -> str:
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError):  # its arguments do not fit: logging itself tells of that
+        return str(record.msg)
 
 
 def mask(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -130,6 +177,13 @@ class GatewayMetrics:
             "leadbeat_delivery_seconds", "From a request's headers to its answer, for deliveries accepted.", registry=registry
         )
 
+    def expect(self, connections: Iterable[str], reasons: Iterable[str]) -> None:
+        """Begin at 0: to Prometheus, a count that is first seen at 1 has not increased."""
+        for connection in connections:
+            self.accepted.labels(connection)
+            for reason in reasons:
+                self.refused.labels(connection, reason)
+
 
 class NormaliserMetrics:
     """What the normaliser counts. Elements = normalised + unknown + dead, one by one."""
@@ -145,6 +199,12 @@ class NormaliserMetrics:
         self.ticks_refused = Counter(
             "leadbeat_ticks_refused", "Ticks too far ahead of this process's own time.", registry=registry
         )
+
+    def expect(self, connections: Iterable[str]) -> None:
+        """Begin at 0, also for what is of no connection: to Prometheus, a count that is first seen at 1 has not increased."""
+        for connection in ("", *connections):
+            for counter in (self.normalised, self.unknown, self.dead):
+                counter.labels(connection)
 
 
 class ProcessorMetrics:

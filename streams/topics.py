@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2
 
 from models.events import LATEST
@@ -108,27 +108,55 @@ async def ensure(bootstrap: str, partitions: int, replication: int = 1, prefix: 
     """
     wanted = specs(Topics(prefix), partitions, replication)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    asked = _Asked(bootstrap)
     try:
         async with asyncio.timeout(PATIENCE_S):
-            counts = await _settled(admin, wanted, replication if create else None)
+            counts = await _settled(admin, wanted, replication if create else None, asked)
     except TimeoutError:
-        what = f"topics did not appear within {PATIENCE_S:.0f} s"
-        raise Retry(f"Kafka at {bootstrap}", what, ADVICE[create]) from None
+        raise asked.fault(ADVICE[create]) from None
     finally:
         await admin.close()
     _check(wanted, counts)
 
 
 ADVICE: Final = {
-    True: "check kafka.bootstrap and the broker; an embedded broker makes topics itself: kafka.create_topics = false",
-    False: "check kafka.bootstrap, or set kafka.create_topics = true",
+    True: "look into the broker's log; an embedded broker makes topics itself: kafka.create_topics = false",
+    False: "make them, or set kafka.create_topics = true",
 }
 """What to do when topics do not appear, by whether we make them."""
 
 
-async def _settled(admin: Any, wanted: list[TopicSpec], replication: int | None) -> dict[str, int]:
+class _Asked:
+    """What Kafka has said so far; each new trouble is logged."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._bootstrap = bootstrap
+        self._trouble = "does not answer"
+        self._told = ""
+
+    def answered(self) -> None:
+        self._trouble = ""
+
+    def failed(self, error: KafkaError) -> None:
+        self._trouble = "cannot be reached" if isinstance(error, KafkaConnectionError) else f"answers with {error}"
+        if self._trouble != self._told:
+            self._told = self._trouble
+            log.warning("kafka_unreachable", bootstrap=self._bootstrap, what=self._told, todo=CHECK, trying_for_s=PATIENCE_S)
+
+    def fault(self, advice: str) -> Retry:
+        """Why it has taken too long; the advice is for topics that do not appear."""
+        where = f"Kafka at {self._bootstrap}"
+        if self._trouble:
+            return Retry(where, f"{self._trouble}, tried for {PATIENCE_S:.0f} s", f"{CHECK}; then start this again")
+        return Retry(where, f"topics did not appear within {PATIENCE_S:.0f} s", advice)
+
+
+CHECK: Final = "check kafka.bootstrap, and that a broker runs there that this machine can reach"
+"""What to do when Kafka is not there."""
+
+
+async def _settled(admin: Any, wanted: list[TopicSpec], replication: int | None, asked: _Asked) -> dict[str, int]:
     """The number of partitions of each topic, once all are there. Tries until then; a replication says to make them."""
-    told = ""
     while True:
         try:
             await admin.start()
@@ -137,10 +165,9 @@ async def _settled(admin: Any, wanted: list[TopicSpec], replication: int | None)
             counts = dict(_led(await admin.describe_topics([spec.name for spec in wanted])))
             if len(counts) == len(wanted):
                 return counts
+            asked.answered()
         except KafkaError as error:
-            if told != str(error):
-                told = str(error)
-                log.warning("kafka_unreachable", error=told)
+            asked.failed(error)
         await asyncio.sleep(RETRY_S)
 
 

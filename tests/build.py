@@ -10,18 +10,22 @@ from models.events import (
     Erased,
     Event,
     InquiryData,
+    InquiryRef,
     InquiryUpserted,
     LeadData,
     LeadUpserted,
     MeetingData,
+    MeetingRef,
     MeetingUpserted,
     Merged,
     ObjectRef,
     ReplyData,
+    ReplyRef,
     ReplyUpserted,
     Restored,
     SubjectRef,
     TouchData,
+    TouchRef,
     TouchUpserted,
 )
 from models.rules import Membership, Rules, SlaPolicy
@@ -57,13 +61,13 @@ def lead(*, changed_at: int = NOON, sequence: int = 0, of: str = "lead-1", **fie
 def inquiry(name: str = "i1", *, changed_at: int = NOON, sequence: int = 0, of: str = "lead-1", **fields: Any) -> Event:
     """An inquiry."""
     return InquiryUpserted(
-        **_head(changed_at, sequence, of), object=ObjectRef("inquiry", name), data=_filled(InquiryData, fields)
+        **_head(changed_at, sequence, of), object=InquiryRef("inquiry", name), data=_filled(InquiryData, fields)
     )
 
 
 def touch(name: str = "t1", *, changed_at: int = NOON, sequence: int = 0, of: str = "lead-1", **fields: Any) -> Event:
     """A touch."""
-    return TouchUpserted(**_head(changed_at, sequence, of), object=ObjectRef("touch", name), data=_filled(TouchData, fields))
+    return TouchUpserted(**_head(changed_at, sequence, of), object=TouchRef("touch", name), data=_filled(TouchData, fields))
 
 
 def call(name: str, at: int, **fields: Any) -> Event:
@@ -78,13 +82,13 @@ def email(name: str, at: int, **fields: Any) -> Event:
 
 def reply(name: str = "r1", *, changed_at: int = NOON, sequence: int = 0, of: str = "lead-1", **fields: Any) -> Event:
     """A reply."""
-    return ReplyUpserted(**_head(changed_at, sequence, of), object=ObjectRef("reply", name), data=_filled(ReplyData, fields))
+    return ReplyUpserted(**_head(changed_at, sequence, of), object=ReplyRef("reply", name), data=_filled(ReplyData, fields))
 
 
 def meeting(name: str = "m1", *, changed_at: int = NOON, sequence: int = 0, of: str = "lead-1", **fields: Any) -> Event:
     """A meeting."""
     return MeetingUpserted(
-        **_head(changed_at, sequence, of), object=ObjectRef("meeting", name), data=_filled(MeetingData, fields)
+        **_head(changed_at, sequence, of), object=MeetingRef("meeting", name), data=_filled(MeetingData, fields)
     )
 
 

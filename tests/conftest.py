@@ -9,14 +9,21 @@ from uuid import uuid4
 import pytest
 import services
 from hypothesis import settings
-from services import Kafka, Missing, Prometheus, Redis, Server
+from services import Alertmanager, Kafka, Missing, Prometheus, Redis, Server
 
-# The same examples every time unless asked for more: `HYPOTHESIS_PROFILE=long`, or `--hypothesis-profile long`.
+# The same examples every time unless asked for more: `HYPOTHESIS_PROFILE=long`, or `--hypothesis-profile long`. `make coverage`
+# does with few.
+settings.register_profile("brief", max_examples=10, deadline=None, derandomize=True)
 settings.register_profile("quick", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile("long", max_examples=10_000, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
-SERVERS = {"kafka": {"kafka"}, "redis": {"redis_server", "redis_factory"}, "prometheus": {"prometheus"}}
+SERVERS = {
+    "kafka": {"kafka"},
+    "redis": {"redis_server", "redis_factory"},
+    "prometheus": {"prometheus"},
+    "alertmanager": {"alertmanager"},
+}
 """Marker → the fixtures whose use means it."""
 
 
@@ -96,6 +103,12 @@ def redis_server(shared_redis: Redis) -> Redis:
 
 
 @pytest.fixture(scope="session")
-def prometheus(started: Callable[..., Any]) -> Callable[[dict[str, Any]], Prometheus]:
-    """Start a Prometheus with a configuration: `prometheus({"scrape_configs": [...]})`."""
+def prometheus(started: Callable[..., Any]) -> Callable[[dict[str, Any] | Path], Prometheus]:
+    """Start a Prometheus with a configuration: `prometheus({"scrape_configs": [...]})`, or with the file of one."""
     return lambda config: started(services.prometheus, config)
+
+
+@pytest.fixture(scope="session")
+def alertmanager(started: Callable[..., Any]) -> Callable[[str], Alertmanager]:
+    """Start an Alertmanager with a configuration: the text of its file."""
+    return lambda config: started(services.alertmanager, config)

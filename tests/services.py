@@ -1,4 +1,4 @@
-"""Real servers for the tests: Apache Kafka, Redis, Prometheus, each on free ports of 127.0.0.1, in a folder of its own.
+"""Real servers for the tests: Apache Kafka, Redis, Prometheus, Alertmanager; on free ports of 127.0.0.1, each in its folder.
 
 Each is a `Server` that can be stopped, killed and started again (same port, same folder), and what a client needs to know of
 it. The fixtures in `conftest.py` hand them out. A server that cannot be had raises `Missing`, which they turn into a skip.
@@ -155,6 +155,25 @@ class Prometheus:
         return self.get("query", query=expression)["result"]
 
 
+@dataclass
+class Alertmanager:
+    """An Alertmanager with the configuration that the test gave it."""
+
+    server: Server
+    address: str
+
+    @property
+    def url(self) -> str:
+        """Of its API."""
+        return f"http://{self.address}/api/v2"
+
+    def suppressed(self) -> set[str]:
+        """The names of the alerts that it knows of and holds back."""
+        answer = httpx.get(f"{self.url}/alerts")
+        answer.raise_for_status()
+        return {alert["labels"]["alertname"] for alert in answer.json() if alert["status"]["state"] == "suppressed"}
+
+
 def kafka(folder: Path) -> Kafka:
     """Start Apache Kafka; takes some 5 s."""
     java, jars = shutil.which("java"), KAFKA_JARS / "complete"
@@ -221,16 +240,19 @@ def redis(folder: Path, *, append_only: bool = False) -> Redis:
     return Redis(server, port)
 
 
-def prometheus(folder: Path, config: dict[str, Any]) -> Prometheus:
-    """Start Prometheus with a configuration: the content of its file, as Python has it."""
+def prometheus(folder: Path, config: dict[str, Any] | Path) -> Prometheus:
+    """Start Prometheus with a configuration: a file, or the content of one, as Python has it."""
     binary = shutil.which("prometheus")
     if not binary:
         raise Missing("Prometheus: no prometheus on the PATH (on Debian: apt install prometheus)")
-    (folder / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
+    if isinstance(config, dict):
+        path = folder / "prometheus.yml"
+        path.write_text(json.dumps(config))  # JSON is YAML
+        config = path
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     options = {
-        "config.file": folder / "prometheus.yml",
+        "config.file": config,
         "storage.tsdb.path": folder / "data",
         "web.listen-address": f"127.0.0.1:{port}",
         "log.level": "warn",
@@ -239,6 +261,27 @@ def prometheus(folder: Path, config: dict[str, Any]) -> Prometheus:
     server = Server("Prometheus", command, folder, lambda: answers(f"{url}/-/ready"), limit_s=30)
     server.start()
     return Prometheus(server, url)
+
+
+def alertmanager(folder: Path, config: str) -> Alertmanager:
+    """Start Alertmanager, alone, with a configuration: the text of its file."""
+    binary = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    if not binary:
+        raise Missing("Alertmanager: not on the PATH (on Debian: apt install prometheus-alertmanager)")
+    path = folder / "alertmanager.yml"
+    path.write_text(config)
+    address = f"127.0.0.1:{free_port()}"
+    options = {
+        "config.file": path,
+        "storage.path": folder / "data",
+        "web.listen-address": address,
+        "cluster.listen-address": "",
+        "log.level": "warn",
+    }
+    command = [binary, *(f"--{name}={value}" for name, value in options.items())]
+    server = Server("Alertmanager", command, folder, lambda: answers(f"http://{address}/-/ready"), limit_s=30)
+    server.start()
+    return Alertmanager(server, address)
 
 
 def accepts(port: int) -> bool:

@@ -122,6 +122,7 @@ class System:
         redis_url: str = "",
         partitions: int = PARTITIONS,
         processor_port: int = 0,
+        normaliser_port: int = 0,
         **plain: Any,
     ) -> Path:
         """A configuration file; `plain` are keys of its top level, such as `checkpoint_ms=50`."""
@@ -139,7 +140,7 @@ class System:
             self.rules if rules is None else rules,
             _table("[kafka]", kafka),
             _table("[redis]", {"url": redis_url or self.redis_server.url}),
-            _table("[worker]", {"processor_port": processor_port}),
+            _table("[worker]", {"processor_port": processor_port, "normaliser_port": normaliser_port}),
             _table("[gateway]", {"port": self.gateway_port}),
             _table("[exporter]", {"port": self.exporter_port}),
             _table("[[connections]]", {"name": CONNECTION, "token": TOKEN, "secrets": [SECRET]}),

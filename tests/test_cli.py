@@ -1,8 +1,10 @@
 """The command line: what each command prints, and how it refuses."""
 
+import asyncio
 import json
 import subprocess
 import sys
+import tomllib
 
 import pytest
 from build import HOUR, MINUTE, NOON, call, lead
@@ -13,7 +15,7 @@ from models.catalogue import FIGURES
 from models.events import encode, schema
 from models.units import isoformat
 from streams import bootstrap, cli
-from streams.config import Settings
+from streams.config import Settings, load
 from streams.errors import Fatal, Retry
 from streams.local import demo
 
@@ -177,6 +179,29 @@ def test_services_are_started_by_the_bootstrap(run, monkeypatch, arguments, func
     monkeypatch.setattr(bootstrap, function, lambda *arguments: given.append(arguments))
     assert run(*arguments)[0] == 0
     assert [tuple(None if each is None else str(each) for each in call) for call in given] == [expected]
+
+
+def test_a_gateway_that_nobody_can_send_to_does_not_start(run, config):
+    code, out, err = run("gateway", "--config", config)
+    assert (code, out) == (2, "")
+    assert err.startswith("leadbeat: connections: there is none, so every delivery would be answered with 404 (add one ")
+
+
+def test_the_connection_that_it_proposes_is_one_with_which_it_starts(tmp_path, monkeypatch):
+    started = []
+    example = tmp_path / "leadbeat.toml"
+    example.write_text("\n".join(line for line in bootstrap.CONNECT.splitlines() if line.startswith("  ")))
+    (tmp_path / "crm-webhook.secret").write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
+    monkeypatch.setattr(bootstrap, "settings_of", load)
+    monkeypatch.setattr(bootstrap, "ensure", lambda *_, **__: asyncio.sleep(0))
+    monkeypatch.setattr(bootstrap.gateway, "main", started.append)
+    bootstrap.run_gateway(example)
+    assert [connection.name for settings in started for connection in settings.connections] == ["crm"]
+
+
+def test_the_version_is_that_of_the_package(run):
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
+    assert run("--version") == (0, f"leadbeat {project['version']}\n", "")
 
 
 @pytest.mark.parametrize(("equal", "code"), [(True, 0), (False, 1)])

@@ -2,14 +2,17 @@ import json
 import os
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
+from socket import AF_INET6
 
 import pytest
+from aiokafka.conn import collect_hosts
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.calendars import Shift, WorkingHours
 from models.rules import Membership, Rules, SlaPolicy
 from models.units import DAY, HOUR, MINUTE, SECOND, millis
-from streams.config import Settings, load, parse_duration
+from streams.config import KafkaSettings, Settings, load, parse_duration
 from streams.errors import Fatal
 
 EXAMPLE = Path(__file__).parents[1] / "docs" / "leadbeat.example.toml"
@@ -156,6 +159,31 @@ def test_a_midnight_that_does_not_exist_is_when_the_day_begins():
     assert settings.rules().roster[0].valid_from == millis(datetime.fromisoformat("2018-11-04T01:00:00-02:00"))
 
 
+def working_hours(*entries: str, zone: str = "UTC") -> WorkingHours:
+    return Settings.model_validate({"organisation": {"zone": zone, "working_hours": entries}}).working_hours()
+
+
+def test_working_hours_are_days_and_local_times():
+    assert Settings().working_hours() == working_hours("Mon-Fri 09:00-18:00")
+    assert working_hours("Thu-Fri 08:30-24:00", "Sat 00:00-06:00", zone="Europe/Berlin") == WorkingHours(
+        "Europe/Berlin", (Shift(3, 510, 1440), Shift(4, 510, 1440), Shift(5, 0, 360))
+    )
+    assert working_hours().shifts == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "todo"),
+    [
+        *((text, "as Mon-Fri 09:00-18:00") for text in ("9-18", "Mo 09:00-18:00", "Mon 9:00-18:00", "Mon-Fri", "")),
+        *((text, "as Mon-Fri 09:00-18:00") for text in ("Mon 09:00-24:01", "Mon 08:60-18:00", "Mon 08:00-25:00")),
+        *((text, "end a night at 24:00") for text in ("Mon 22:00-06:00", "Mon 09:00-09:00", "Sat-Mon 09:00-18:00")),
+    ],
+)
+def test_what_are_no_working_hours_is_refused_with_what_to_write(text, todo):
+    with pytest.raises(ValueError, match=todo):
+        working_hours(text)
+
+
 def test_no_sla_at_all_can_be_chosen(write):
     assert load(write("sla = []")).rules().sla == ()
 
@@ -265,6 +293,45 @@ def test_what_kubernetes_adds_to_the_environment_is_not_ours(monkeypatch):
     assert load() == Settings()
     monkeypatch.setenv("LEADBEAT_GATEWAY_PORT", "8080")
     assert mistakes() == ["LEADBEAT_GATEWAY_PORT: is not a setting: did you mean LEADBEAT_GATEWAY__PORT?"]
+
+
+@pytest.mark.parametrize(
+    ("given", "brokers"),
+    [
+        ("localhost:9092", "localhost:9092"),
+        (" kafka-1:9092,\tkafka_2.example.org:19092 ", "kafka-1:9092,kafka_2.example.org:19092"),
+        ("[::1]:9092,[2001:db8::10]:65535", "[::1]:9092,[2001:db8::10]:65535"),
+    ],
+)
+def test_brokers_are_a_list_of_hosts_with_their_ports(given, brokers):
+    bootstrap = KafkaSettings(bootstrap=given).bootstrap
+    assert bootstrap == brokers
+    hosts = collect_hosts(bootstrap, randomize=False)
+    assert [f"[{host}]:{port}" if family == AF_INET6 else f"{host}:{port}" for host, port, family in hosts] == brokers.split(
+        ","
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *(
+            "localhost",
+            "localhost:",
+            ":9092",
+            "localhost:0",
+            "localhost:65536",
+            "localhost:port",
+            "localhost:\N{FULLWIDTH DIGIT NINE}",
+            "a b:9092",
+        ),
+        *("a:9092,", "a:9092,b", "a:9092;b:9092", "::1:9092", "[::1]", "[1::2::3]:9092", "[kafka]:9092", "[fe80::1%lo]:9092"),
+        *("kafka://a:9092", "user@a:9092", ","),
+    ],
+)
+def test_a_broker_without_its_port_is_refused_with_what_to_write(write, given):
+    (found,) = mistakes(write(f'[kafka]\nbootstrap = "{given}"\n'))
+    assert found.startswith("kafka.bootstrap: must be host:port (kafka-1:9092), several with commas between")
 
 
 class TestSecrets:

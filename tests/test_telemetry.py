@@ -2,6 +2,7 @@ import io
 import json
 import logging
 import warnings
+from collections import Counter
 
 import pytest
 import structlog
@@ -84,6 +85,64 @@ def test_what_writes_out_urls_is_heard_only_when_it_warns(name):
         return telemetry.above_floor(logging.LogRecord(name, level, "", 0, "POST /hooks/token", None, None))
 
     assert [heard(level) for level in (logging.INFO, logging.WARNING)] == [False, True]
+
+
+def test_others_say_the_same_once_and_we_as_often_as_we_like(output):
+    telemetry.configure(stream=output)
+    for broker in (1, 2) * 50:
+        logging.getLogger("aiokafka").error("Unable connect to node with id %s: %s", broker, OSError("refused"))
+        structlog.get_logger("streams.x").warning("commit_failed")
+    said = Counter(line["event"] for line in lines(output))
+    assert said == {
+        "Unable connect to node with id 1: refused": 1,
+        "Unable connect to node with id 2: refused": 1,
+        "commit_failed": 100,
+    }
+    ours = logging.LogRecord("streams.x", logging.WARNING, "", 0, {"event": "commit_failed"}, None, None)
+    repeats = telemetry.Repeats()
+    assert all(repeats.filter(ours) for _ in range(3))
+
+
+def test_what_is_said_again_later_tells_how_often_it_was_left_out():
+    clock = iter([0, 29, 29.9, 30, 31, 60, 1000])
+    repeats = telemetry.Repeats(lambda: next(clock))
+
+    def told():
+        record = logging.LogRecord("aiokafka", logging.ERROR, "", 0, "away", None, None)
+        return repeats.filter(record), getattr(record, "left_out", 0)
+
+    assert [told() for _ in range(7)] == [(True, 0), (False, 0), (False, 0), (True, 2), (False, 0), (True, 1), (True, 0)]
+
+
+def test_the_number_that_was_left_out_stands_in_the_line(output):
+    telemetry.configure(stream=output)
+    logging.getLogger("aiokafka").error("away", extra={"left_out": 149, "other": 1})
+    (line,) = lines(output)
+    assert (line["left_out"], "other" in line) == (149, False)
+
+
+def test_faults_of_one_text_are_told_apart_by_their_exceptions(output):
+    telemetry.configure(stream=output)
+    for fault in (ValueError("a"), ValueError("b"), KeyError("a"), ValueError("a")):
+        try:
+            raise fault
+        except (ValueError, KeyError):
+            logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+    told = [line["exception"].splitlines()[-1] for line in lines(output)]
+    assert told == ["ValueError: a", "ValueError: b", "KeyError: 'a'"]
+
+
+def test_no_more_lines_are_remembered_than_there_is_room_for(monkeypatch):
+    monkeypatch.setattr(telemetry, "MOST_LINES", 2)
+    repeats = telemetry.Repeats(lambda: 0.0)
+    records = [logging.LogRecord("x", logging.INFO, "", 0, text, None, None) for text in "abcaccb"]
+    assert [repeats.filter(record) for record in records] == [True, True, True, True, False, False, True]
+
+
+def test_arguments_that_do_not_fit_do_no_harm_to_who_logs():
+    record = logging.LogRecord("x", logging.INFO, "", 0, "%d", ("a",), None)
+    repeats = telemetry.Repeats()
+    assert [repeats.filter(record) for _ in range(2)] == [True, False]
 
 
 def test_a_line_break_in_what_is_said_does_not_begin_a_line(output):

@@ -1,13 +1,16 @@
 import asyncio
 import json
+import socket
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import AuthenticationFailedError
 from aiokafka.partitioner import DefaultPartitioner
 from hypothesis import given
 from hypothesis import strategies as st
 from services import free_port
+from structlog.testing import capture_logs
 
 from models.events import LATEST
 from models.units import SECOND
@@ -79,10 +82,32 @@ async def test_what_kafka_refuses_to_make_is_told(kafka, topic_prefix):
         await ensure(kafka.bootstrap, 4, 3, topic_prefix)
 
 
-async def test_a_broker_that_is_not_there_is_told(monkeypatch):
+async def test_a_broker_that_is_not_there_is_told_at_once_and_at_the_end(monkeypatch):
+    monkeypatch.setattr(topics, "PATIENCE_S", 1.0)
+    bootstrap = f"127.0.0.1:{free_port()}"
+    with capture_logs() as lines, pytest.raises(Retry) as caught:
+        await ensure(bootstrap, 4)
+    todo = "check kafka.bootstrap, and that a broker runs there that this machine can reach"
+    assert str(caught.value) == f"Kafka at {bootstrap}: cannot be reached, tried for 1 s ({todo}; then start this again)"
+    (line,) = lines
+    assert (line["event"], line["bootstrap"], line["todo"]) == ("kafka_unreachable", bootstrap, todo)
+
+
+async def test_a_server_that_never_answers_is_told(monkeypatch):
     monkeypatch.setattr(topics, "PATIENCE_S", 0.5)
-    with pytest.raises(Retry, match=r"check kafka\.bootstrap"):
-        await ensure(f"127.0.0.1:{free_port()}", 4)
+    silent = socket.create_server(("127.0.0.1", 0))
+    with silent, pytest.raises(Retry, match=r"does not answer, tried for .* \(check kafka\.bootstrap, "):
+        await ensure(f"127.0.0.1:{silent.getsockname()[1]}", 4)
+
+
+async def test_what_kafka_answers_instead_is_told(monkeypatch):
+    async def refused(_):
+        raise AuthenticationFailedError("no such user")
+
+    monkeypatch.setattr(topics, "PATIENCE_S", 0.5)
+    monkeypatch.setattr(AIOKafkaAdminClient, "start", refused)
+    with pytest.raises(Retry, match="answers with AuthenticationFailedError: no such user, tried for"):
+        await ensure("127.0.0.1:1", 4)
 
 
 async def test_topics_that_nobody_makes_are_told(kafka, topic_prefix, monkeypatch):

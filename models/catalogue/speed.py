@@ -12,7 +12,7 @@ from models.measures import (
     level,
     the_lead,
 )
-from models.rules import WARNING_PERCENTS
+from models.rules import BREACH_PERCENT, WARNING_PERCENTS
 from models.state.facts import MEETING, Touch
 from models.story import JUDGED_AFTER, Clock, Story
 from models.units import Millis
@@ -66,7 +66,7 @@ def responses_within_sla(story: Story, clock: Clock) -> Occurrence | None:
 @flow(of=clocks)
 def clocks_ended(story: Story, clock: Clock) -> Occurrence | None:
     """Clocks that ended: answered in time, at the answer, or missed, at their due time."""
-    return _hit(story, clock) or _unanswered_after(story, clock, 100)
+    return _hit(story, clock) or _unanswered_after(story, clock, BREACH_PERCENT)
 
 
 def _unanswered_after(story: Story, clock: Clock, percent: int) -> Occurrence | None:
@@ -86,7 +86,7 @@ def _share_passed(percent: int, name: str) -> Measure:
 
 
 SLA_WARNINGS = {percent: _share_passed(percent, f"sla_warnings_{percent}") for percent in WARNING_PERCENTS}
-sla_breaches = _share_passed(100, "sla_breaches")
+sla_breaches = _share_passed(BREACH_PERCENT, "sla_breaches")
 
 
 @level(of=the_lead)

@@ -5,10 +5,9 @@ also be read from a file (`token_file`, `secret_files`, `email_key_file`, `url_f
 name (`token_env`, `secret_envs`, `email_key_env`, `url_env`).
 """
 
+from streams.config.connections import CloseFields, CloseSettings, Connection
 from streams.config.loading import load
 from streams.config.settings import (
-    CloseSettings,
-    Connection,
     ExporterSettings,
     GatewaySettings,
     KafkaSettings,
@@ -20,10 +19,11 @@ from streams.config.settings import (
     RosterEntry,
     Settings,
     SlaEntry,
-    parse_duration,
 )
+from streams.config.values import parse_duration
 
 __all__ = [
+    "CloseFields",
     "CloseSettings",
     "Connection",
     "ExporterSettings",

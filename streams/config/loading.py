@@ -14,7 +14,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from models.rules import OTHER, UNASSIGNED
-from streams.config.settings import Section, Settings, instant
+from streams.config.settings import Settings
+from streams.config.values import Section, instant
 from streams.errors import Fatal
 
 PREFIX = "LEADBEAT_"

@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import structlog
 import uvloop
@@ -155,13 +155,15 @@ def create(
 ) -> Starlette:
     """The application: the hooks, and `/livez`, `/readyz` and `/metrics` of this process."""
     registry = registry or new_registry()
+    metrics = GatewayMetrics(registry)
+    metrics.expect((connection.name for connection in settings.connections), get_args(Reason))
     gateway = Gateway(
         settings=settings.gateway,
         doors=tuple((_digest(connection.token.get_secret_value()), _door(connection)) for connection in settings.connections),
         stranger=Door("", standard, (base64.b64encode(secrets.token_bytes(32)).decode(),), known=False),
         deliveries=producer,
         clock=clock,
-        metrics=GatewayMetrics(registry),
+        metrics=metrics,
     )
 
     app = Starlette(

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from models.errors import InvalidEventError, LeadbeatError
 from models.events import EARLIEST, LATEST, Event, Merged, SubjectRef, believe, encode
 from models.units import Millis
-from streams.dead_letters import Origin, dead_letter
+from streams.dead_letters import DeadLetter, Origin, dead_letter
 from streams.errors import Poison
 from streams.inbound.providers import Provider
 
@@ -79,19 +79,18 @@ Content: TypeAlias = Event | Unknown | Unreadable
 class Normalised:
     """What became of a delivery.
 
-    `events` are keys and values for the events topic, `dead` values for the dead letters, `unknown` the number of events of a
-    type that Leadbeat does not know.
+    `events` are keys and values for the events topic, `unknown` the number of events of a type that Leadbeat does not know.
     """
 
     events: list[tuple[bytes, bytes]] = field(default_factory=list)
-    dead: list[bytes] = field(default_factory=list)
+    dead: list[DeadLetter] = field(default_factory=list)
     unknown: int = 0
 
 
 def normalise(delivery: Delivery, provider: Provider) -> Normalised:
     """The records that a delivery becomes. Never raises, whatever the bytes are."""
     events: list[tuple[bytes, bytes]] = []
-    dead: list[bytes] = []
+    dead: list[DeadLetter] = []
     unknown = 0
     for content in contents(delivery, provider):
         match content:
@@ -143,7 +142,7 @@ def _of_connection(delivery: Delivery, subject: SubjectRef, where: str) -> Subje
     return SubjectRef(subject.kind, identity)
 
 
-def dead_letter_of(delivery: Delivery, error: LeadbeatError, index: int | None, body: bytes) -> bytes:
+def dead_letter_of(delivery: Delivery, error: LeadbeatError, index: int | None, body: bytes) -> DeadLetter:
     """The dead letter of a delivery, or of the element at `index` of its array."""
     at = (delivery.topic, delivery.partition, delivery.offset)
     return dead_letter(error, body, Origin(*at, delivery.connection, delivery.received_at, index))

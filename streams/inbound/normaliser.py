@@ -16,6 +16,7 @@ import structlog
 from models.units import Millis
 from streams.config import Connection, Settings
 from streams.errors import Poison
+from streams.inbound.dead_letter_log import DeadLetterLog
 from streams.inbound.normalise import Delivery, Normalised, dead_letter_of, normalise
 from streams.inbound.outlet import Outgoing, Outlet
 from streams.inbound.providers import Provider, provider_of
@@ -56,11 +57,13 @@ class Normaliser:
         self._partitions = settings.kafka.partitions
         self._providers = providers_of(settings.connections)
         self._sink, self._metrics, self._clock = sink, metrics, clock
+        metrics.expect(self._providers)
         self._done: dict[TP, int] = {}
         self._committed: dict[TP, int] = {}
         self._control: Control
         self.ticker = Ticker(self._owned, self._append_ticks, clock)
         self.relay = Relay(self._owned, self._send_ticks)
+        self.dead_letters = DeadLetterLog(self._topics.dead)
 
     # --- the place in the log
 
@@ -138,10 +141,12 @@ class Normaliser:
         ):
             if count:
                 counter.labels(connection).inc(count)
+        if normalised.dead:
+            self.dead_letters.add(connection, normalised.dead)
         events, dead, count = self._topics.events, self._topics.dead, self._partitions
         return [
             *(Outgoing(events, partition_of(key, count), key, value) for key, value in normalised.events),
-            *(Outgoing(dead, DEAD_PARTITION, None, value) for value in normalised.dead),
+            *(Outgoing(dead, DEAD_PARTITION, None, letter.record) for letter in normalised.dead),
         ]
 
     def _normalised(self, tp: TP, record: Record) -> tuple[str, Normalised]:
@@ -194,7 +199,7 @@ async def run(settings: Settings, *, stopping: asyncio.Event | None = None) -> N
         normaliser = Normaliser(settings, outlet, NormaliserMetrics(metrics))
         app = make_app(f"{kafka.group}-normaliser", Topics(kafka.topic_prefix).deliveries, kafka, normaliser)
         readiness = Readiness(app.consumer.unready)
-        background: list[Background] = [normaliser.relay.run, normaliser.keep_offsets]
+        background: list[Background] = [normaliser.relay.run, normaliser.keep_offsets, normaliser.dead_letters.run]
         if settings.ticks == "wall":
             background.append(normaliser.ticker.run)
         if port := worker.normaliser_port:

@@ -27,7 +27,7 @@ async def run(options: Options, console: Console) -> bool:
     """Run a demo; tell whether all gauges were equal to the truth (True also where nothing was compared)."""
     try:
         async with running(options, console) as demo:
-            console.print("Delivering 400 days of history …", style="dim")
+            console.print("Delivering 400 days of history (about half a minute) …", style="dim")
             await feed_history(demo)
             await live(demo)
             return await prove(demo) if options.seconds is not None else True

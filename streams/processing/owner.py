@@ -178,7 +178,7 @@ class Owner:
         self._metrics.dead.inc()
         value = record.value or b""
         letter = dead_letter(error, value, Origin(*tp, record.offset))
-        return Outgoing(f"dead-{tp.partition}-{record.offset}-{crc32(value):08x}", self._terms.dead_topic, None, letter)
+        return Outgoing(f"dead-{tp.partition}-{record.offset}-{crc32(value):08x}", self._terms.dead_topic, None, letter.record)
 
     def consider_all(self) -> None:
         """Cut the checkpoints that are due; call it a few times in an interval."""

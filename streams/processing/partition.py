@@ -22,16 +22,13 @@ from models.contributions import (
 )
 from models.events import Event
 from models.rollup import Cut, Totals
-from models.rules import Rules
+from models.rules import BREACH_PERCENT, Rules
 from models.state.lead import Lead, fold, pack, unpack
 from models.units import Millis, isoformat
 from models.windows import DUE_LAG
 from streams.processing.due import DueSet
 from streams.processing.open_clocks import OpenClocks, OpenClocksCut
 from streams.tables.rows import Outgoing
-
-BREACH = 100
-"""The share of its SLA at which a clock is breached."""
 
 BEGINNING = Millis(0)
 """Where the due clock stands before there is a clock: nothing is due yet."""
@@ -245,7 +242,7 @@ def alert(topic: str, subject: str, threshold: Threshold) -> Outgoing:
     name = alert_id(subject, threshold)
     message = {
         "id": name,
-        "type": "breach" if threshold.percent == BREACH else "warning",
+        "type": "breach" if threshold.percent == BREACH_PERCENT else "warning",
         "percent": threshold.percent,
         "lead": subject,
         "rep": threshold.rep,

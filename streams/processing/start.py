@@ -19,8 +19,13 @@ async def start_of(where: str, progress: Progress, log_ends: LogEnds, *, skip_lo
     if progress.offset is None:
         committed = await log_ends.committed()
         if committed:
-            what = f"holds nothing, though the group has come to offset {committed}: Redis was emptied"
-            raise Fatal(where, what, "restore Redis, or delete the group's offsets to count anew from the log's start")
+            what = f"Redis was emptied, or is another one: it holds nothing, though the group has come to offset {committed}"
+            todo = (
+                "see that redis.url and redis.prefix are as before, and restore Redis from its last save; or, to count anew"
+                " from what the log still holds, stop all workers and delete the offsets of the group <kafka.group>-processor"
+                " (kafka-consumer-groups.sh --delete --group)"
+            )
+            raise Fatal(where, what, todo)
         return Start(log_ends.earliest)
     if progress.offset < log_ends.earliest:
         lost = log_ends.earliest - progress.offset

@@ -1,5 +1,7 @@
 """The KPI table and the catalogue over HTTP, as JSON."""
 
+import asyncio
+
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,6 +22,8 @@ def routes(table: Table) -> list[Route]:
         record = snapshot.round
         if record is None:
             raise Retry("round", "none has been published yet", "wait until all partitions have a clock")
+        # In a thread: the whole table takes a while, in which health and metrics shall answer.
+        rows = await asyncio.to_thread(select, snapshot, selection)
         return answer(
             {
                 "clock": record.clock,
@@ -27,7 +31,7 @@ def routes(table: Table) -> list[Route]:
                 "round": record.number,
                 "exact": record.exact,
                 "stale": record.stale,
-                "kpis": list(select(snapshot, selection)),
+                "kpis": rows,
             }
         )
 

@@ -17,7 +17,7 @@ def create(settings: Settings, table: Table) -> Starlette:
     profile = Profile(settings.profile.board_windows, settings.profile.max_series)
     return Starlette(
         routes=[
-            exporter.route(table, profile, telemetry.registry()),
+            exporter.route(table, profile, settings.working_hours(), telemetry.registry()),
             *health.routes(table, ticks_are_wall=settings.ticks == "wall"),
             *api.routes(table),
         ],

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -14,17 +14,26 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from models.calendars import WorkingHours
 from models.errors import LeadbeatError
+from models.units import Millis
 from streams.serving.profile import Profile, Shown
 from streams.serving.table import Round, Snapshot, Table
 
 log = structlog.get_logger(__name__)
+
+CLOCK: Final = "The log's clock: where windows end. Alert on its age, time() - this: it grows whatever stands still."
+STALE: Final = (
+    "1 while a publisher sees partitions too far apart, or of other rules, for a new round: a cause of an old clock. "
+    "Alert on the clock's age instead: without a publisher this stays as it was."
+)
 
 
 class Scrape(NamedTuple):
     """What one scrape has to show. Without a table `snapshot` is None, and no KPI is shown, old ones least of all."""
 
     profile: Profile
+    hours: WorkingHours
     snapshot: Snapshot | None
     started_s: float
 
@@ -39,11 +48,12 @@ class Page(Collector):
     def collect(self) -> Iterator[Metric]:
         """Every metric, built anew."""
         yield from self._registry.collect()
-        profile, snapshot, started_s = self._scrape
+        profile, hours, snapshot, started_s = self._scrape
         shown = profile.show(snapshot) if snapshot else Shown([], 0)
         yield from _kpis(profile, shown)
         if snapshot and snapshot.round:
             yield from _of_round(snapshot.round)
+            yield from _of_hours(hours, snapshot.round.clock)
         yield _gauge("redis_up", "Whether the KPI table could be read.", float(snapshot is not None))
         yield _gauge("exporter_series", "KPI series on this page.", len(shown.series))
         yield _gauge("exporter_series_dropped", "KPI series left out because of profile.max_series.", shown.dropped)
@@ -60,20 +70,29 @@ def _kpis(profile: Profile, shown: Shown) -> Iterator[Metric]:
 
 
 def _of_round(record: Round) -> Iterator[Metric]:
-    yield _gauge("clock_timestamp_seconds", "The log's clock: where windows end.", record.clock / 1000)
+    yield _gauge("clock_timestamp_seconds", CLOCK, record.clock / 1000)
     yield _gauge("known_until_timestamp_seconds", "The due clock: deadlines up to it are judged.", record.known_until / 1000)
     yield _gauge("round", "The number of the published round.", record.number)
     yield _gauge("round_exact", "Whether all partitions stood at the same clock.", float(record.exact))
-    yield _gauge("round_stale", "Whether the partitions stand too far apart for a new round.", float(record.stale))
+    yield _gauge("round_stale", STALE, float(record.stale))
     yield _gauge("spread_seconds", "How far the partitions' clocks lay apart.", record.spread_ms / 1000)
     yield _gauge("published_timestamp_seconds", "When the round was published.", record.published_at / 1000)
+
+
+def _of_hours(hours: WorkingHours, clock: Millis) -> Iterator[Metric]:
+    """By the log's clock, like all that stands beside them: whoever is behind is behind with the working hours, too."""
+    began = hours.began(clock)
+    yield _gauge("working_time", "Whether it is working time at the log's clock.", float(began is not None))
+    if began is not None:
+        text = "Since when it has been working time without a break; absent outside of it."
+        yield _gauge("working_time_began_timestamp_seconds", text, began / 1000)
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"leadbeat_{name}", text, value=value)
 
 
-def route(table: Table, profile: Profile, registry: CollectorRegistry) -> Route:
+def route(table: Table, profile: Profile, hours: WorkingHours, registry: CollectorRegistry) -> Route:
     """GET /metrics. It answers 200 also without Redis, so that a scrape tells of that, and Prometheus ends the KPIs' series."""
 
     async def metrics(_: Request) -> Response:
@@ -83,7 +102,7 @@ def route(table: Table, profile: Profile, registry: CollectorRegistry) -> Route:
             snapshot = await table.read()
         except LeadbeatError as error:
             log.warning("table_unreadable", where=error.where, what=error.what, todo=error.todo)
-        page = Page(registry, Scrape(profile, snapshot, started_s))
+        page = Page(registry, Scrape(profile, hours, snapshot, started_s))
         # In a thread: a large page takes a while, in which health and API shall answer.
         return Response(await asyncio.to_thread(generate_latest, page), media_type=CONTENT_TYPE_PLAIN_0_0_4)
 

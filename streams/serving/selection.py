@@ -6,7 +6,9 @@ from typing import Any, Final, NamedTuple
 from msgspec import UNSET, Struct, UnsetType
 from starlette.datastructures import QueryParams
 
+from models.catalogue import FIGURES
 from models.errors import LeadbeatError
+from models.rules import OTHER, UNASSIGNED, UNKNOWN
 from streams.serving.catalogue import BY_KEY, DIMS, NAMED, WHOLE
 from streams.serving.table import WINDOW_NAMES, Snapshot, place_of
 
@@ -51,7 +53,11 @@ VALID: Final[Mapping[str, Collection[str]]] = {
     "by": (WHOLE, *DIMS),
     "text": ("0", "1"),
 }
-"""What each parameter may be; a slice may be called anything."""
+"""What each parameter may be; of slices, each round has its own."""
+
+_KPI_ORDER: Final = {figure.id: place for place, figure in enumerate(FIGURES)}
+_WINDOW_ORDER: Final = {window: place for place, window in enumerate(WINDOW_NAMES)}
+_BY_ORDER: Final = {dim: place for place, dim in enumerate(("", *DIMS))}
 
 
 def parse(query: QueryParams) -> Selection:
@@ -84,8 +90,31 @@ def _check(where: str, value: str, valid: Collection[str]) -> None:
         raise InvalidQueryError(where, f"{value!r} is not known", f"one of {', '.join(valid)}")
 
 
-def select(snapshot: Snapshot, selection: Selection) -> Iterator[Answer]:
-    """The rows of a round that are asked for. What another version of the catalogue has left there is not among them."""
+def select(snapshot: Snapshot, selection: Selection) -> list[Answer]:
+    """The rows of a round that are asked for, in the catalogue's order of KPIs, then by window, labels, dimension and slice.
+
+    What another version of the catalogue has left there is not among them. Raises InvalidQueryError for a slice that the round
+    does not have.
+    """
+    if selection.slices:
+        known = _slices(snapshot)
+        for name in selection.slices:
+            _check("slice", name, known)
+    return sorted(_found(snapshot, selection), key=_order)
+
+
+def _slices(snapshot: Snapshot) -> list[str]:
+    """What the round has slices of, or the next one may."""
+    held = {place_of(key).name for rows in snapshot.rows.values() for key in rows}
+    return sorted(held - {""} | {OTHER, UNASSIGNED, UNKNOWN})
+
+
+def _order(answer: Answer) -> tuple[Any, ...]:
+    kpi, window, by = _KPI_ORDER[answer.id], _WINDOW_ORDER[answer.window], _BY_ORDER[answer.by]
+    return (kpi, window, *answer.labels.values(), by, answer.slice)
+
+
+def _found(snapshot: Snapshot, selection: Selection) -> Iterator[Answer]:
     for window, rows in snapshot.rows.items():
         if not _wanted(window, selection.windows):
             continue
@@ -93,7 +122,7 @@ def select(snapshot: Snapshot, selection: Selection) -> Iterator[Answer]:
             place = place_of(key)
             asked = ((place.figure, selection.keys), (place.dim, selection.by), (place.name, selection.slices))
             figure = BY_KEY.get(place.figure)
-            if figure is None or not all(_wanted(value, wanted) for value, wanted in asked):
+            if figure is None or place.dim not in _BY_ORDER or not all(_wanted(value, wanted) for value, wanted in asked):
                 continue
             yield Answer(
                 id=figure.id,

@@ -38,7 +38,7 @@ class Row(Struct, frozen=True):
 class Round(Struct, frozen=True):
     """The record of a published round. Instants are ms UTC; `slices` are the values that are told even where they are 0.
 
-    `exact`: all partitions stood at `clock`. `stale`: they stand too far apart for a new round.
+    `exact`: all partitions stood at `clock`. `stale`: they stand too far apart for a new round, or are of different rules.
     """
 
     number: int = msgspec.field(name="round")

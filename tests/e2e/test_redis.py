@@ -75,7 +75,7 @@ async def test_a_redis_that_was_emptied_is_not_counted_from_0(mortal, now):
         await system.until(lambda again=again: again.process.poll() is not None, START_S, "it refuses to count")
         assert again.process.returncode == 2
         assert "Redis was emptied" in again.text()
-        assert "restore Redis, or delete the group's offsets" in again.text()
+        assert "restore Redis from its last save" in again.text()
     page = await system.scrape()
     assert page["leadbeat_redis_up", frozenset()] == 1
     assert not any(is_kpi(metric) for metric, _ in page)

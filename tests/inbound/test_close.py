@@ -166,6 +166,26 @@ def test_a_call_is_connected_when_it_is_and_stays_so():
     assert not facts(folded("call_created", "call_completed_no_answer")["acme:cont_o0kP"]).touches[0].connected
 
 
+@pytest.mark.parametrize("status", [None, "created", "in-progress"])
+def test_while_a_call_goes_on_a_note_says_nothing_of_whether_it_is_connected(status):
+    body = deepcopy(case("call_answered").body)
+    body["event"] |= {"action": "updated"}
+    body["event"]["data"]["status"] = status
+    (event,) = read(json.dumps(body).encode())
+    assert event.data.connected is msgspec.UNSET
+
+
+@pytest.mark.parametrize(
+    ("status", "duration", "connected"),
+    [("completed", 1, True), ("completed", 0, False), ("busy", 9, False), ("failed", 9, False)],
+)
+def test_a_call_without_disposition_is_connected_if_it_was_completed_and_lasted(status, duration, connected):
+    body = deepcopy(case("call_logged").body)
+    body["event"]["data"] |= {"status": status, "duration": duration}
+    (event,) = read(json.dumps(body).encode())
+    assert event.data.connected is connected
+
+
 def test_a_call_that_could_not_be_made_is_no_touch_after_all():
     assert touches(folded("call_created")["acme:cont_o0kP"]) == ["acti_call"]
     assert touches(folded("call_created", "call_blocked")["acme:cont_o0kP"]) == []
@@ -189,6 +209,20 @@ def test_and_it_may_come_back():
 def test_an_email_to_an_address_moves_to_the_contact_that_close_finds_for_it():
     leads = folded("email_sent_to_address", "email_updated_contact")
     assert [touches(leads.get(person)) for person in PEOPLE] == [[], ["acti_mail"], [], []]
+
+
+def test_an_email_that_was_told_of_nobody_before_it_was_sent_moves_from_nobody():
+    body = deepcopy(case("email_sent_to_address").body)
+    body["event"]["previous_data"] |= {"status": "draft", "to": ["robin@wayne.example"]}
+    (event,) = read(json.dumps(body).encode())
+    assert event.subject.id == PEOPLE[3]
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_a_meeting_is_never_that_of_our_own_address(number):
+    body = deepcopy(case("meeting_with_address").body)
+    body["event"]["data"]["attendees"][0]["email"] = f"ana{number}@ours.example"
+    assert [event.subject.id for event in read(json.dumps(body).encode())] == [PEOPLE[3]]
 
 
 def test_what_has_moved_stands_also_where_both_subjects_become_one():

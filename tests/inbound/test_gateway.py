@@ -93,7 +93,7 @@ def refusals(registry: CollectorRegistry) -> dict[tuple[str, str], float]:
         (sample.labels["connection"], sample.labels["reason"]): sample.value
         for family in registry.collect()
         for sample in family.samples
-        if sample.name == "leadbeat_deliveries_refused_total"
+        if sample.name == "leadbeat_deliveries_refused_total" and sample.value
     }
 
 
@@ -104,6 +104,12 @@ async def test_an_authentic_delivery_lies_in_the_topic_as_it_was_sent(client, to
     assert Delivery.of_record(headers, value, "t", 0, 0) == Delivery("acme", NOW, {"webhook-id": "msg_1"}, BODY, "t")
     assert registry.get_sample_value("leadbeat_deliveries_accepted_total", {"connection": "acme"}) == 1
     assert registry.get_sample_value("leadbeat_delivery_seconds_count") == 1
+
+
+async def test_counts_begin_at_zero_so_that_a_first_increase_can_be_seen(client, registry):
+    assert registry.get_sample_value("leadbeat_deliveries_accepted_total", {"connection": "acme"}) == 0
+    labels = {"connection": "acme", "reason": "unauthentic"}
+    assert registry.get_sample_value("leadbeat_deliveries_refused_total", labels) == 0
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\x00", b"[" * 500])

@@ -36,7 +36,7 @@ def normalised(*elements: object) -> Normalised:
 
 
 def letters(result: Normalised) -> list[dict[str, object]]:
-    return [json.loads(letter) for letter in result.dead]
+    return [json.loads(letter.record) for letter in result.dead]
 
 
 def test_an_event_is_prefixed_with_its_connection_and_told_when_it_was_received():
@@ -143,7 +143,7 @@ def test_what_is_not_text_is_kept_as_base64():
 def test_a_dead_letter_is_hardly_longer_than_what_it_keeps():
     for body in (b'{"\x01' * 100_000, b'{"x":"' + b"y" * 300_000 + b'"}', b"\x00" * 300_000):
         (letter,) = normalise(delivery(body), standard).dead
-        assert len(letter) < len(body) * 1.34 + 1000
+        assert len(letter.record) < len(body) * 1.34 + 1000
 
 
 def test_a_reason_that_quotes_the_body_is_cut():
@@ -217,4 +217,4 @@ def test_a_record_that_the_gateway_did_not_write_is_poison(headers, body):
     with pytest.raises(Poison, match=r"crm\[1\]@2: is not a delivery of the gateway") as caught:
         Delivery.of_record(headers.items(), body, "crm", 1, 2)
     place = Delivery("", Millis(0), {}, body or b"", "crm", 1, 2)
-    assert json.loads(dead_letter_of(place, caught.value, None, place.body))["where"] == "crm[1]@2"
+    assert json.loads(dead_letter_of(place, caught.value, None, place.body).record)["where"] == "crm[1]@2"

@@ -2,12 +2,14 @@ import asyncio
 import json
 import time
 from contextlib import asynccontextmanager
+from itertools import product
 from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from owners import SESSION_S, producing
 from services import until
+from structlog.testing import capture_logs
 
 from models.events import decode
 from models.units import isoformat
@@ -151,6 +153,11 @@ async def test_what_kafka_does_not_take_is_not_done(normaliser, kafka_of_ours):
     assert not normaliser.relay._waiting
 
 
+async def test_counts_begin_at_zero_so_that_a_first_increase_can_be_seen(normaliser, metrics):
+    for name, connection in product(("events_normalised", "events_unknown", "dead_letters"), ("acme", "")):
+        assert metrics.get_sample_value(f"leadbeat_{name}_total", {"connection": connection}) == 0
+
+
 async def test_what_nobody_can_read_is_a_dead_letter(normaliser, kafka_of_ours, metrics):
     await normaliser.load(HERE, ends(0, 9, None))
     strangers = [
@@ -160,7 +167,8 @@ async def test_what_nobody_can_read_is_a_dead_letter(normaliser, kafka_of_ours, 
         record(3, b"never", key=TICK_KEY),
         record(4, *delivery(1, connection="gone")),
     ]
-    await normaliser.apply(HERE, strangers)
+    with capture_logs() as lines:
+        await normaliser.apply(HERE, strangers)
     assert {(sent.topic, sent.partition, sent.key) for sent in kafka_of_ours.sent} == {("leadbeat.dead.v1", 0, None)}
     letters = [json.loads(sent.value) for sent in kafka_of_ours.sent]
     assert [letter["offset"] for letter in letters] == [0, 1, 2, 3, 4]
@@ -168,6 +176,8 @@ async def test_what_nobody_can_read_is_a_dead_letter(normaliser, kafka_of_ours, 
     assert normaliser.applied(HERE) == 5
     assert metrics.get_sample_value("leadbeat_dead_letters_total", {"connection": "acme"}) == 1
     assert metrics.get_sample_value("leadbeat_dead_letters_total", {"connection": ""}) == 4
+    told = [(line["connection"], line["where"], line["topic"]) for line in lines]
+    assert told == [("acme", "$", "leadbeat.dead.v1"), ("", "crm.deliveries.v1[1]@1", "leadbeat.dead.v1")]
 
 
 async def test_a_tick_from_the_future_is_refused_and_counted(normaliser, metrics):

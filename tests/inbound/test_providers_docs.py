@@ -11,8 +11,7 @@ from services import CHECKOUT, until
 from models.events import EVENT_TYPES, believe, decode, schema
 from models.units import millis
 from streams import server
-from streams.config import CloseSettings, load
-from streams.config.settings import CloseFields
+from streams.config import CloseFields, CloseSettings, load
 from streams.inbound import gateway
 from streams.inbound.normalise import Delivery, normalise
 from streams.inbound.providers import standard

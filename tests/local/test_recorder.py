@@ -79,7 +79,7 @@ class Said(NamedTuple):
 
 def to_normaliser(record) -> Said:
     _, normalised = NORMALISER._normalised(HERE, record)
-    letters = [json.loads(letter) for letter in normalised.dead]
+    letters = [json.loads(letter.record) for letter in normalised.dead]
     return Said(normalised.events, [(letter["index"], letter["reason"]) for letter in letters], normalised.unknown)
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from copy import deepcopy
 from datetime import datetime
 
 import build
@@ -11,7 +12,8 @@ from build import NOON
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.events import EVENT_TYPES, encode, schema
+from models.errors import InvalidEventError
+from models.events import EVENT_TYPES, decode, encode, schema
 
 SCHEMA = schema()
 
@@ -24,7 +26,7 @@ OBEYS = {
     "$ref": lambda value, wanted: valid(value, SCHEMA["$defs"][wanted.removeprefix("#/$defs/")]),
     "anyOf": lambda value, wanted: any(valid(value, option) for option in wanted),
     "type": lambda value, wanted: isinstance(value, TYPES[wanted]) and not (wanted == "integer" and isinstance(value, bool)),
-    "enum": lambda value, wanted: value in wanted,
+    "enum": lambda value, wanted: any(value == each and type(value) is type(each) for each in wanted),
     "properties": lambda value, wanted: all(valid(value[name], rule) for name, rule in wanted.items() if name in value),
     "required": lambda value, wanted: all(name in value for name in wanted),
     "items": lambda value, wanted: all(valid(each, wanted) for each in value),
@@ -51,11 +53,66 @@ def is_zoned(text: str) -> bool:
 
 
 EXAMPLE = json.loads(encode(build.touch("t1", at=NOON, channel="call", rep=None)))
+EVENTS = st.one_of(strategies.events(), strategies.merges(), st.just(build.erased()))
+
+KINDS = ("inquiry", "touch", "reply", "meeting", "lead", "account")
+VALUES = st.sampled_from(
+    (
+        *(None, True, 0, -1, 2, 1.5, 2**53, 2**53 + 1, [], {}, "", "x" * 200, "x" * 201),
+        *(EXAMPLE["timestamp"], "2026-03-02T12:00:00", "call", "human", "held", "mql"),
+        *(*EVENT_TYPES, *KINDS, *({"kind": kind, "id": "1"} for kind in KINDS)),
+    )
+)
+"""What is right in one place is wrong in most others."""
+
+FIELDS = {
+    "": ("id", "type", "timestamp", "subject", "object", "data", "into", "sequence", "schema_version", "received_at"),
+    "subject": ("kind", "id"),
+    "object": ("kind", "id"),
+    "into": ("kind", "id"),
+    "data": ("created_at", "owner", "owner_at", "stage", "at", "channel", "automated", "kind", "sentiment", "outcome", "rep"),
+}
 
 
-@given(st.one_of(strategies.events(), strategies.merges(), st.just(build.erased())))
+@st.composite
+def nearly_events(draw):
+    """An event with a few fields, at any depth, replaced or left out."""
+    raw = json.loads(encode(draw(EVENTS)))
+    for part in draw(st.lists(st.sampled_from(sorted(FIELDS)), min_size=1, max_size=2)):
+        record = raw.get(part) if part else raw
+        if isinstance(record, dict):
+            field = draw(st.sampled_from(FIELDS[part]))
+            record[field] = deepcopy(draw(VALUES))
+            if draw(st.booleans()):
+                del record[field]
+    return raw
+
+
+def decodes(raw) -> bool:
+    try:
+        decode(json.dumps(raw).encode())
+    except InvalidEventError:
+        return False
+    return True
+
+
+@given(EVENTS)
 def test_every_event_obeys_the_schema(event):
     assert valid(json.loads(encode(event)), SCHEMA)
+
+
+@given(nearly_events())
+def test_what_the_decoder_takes_the_schema_takes_and_nothing_else(raw):
+    assert valid(raw, SCHEMA) == decodes(raw)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("event_type", sorted(EVENT_TYPES))
+def test_an_object_is_of_the_kind_that_the_type_names(event_type, kind):
+    raw = EXAMPLE | {"type": event_type, "object": {"kind": kind, "id": "1"}, "data": {}, "into": None}
+    named = event_type.removesuffix(".upserted")
+    free = named in {"deleted", "restored"} and kind in {"inquiry", "touch", "reply", "meeting"}
+    assert valid(raw, SCHEMA) == decodes(raw) == (free or named in {kind, "lead", "erased", "merged"})
 
 
 def test_an_array_of_events_obeys_the_schema():

@@ -36,7 +36,11 @@ async def test_it_begins_at_the_logs_start_if_nothing_was_ever_read():
 @pytest.mark.parametrize(
     ("stored", "log", "told"),
     [
-        (Progress(), log_of(committed=7), "come to offset 7: Redis was emptied"),
+        (
+            Progress(),
+            log_of(committed=7),
+            "it holds nothing, though the group has come to offset 7",
+        ),
         (STORED, log_of(earliest=13), "3 events from offset 10 on are past the log's retention"),
         (STORED, log_of(end=9), "stands at offset 10, behind the log's end 9"),
         (replace(STORED, fingerprint="another"), log_of(), "another record stands before offset 10"),

@@ -1,11 +1,15 @@
 """The KPI table and the catalogue over HTTP."""
 
+import re
+
 import pytest
 from build import MINUTE, NOON, call, lead
 from published import at_noon, serving
+from services import CHECKOUT
 
 from models.catalogue import FIGURES, VERSION
 from streams.errors import Fatal, Retry
+from streams.serving.selection import PARAMETERS, VALID
 from streams.serving.table import Snapshot
 
 SNAPSHOT = at_noon(
@@ -69,6 +73,33 @@ async def test_filters_narrow_and_repeated_ones_widen():
     }
 
 
+async def test_rows_come_in_the_order_of_the_catalogue_then_by_window_labels_and_slice():
+    rows = await kpis("slice=cleo&slice=ana&slice=&kpi=sla_warnings&kpi=calls&window=today&window=1h&by=rep&by=whole")
+    assert [(row["id"], row["window"], *row["labels"].values(), row["slice"]) for row in rows] == [
+        *(("sla_warnings", "1h", percent, rep) for percent in ("50", "80") for rep in ("ana", "cleo")),
+        *(("sla_warnings", "today", percent, rep) for percent in ("50", "80") for rep in ("ana", "cleo")),
+        *(("calls", window, rep) for window in ("1h", "today") for rep in ("ana", "cleo")),
+    ]
+    by = [row["by"] for row in await kpis("kpi=calls&window=1h")]
+    assert by == sorted(by, key=["", "rep", "team", "lead_source", "channel", "sentiment"].index)
+
+
+async def test_how_the_table_is_ordered_does_not_show():
+    backwards = {window: dict(reversed(rows.items())) for window, rows in reversed(SNAPSHOT.rows.items())}
+    assert await ask("/api/v1/kpis", SNAPSHOT._replace(rows=backwards)) == await ask("/api/v1/kpis")
+
+
+async def test_a_slice_that_may_come_is_empty_and_one_that_is_not_known_refused():
+    assert await kpis("slice=unassigned&by=team&kpi=calls&window=1h") == []
+    assert await kpis("slice=call&by=rep") == []
+    status, answer = await ask("/api/v1/kpis?slice=anna&slice=ben")
+    assert (status, answer["where"], answer["what"]) == (400, "slice", "'anna' is not known")
+    assert answer["todo"] == (
+        "one of ana, ben, call, cleo, email, inbound, meeting, message, negative, neutral, north, other, outbound, "
+        "positive, south, unassigned, unknown"
+    )
+
+
 async def test_levels_are_in_the_window_now():
     (row,) = await kpis("kpi=leads_awaiting_response&window=now&by=whole")
     assert row["value"] == 1
@@ -120,9 +151,17 @@ async def test_what_is_not_known_is_refused_with_what_is(query, where, valid):
     assert valid in answer["todo"]
 
 
+def test_the_readme_has_every_parameter_and_what_it_may_be():
+    rows = dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", (CHECKOUT / "README.md").read_text(), re.MULTILINE))
+    assert tuple(rows) == PARAMETERS
+    for parameter in ("window", "by"):
+        assert re.findall(r"`(\S+)`", rows[parameter]) == list(VALID[parameter])
+
+
 async def test_rows_of_another_catalogue_are_not_told():
     row = SNAPSHOT.rows["1h"]["calls"]
-    _, answer = await ask("/api/v1/kpis", SNAPSHOT._replace(rows={"1h": {"calls": row, "phone_calls": row}}))
+    rows = {"1h": {"calls": row, "phone_calls": row, "calls|weather=fair": row}}
+    _, answer = await ask("/api/v1/kpis", SNAPSHOT._replace(rows=rows))
     assert [found["id"] for found in answer["kpis"]] == ["calls"]
 
 

@@ -1,5 +1,6 @@
 """The page that Prometheus scrapes."""
 
+import pytest
 from build import MINUTE, NOON, call, member
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,8 +8,8 @@ from published import at_noon, of_kpis, round_of, samples, serving
 
 from models.rules import Rules
 from models.units import Millis
+from streams.config import Organisation, Settings
 from streams.config import Profile as ProfileSettings
-from streams.config import Settings
 from streams.errors import Fatal, Retry
 from streams.serving.profile import Profile
 from streams.serving.table import Row, Snapshot
@@ -46,6 +47,14 @@ async def test_the_page_has_the_kpis_and_the_round_that_they_are_of():
     assert 0 <= found["leadbeat_scrape_duration_seconds", ()] < 60
 
 
+@pytest.mark.parametrize(("entry", "began"), [("Mon 09:00-18:00", NOON / 1000 - 3 * 3600), ("Tue 09:00-18:00", None)])
+async def test_working_hours_go_by_the_clock_of_the_round(entry, began):
+    settings = Settings(organisation=Organisation.model_validate({"working_hours": [entry]}))
+    found = samples(await page(at_noon(), settings))
+    assert found["leadbeat_working_time", ()] == (began is not None)
+    assert found.get(("leadbeat_working_time_began_timestamp_seconds", ())) == began
+
+
 async def test_every_metric_says_what_it_is_and_none_is_not_a_number():
     text = await page(at_noon())
     helps = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# HELP leadbeat_")}
@@ -53,6 +62,12 @@ async def test_every_metric_says_what_it_is_and_none_is_not_a_number():
     shown = {metric for metric, _ in samples(text) if metric.startswith("leadbeat_")}
     assert helps == types == shown
     assert "NaN" not in text
+
+
+async def test_help_says_what_to_alert_on():
+    helps = dict(line.split(" ", 3)[2:] for line in (await page(at_noon())).splitlines() if line.startswith("# HELP leadbeat_"))
+    assert "Alert on its age" in helps["leadbeat_clock_timestamp_seconds"]
+    assert "Alert on the clock's age instead" in helps["leadbeat_round_stale"]
 
 
 async def test_without_redis_there_are_no_kpis_but_there_is_an_answer():

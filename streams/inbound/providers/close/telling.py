@@ -1,5 +1,6 @@
 """The canonical events that one change of Close becomes, as they are told one after another."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
@@ -9,19 +10,22 @@ from models.events import (
     Deleted,
     Event,
     InquiryData,
+    InquiryRef,
     InquiryUpserted,
     LeadData,
     LeadUpserted,
     MeetingData,
+    MeetingRef,
     MeetingUpserted,
     Merged,
     ObjectRef,
-    ObjectUpserted,
     ReplyData,
+    ReplyRef,
     ReplyUpserted,
     Restored,
     SubjectRef,
     TouchData,
+    TouchRef,
     TouchUpserted,
 )
 from models.units import millis
@@ -32,11 +36,11 @@ from streams.inbound.providers.close.bodies import Change
 ObjectData: TypeAlias = InquiryData | TouchData | ReplyData | MeetingData
 Kind: TypeAlias = Literal["inquiry", "touch", "reply", "meeting"]
 
-_UPSERTS: Final[dict[type[ObjectData], tuple[Kind, type[ObjectUpserted]]]] = {
-    InquiryData: ("inquiry", InquiryUpserted),
-    TouchData: ("touch", TouchUpserted),
-    ReplyData: ("reply", ReplyUpserted),
-    MeetingData: ("meeting", MeetingUpserted),
+_KINDS: Final[Mapping[type[ObjectData], Kind]] = {
+    InquiryData: "inquiry",
+    TouchData: "touch",
+    ReplyData: "reply",
+    MeetingData: "meeting",
 }
 
 
@@ -54,8 +58,7 @@ class Telling:
 
     def upserted(self, subject: SubjectId, name: str, data: ObjectData) -> None:
         """An object of the subject is new or changed."""
-        kind, upsert = _UPSERTS[type(data)]
-        self.events.append(upsert(**self._head(subject), object=ObjectRef(kind, name), data=data))  # type: ignore[arg-type]
+        self.events.append(_upsert(self._head(subject), name, data))
 
     def deleted(self, subject: SubjectId, name: str | None = None, data: ObjectData | None = None) -> None:
         """The subject, or the object that this data is of, is gone."""
@@ -81,8 +84,20 @@ class Telling:
         }
 
 
+def _upsert(head: dict[str, Any], name: str, data: ObjectData) -> Event:
+    match data:
+        case InquiryData():
+            return InquiryUpserted(**head, object=InquiryRef("inquiry", name), data=data)
+        case TouchData():
+            return TouchUpserted(**head, object=TouchRef("touch", name), data=data)
+        case ReplyData():
+            return ReplyUpserted(**head, object=ReplyRef("reply", name), data=data)
+        case MeetingData():
+            return MeetingUpserted(**head, object=MeetingRef("meeting", name), data=data)
+
+
 def _object(name: str | None, data: ObjectData | None) -> ObjectRef | None:
-    return None if name is None or data is None else ObjectRef(_UPSERTS[type(data)][0], name)
+    return None if name is None or data is None else ObjectRef(_KINDS[type(data)], name)
 
 
 class Case(NamedTuple):
