@@ -131,6 +131,13 @@ def test_without_settings_the_defaults_hold():
     assert (meeting["data"]["rep"], meeting["data"]["outcome"]) == ("user_N6Kh", None)
 
 
+def test_words_and_labels_are_taken_in_capitals_or_not():
+    close = connection().close.model_copy(update={"stages": {"QUALIFIED at last": "sal"}, "meeting_kinds": {"The": "chat"}})
+    other = connection().model_copy(update={"close": close})
+    assert {event["data"]["stage"] for event in told(read(case("lead_updated_status").raw, other))} == {"sal"}
+    assert told(read(case("meeting_scheduled").raw, other))[0]["data"]["kind"] == "chat"
+
+
 def test_an_address_in_a_custom_field_is_no_name():
     body = changed("lead_created", "event", "data", "custom.cf_source", to="bruce@wayne.example")
     assert {event["data"]["lead_source"] for event in told(read(body)) if "data" in event} == {None}

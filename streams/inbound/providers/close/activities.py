@@ -40,7 +40,6 @@ _AUTOMATIC = re.compile(
 )
 """How the subjects of mail programs' absence notes begin."""
 
-
 _Says: TypeAlias = Callable[[Any, Case], Iterator[ObjectData]]
 
 
@@ -134,6 +133,7 @@ def _connected(call: Call, case: Case) -> bool | UnsetType:
 
 
 def _message(message: Message, case: Case, channel: Channel) -> Iterator[ObjectData]:
+    """What came is a reply, what went out a touch; a draft, or what is not sent yet, is neither."""
     at = _happened(message, message.date_sent)
     if message.came:
         answered = message.in_reply_to_id or message.response_to_id
@@ -143,9 +143,7 @@ def _message(message: Message, case: Case, channel: Channel) -> Iterator[ObjectD
 
 
 def _email(email: Message, case: Case) -> Iterator[ObjectData]:
-    """An e-mail that came is a reply, one that went out a touch; a draft, or one that is not sent yet, is neither."""
-    if email.status in {"sent", "inbox"}:
-        yield from _message(email, case, "email")
+    yield from _message(email, case, "email")
 
 
 def _text_message(message: Message, case: Case) -> Iterator[ObjectData]:
