@@ -6,12 +6,12 @@ Never a redirect and never 410, which make senders give up.
 """
 
 import asyncio
-import base64
 import hashlib
 import hmac
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -29,7 +29,7 @@ from streams.config import Connection, GatewaySettings, Settings
 from streams.errors import Retry
 from streams.inbound.deliveries import Deliveries, KafkaDeliveries
 from streams.inbound.normalise import Delivery
-from streams.inbound.providers import Provider, Unauthentic, provider_of, standard
+from streams.inbound.providers import PROVIDERS, Provider, Unauthentic, provider_of
 from streams.server import listen, serve
 from streams.telemetry import GatewayMetrics
 from streams.telemetry import registry as new_registry
@@ -54,12 +54,11 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What one token opens: a connection, or, for a token that nobody has, as much work and then nothing."""
+    """What one token opens: a connection."""
 
     connection: str
     provider: Provider
     secrets: tuple[str, ...]
-    known: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,9 @@ class Gateway:
 
     settings: GatewaySettings
     doors: tuple[tuple[bytes, Door], ...]
-    stranger: Door
+    blinds: tuple[Door, ...]
+    """Doors that nobody can open, one of each kind of provider, for tokens that nobody has."""
+
     deliveries: Deliveries
     clock: Callable[[], Millis]
     metrics: GatewayMetrics
@@ -82,16 +83,16 @@ class Gateway:
             delivery = self.admit(door, request, body)
             await self.append(delivery)
         except Refused as refused:
-            self.metrics.refused.labels(door.connection, refused.reason).inc()
+            self.metrics.refused.labels(door.connection if door else "", refused.reason).inc()
             return refused.answer
-        self.metrics.accepted.labels(door.connection).inc()
+        self.metrics.accepted.labels(delivery.connection).inc()
         self.metrics.seconds.observe(time.monotonic() - began)
         return _answer(202, b'{"accepted":true}')
 
-    def door(self, token: str) -> Door:
-        """The door that a token opens. All digests are compared, so that the time taken tells nothing about any."""
+    def door(self, token: str) -> Door | None:
+        """The door that a token opens, if any. All digests are compared, so that the time taken tells nothing about any."""
         given = _digest(token)
-        found = self.stranger
+        found = None
         for digest, door in self.doors:
             if hmac.compare_digest(digest, given):
                 found = door
@@ -126,17 +127,19 @@ class Gateway:
     def _too_large(self) -> Refused:
         return Refused(413, f"the limit is {self.settings.body_limit} bytes", "too_large", {"connection": "close"})
 
-    def admit(self, door: Door, request: Request, body: bytes) -> Delivery:
-        """The delivery, if it is proven to be one. Raises Refused if not."""
+    def admit(self, door: Door | None, request: Request, body: bytes) -> Delivery:
+        """The delivery, if it is proven to be one. Raises Refused if not; without a door, after as much work."""
         now = self.clock()
+        if door is None:
+            for blind in self.blinds:
+                with suppress(Unauthentic):
+                    blind.provider.verify(request.headers, body, blind.secrets, now)
+            raise Refused(404, "not found", "unknown_token")
         try:
             door.provider.verify(request.headers, body, door.secrets, now)
         except Unauthentic as fault:
-            if door.known:
-                log.warning("delivery_unauthentic", connection=door.connection, where=fault.where, what=fault.what)
-                raise Refused(401, "not authentic", "unauthentic") from None
-        if not door.known:
-            raise Refused(404, "not found", "unknown_token")
+            log.warning("delivery_unauthentic", connection=door.connection, where=fault.where, what=fault.what)
+            raise Refused(401, "not authentic", "unauthentic") from None
         kept = {name: request.headers[name] for name in door.provider.KEPT_HEADERS if name in request.headers}
         return Delivery(door.connection, now, kept, body)
 
@@ -160,7 +163,7 @@ def create(
     gateway = Gateway(
         settings=settings.gateway,
         doors=tuple((_digest(connection.token.get_secret_value()), _door(connection)) for connection in settings.connections),
-        stranger=Door("", standard, (base64.b64encode(secrets.token_bytes(32)).decode(),), known=False),
+        blinds=tuple(Door("", provider, (secrets.token_hex(32),)) for provider in PROVIDERS.values()),
         deliveries=producer,
         clock=clock,
         metrics=metrics,

@@ -213,6 +213,12 @@ def test_and_it_may_come_back():
     assert [touches(leads.get(person)) for person in PEOPLE[:2]] == [["acti_call"], []]
 
 
+def test_an_email_went_out_when_it_was_sent_and_not_when_it_was_begun():
+    body = deepcopy(case("email_sent").body)
+    body["event"]["data"] |= {"date_created": "2026-03-02T08:00:00Z", "activity_at": "2026-03-02T08:00:00Z"}
+    assert told(read(json.dumps(body).encode()))[0]["data"]["at"] == "2026-03-02T09:10:00Z"
+
+
 def test_an_email_to_an_address_moves_to_the_contact_that_close_finds_for_it():
     leads = folded("email_sent_to_address", "email_updated_contact")
     assert [touches(leads.get(person)) for person in PEOPLE] == [[], ["acti_mail"], [], []]

@@ -12,6 +12,7 @@ from streams.errors import Retry
 from streams.inbound import gateway
 from streams.inbound.normalise import Delivery
 from streams.inbound.providers import standard
+from streams.inbound.providers.close import provider
 
 TOKEN = "token_of_acme_0123456789"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -19,6 +20,13 @@ OLD_SECRET = "whsec_bm90IGEgc2VjcmV0LCBqdXN0IGFuIGV4YW1wbGU="
 NOW = Millis(1_777_885_200_000)
 BODY = b'{"any": "bytes"}'
 LIMIT = 1000
+CLOSE = {
+    "name": "close",
+    "provider": "close",
+    "token": "token_of_close_0123456",
+    "secrets": ["ab" * 32],
+    "email_key": "cd" * 32,
+}
 
 
 class Topic:
@@ -51,6 +59,7 @@ def settings() -> Settings:
             "connections": [
                 {"name": "acme", "token": TOKEN, "secrets": [SECRET, OLD_SECRET]},
                 {"name": "other", "token": "token_of_another_crm", "secrets": [OLD_SECRET]},
+                CLOSE,
             ],
         }
     )
@@ -187,6 +196,15 @@ async def test_a_token_that_nobody_has_costs_as_much_work_as_a_wrong_signature(c
     monkeypatch.setattr(standard, "sign", lambda *parts: verified.append(parts[2]) or sign(*parts))
     assert (await post(client, token="token_of_another_crm", headers=wrong)).status_code == 401
     assert (await post(client, token="nobodys")).status_code == 404
+    assert verified == [BODY, BODY]
+
+
+async def test_so_it_does_with_a_signature_of_close(client, monkeypatch):
+    verified = []
+    monkeypatch.setattr(provider, "sign", lambda *parts: verified.append(parts[1]) or "")
+    headers = {"close-sig-hash": "0" * 64, "close-sig-timestamp": str(NOW // SECOND)}
+    assert (await post(client, token="token_of_close_0123456", headers=headers)).status_code == 401
+    assert (await post(client, token="nobodys", headers=headers)).status_code == 404
     assert verified == [BODY, BODY]
 
 
