@@ -3,12 +3,14 @@
 #   make test  [ARGS=...]   the whole suite, against real servers where they can be had; ARGS go to pytest
 #   make check              formatting, lint, types, layers
 #   make coverage           that the core's own tests reach all its lines and branches
-#   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json
+#   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json, docs/openapi.json, Grafana's dashboard
+#   make secrets            what docker-compose.yml mounts as secrets, made up where it is missing
 #   make lock               both lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
 #   make kafka              Apache Kafka's jars for the tests (with Maven and Java)
+#   make bench-engine       events a second through one worker, on a real Kafka and Redis; prints one JSON line
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check coverage docs lock kafka
+.PHONY: demo test check coverage docs lock kafka secrets bench-engine
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -31,6 +33,7 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/leadbeat openapi | cmp --silent - docs/openapi.json || { echo "docs/openapi.json is stale: make docs" >&2; exit 1; }
 
 # Few examples of each law, and without the oracle's comparisons: 20 s, and what is reached so is reached by `make test`, too.
 coverage: $(VENV)/dev.stamp
@@ -40,6 +43,8 @@ coverage: $(VENV)/dev.stamp
 docs: $(VENV)/run.stamp
 	@$(BIN)/leadbeat kpis --format markdown > docs/kpis.md
 	@$(BIN)/leadbeat schema > docs/events.schema.json
+	@$(BIN)/leadbeat openapi > docs/openapi.json
+	@$(BIN)/leadbeat dashboard > grafana/dashboards/speed_to_lead.json
 
 lock: $(VENV)/dev.stamp
 	$(LOCK) --output-file requirements.lock
@@ -47,10 +52,27 @@ lock: $(VENV)/dev.stamp
 
 kafka: $(KAFKA)/complete
 
+bench-engine: $(VENV)/dev.stamp $(KAFKA)/complete
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.engine $(ARGS)
+
 $(KAFKA)/complete: tests/kafka.pom.xml
 	@rm -rf $(KAFKA)
 	@echo "Fetching Apache Kafka for the tests (45 MB, once)" >&2
 	@mvn --quiet --batch-mode --no-transfer-progress -Dstyle.color=never --file $< dependency:copy-dependencies -DoutputDirectory=$(abspath $(KAFKA))
+	@touch $@
+
+# Nobody but their owner gets at the files, for the folder is shut; a container, into which they are mounted one by one, reads
+# them as a user of its own.
+secrets: secrets/crm-token secrets/crm-webhook secrets/grafana-admin
+
+secrets/crm-token secrets/grafana-admin: | secrets/.made
+	@od -An -v -tx1 -N24 /dev/urandom | tr -d ' \n' > $@
+
+secrets/crm-webhook: | secrets/.made
+	@printf 'whsec_%s' "$$(head -c 32 /dev/urandom | base64)" > $@
+
+secrets/.made:
+	@mkdir -p -m 700 secrets
 	@touch $@
 
 # pip is silent while it works, so each stage says beforehand what it is and about how long it takes.

@@ -1,109 +1,178 @@
-"""What a lead adds to the totals: a pure function of its state, the rules and the due clock."""
+"""What leads add to the totals: a pure function of their facts, the rules and the due clock, for many leads at once."""
 
-from collections import Counter
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
 
 from models.catalogue import MEASURES
-from models.measures import Kind, Measure, Occurrence
-from models.rules import ALERT_PERCENTS, Rules
-from models.state.facts import facts
-from models.state.lead import Lead
-from models.story import Story, slices_of
+from models.codes import Codes, Ints, Mask
+from models.measures import Kind, Measure
+from models.rules import ALERT_PERCENTS
+from models.state.facts import Facts
+from models.story import Story
+from models.tables import Occurrences, ones
 from models.units import Duration, Millis
-
-Contribution: TypeAlias = tuple[int, tuple[str, ...], int, int]
-"""A measure's number, the slices it counts in, `at` (0 for levels), and the value (1, an amount, or ms)."""
-
-Contributions: TypeAlias = dict[Contribution, int]
-"""How often each contribution counts; in a difference, it may be negative."""
 
 ALERT_LIMIT = Duration(15 * 60_000)
 """A threshold that was passed longer ago than this is counted but no longer told (imports)."""
 
+WHOLE = ""
+"""The slice that everything counts in."""
+
+
+class Contributions(NamedTuple):
+    """What a measure makes of some leads, in some of its slices (dimensions, or the whole), in the order of leads and time.
+
+    `by` has a row of codes for each of `dims`. In a difference `times` is 1 for what is added, -1 for what is taken away.
+    """
+
+    measure: int
+    slices: tuple[str, ...]
+    dims: tuple[str, ...]
+    of: Ints
+    at: Ints
+    value: Ints
+    by: Ints
+    times: Ints
+
+
+class Thresholds(NamedTuple):
+    """Shares of SLAs that passed unanswered: when, which share, of which clock (its start and due time), whose."""
+
+    of: Ints
+    at: Ints
+    percent: Ints
+    start: Ints
+    due: Ints
+    rep: Ints
+    team: Ints
+
 
 class Waiting(NamedTuple):
-    """An open clock: since when, until when it should be answered, and the slices it stands in."""
+    """Open clocks: since when, until when (or NEVER) each should be answered, and the codes that it counts under."""
 
-    since: Millis
-    due: Millis | None
-    slices: tuple[str, ...]
-
-
-class Threshold(NamedTuple):
-    """A share of an SLA that passed unanswered."""
-
-    at: Millis
-    percent: int
-    clock: Millis
-    due: Millis
-    rep: str
-    team: str
+    of: Ints
+    since: Ints
+    due: Ints
+    rep: Ints
+    team: Ints
+    lead_source: Ints
 
 
 class Evaluation(NamedTuple):
-    """All that one lead means at one instant."""
+    """All that some leads mean at one instant; `next_change` is NEVER for those that time alone does not change."""
 
-    contributions: Contributions
-    waiting: Waiting | None
-    thresholds: tuple[Threshold, ...]
-    next_change: Millis | None
-
-
-NOTHING = Evaluation({}, None, (), None)
-"""A lead of which nothing is known, or that is deleted or erased."""
+    contributions: list[Contributions]
+    waiting: Waiting
+    thresholds: Thresholds
+    next_change: Ints
 
 
-def evaluate(lead: Lead, rules: Rules, known_until: Millis) -> Evaluation:
-    """What a lead means when the due clock stands at `known_until`.
+def evaluate(facts: Sequence[Facts], codes: Codes, known_until: Millis) -> Evaluation:
+    """What leads mean when the due clock stands at `known_until`.
 
     Law: between two instants with no `next_change` in between, the result is the same.
     """
-    known = facts(lead)
-    if known is None:
-        return NOTHING
-    story = Story(known, rules, known_until)
-    contributions: Contributions = Counter()
-    for number, measure in enumerate(MEASURES):
-        if measure.kind is Kind.DISTINCT:
-            _add_distinct(contributions, number, measure, story)
-            continue
-        for at, value, dims in measure.occurrences(story):
-            contributions[(number, slices_of(measure.dims, dims), at, value)] += 1
-    return Evaluation(contributions, _waiting(story), tuple(_thresholds(story)), story.next_change())
+    story = Story(facts, codes, known_until)
+    contributions = [found for number, measure in enumerate(MEASURES) for found in _contributions(story, number, measure)]
+    return Evaluation(contributions, _waiting(story), _thresholds(story), story.next_change)
 
 
-def _add_distinct(contributions: Contributions, number: int, measure: Measure, story: Story) -> None:
-    last: dict[str, Millis] = {}
-    occurrence: Occurrence
-    for occurrence in measure.occurrences(story):
-        for name in slices_of(measure.dims, occurrence.dims):
-            last[name] = max(occurrence.at, last.get(name, occurrence.at))
-    for name, at in last.items():
-        contributions[(number, (name,), at, 1)] += 1
+def _contributions(story: Story, number: int, measure: Measure) -> Iterator[Contributions]:
+    occurrences = measure.select(story)
+    slices = (WHOLE, *measure.dims)
+    if measure.kind is not Kind.DISTINCT:
+        yield _counted(story, number, slices, occurrences)
+        return
+    for each in slices:
+        yield _counted(story, number, (each,), _last_in(story, each, occurrences))
 
 
-def _waiting(story: Story) -> Waiting | None:
-    clock = story.waiting
-    if clock is None:
-        return None
-    return Waiting(clock.start, clock.due, slices_of(("rep", "team", "lead_source"), story.level()))
+def _counted(story: Story, number: int, slices: tuple[str, ...], found: Occurrences) -> Contributions:
+    dims, count = slices[1:] if slices[0] == WHOLE else slices, len(found.of)
+    by = np.empty((len(dims), count), np.int64)
+    if count:
+        for place, dim in enumerate(dims):
+            by[place] = story.codes_of(found, dim)
+    return Contributions(number, slices, dims, found.of, found.at, found.value, by, ones(count))
 
 
-def _thresholds(story: Story) -> list[Threshold]:
-    found = []
-    for clock in story.clocks:
-        due = clock.due
-        for percent in ALERT_PERCENTS:
-            at = clock.after(percent)
-            if at is None or due is None or at > story.known_until or clock.answered_by(at):
-                continue
-            dims = story.owned(at)
-            found.append(Threshold(at, percent, clock.start, due, dims.rep, dims.team))
-    return found
+def _last_in(story: Story, each: str, found: Occurrences) -> Occurrences:
+    """The last occurrence of each lead within each value of a slice."""
+    if each == WHOLE:
+        last = found.last()
+        return found.where(last[last >= 0])
+    if not len(found):
+        return found
+    codes = story.codes_of(found, each)
+    group = found.of * (codes.max() + 1) + codes
+    order = np.argsort(group, kind="stable")
+    ends = np.append(np.flatnonzero(np.diff(group[order])), len(order) - 1)
+    return found.where(order[ends])
 
 
-def difference(new: Contributions, old: Contributions) -> Contributions:
-    """What must be added to the totals to turn one lead's contributions into others."""
-    changes = {key: times - old.get(key, 0) for key, times in new.items() if times != old.get(key, 0)}
-    changes.update((key, -times) for key, times in old.items() if key not in new)
-    return changes
+def _waiting(story: Story) -> Waiting:
+    clocks = story.open_clocks
+    now = story.now(clocks.of)
+    return Waiting(clocks.of, clocks.at, clocks.due, now.rep, now.team, story.lead_source[clocks.of])
+
+
+def _thresholds(story: Story) -> Thresholds:
+    parts = []
+    for percent in ALERT_PERCENTS:
+        clocks, moments = story.misses[percent]
+        share = np.full(len(clocks), percent, np.int64)
+        parts.append((moments.of, moments.at, share, clocks.at, clocks.due, moments.rep, moments.team))
+    return Thresholds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def difference(new: Evaluation, old: Evaluation) -> list[Contributions]:
+    """What must be added to the totals to turn leads' contributions into others; both are of the same leads in turn."""
+    pairs = zip(new.contributions, old.contributions, strict=True)
+    return [_changed(mine, theirs) for mine, theirs in pairs if not _alike(mine, theirs)]
+
+
+def _alike(new: Contributions, old: Contributions) -> bool:
+    return len(new.of) == len(old.of) and all(
+        mine.tobytes() == theirs.tobytes() for mine, theirs in zip(new[3:7], old[3:7], strict=True)
+    )
+
+
+def _changed(new: Contributions, old: Contributions) -> Contributions:
+    """Rows that stand at the same place of the same lead and are equal cancel out; what else is equal does so in the totals."""
+    if not len(old.of):
+        return new
+    same_new, same_old = _equal(new, old)
+    return Contributions(
+        new.measure,
+        new.slices,
+        new.dims,
+        np.concatenate((new.of[~same_new], old.of[~same_old])),
+        np.concatenate((new.at[~same_new], old.at[~same_old])),
+        np.concatenate((new.value[~same_new], old.value[~same_old])),
+        np.concatenate((new.by[:, ~same_new], old.by[:, ~same_old]), axis=1),
+        np.concatenate((new.times[~same_new], -old.times[~same_old])),
+    )
+
+
+def _equal(new: Contributions, old: Contributions) -> tuple[Mask, Mask]:
+    """Which rows of each have an equal one in the other."""
+    same_new, same_old = np.zeros(len(new.of), np.bool_), np.zeros(len(old.of), np.bool_)
+    if not len(new.of):
+        return same_new, same_old
+    mine, theirs = _places(new.of), _places(old.of)
+    found = np.minimum(np.searchsorted(theirs, mine), len(theirs) - 1)
+    equal = (theirs[found] == mine) & (old.at[found] == new.at) & (old.value[found] == new.value)
+    equal &= (old.by[:, found] == new.by).all(axis=0)
+    same_new[equal] = True
+    same_old[found[equal]] = True
+    return same_new, same_old
+
+
+_PLACE_BITS = 32
+
+
+def _places(of: Ints) -> Ints:
+    """Each row's lead and place among that lead's rows, as one ascending number."""
+    return (of << _PLACE_BITS) | (np.arange(len(of)) - np.searchsorted(of, of))

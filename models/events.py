@@ -259,12 +259,18 @@ def believe(event: Event, received_at: Millis) -> None:
     """
     if isinstance(event, Merged) and event.into == event.subject:
         raise InvalidEventError("$.into", "is the subject itself", "send null to undo a merge")
+    check_instants(event)
     for path, at, planned in instants(event):
-        if not EARLIEST <= at < LATEST:
-            raise InvalidEventError(path, f"{at} ms is outside the years 1990 to 2099", "send RFC 3339 instants")
         if at > received_at + AHEAD_LIMIT and not planned:
             late = f"{isoformat(at)} lies over 5 minutes after the receipt at {isoformat(received_at)}"
             raise InvalidEventError(path, late, "check the sender's clock")
+
+
+def check_instants(event: Event) -> None:
+    """Raise InvalidEventError if one of the event's instants is outside 1990 to 2100: the engine counts on it."""
+    for path, at, _ in instants(event):
+        if not EARLIEST <= at < LATEST:
+            raise InvalidEventError(path, f"{at} ms is outside the years 1990 to 2099", "send RFC 3339 instants")
 
 
 def schema() -> dict[str, Any]:

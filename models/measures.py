@@ -1,15 +1,15 @@
-"""What a measure is: a pure function from a lead's story to occurrences, with its kind and dimensions.
+"""What a measure is: a pure function from leads' stories to occurrences, with its kind and dimensions.
 
-A measure is written as a function of a story and one item of it (a touch, a reply, a clock ...), and declared by one of the
-decorators below. It tells at most one occurrence an item. Measures add and divide into KPI formulas: `won / (won + lost)`.
+A measure is written as a function of a story, which is that of many leads at once, and declared by one of the decorators below.
+Measures add and divide into KPI formulas: `won / (won + lost)`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from models.story import Dims, Story
-from models.units import Millis
+from models.story import Story
+from models.tables import Occurrences
 
 REP_TEAM_SOURCE = ("rep", "team", "lead_source")
 WITH_CHANNEL = (*REP_TEAM_SOURCE, "channel")
@@ -24,21 +24,12 @@ class Kind(StrEnum):
     DURATION = "duration"
     """As a flow, but the value is in ms: kept as sum, count and sketch."""
     DISTINCT = "distinct"
-    """Once per slice value, at the last occurrence within it before the horizon."""
+    """Once per lead and slice value, at the last occurrence within it."""
     LEVEL = "level"
     """Now; it has no window."""
 
 
-class Occurrence(NamedTuple):
-    """One thing that counts: when, how much (1, an amount, or ms), and under which dimensions. Levels have `at` 0."""
-
-    at: Millis
-    value: int
-    dims: Dims
-
-
-Items: TypeAlias = Callable[[Story], Iterable[Any]]
-Select: TypeAlias = Callable[[Story, Any], Occurrence | None]
+Select: TypeAlias = Callable[[Story], Occurrences]
 
 
 class Sum(NamedTuple):
@@ -61,12 +52,11 @@ class Quotient(NamedTuple):
 class Measure:
     """A named, declared measure. `dims` are the dimensions that it is sliced by beside the whole."""
 
-    def __init__(self, select: Select, kind: Kind, of: Items, dims: tuple[str, ...]) -> None:
+    def __init__(self, select: Select, kind: Kind, dims: tuple[str, ...]) -> None:
         self.id = getattr(select, "__name__", "")
         self.text = (getattr(select, "__doc__", None) or "").strip()
         self.select = select
         self.kind = kind
-        self.of = of
         self.dims = dims
 
     def __repr__(self) -> str:
@@ -81,63 +71,22 @@ class Measure:
         """A ratio with this measure as its numerator."""
         return Sum((self,)) / other
 
-    def occurrences(self, story: Story) -> Iterable[Occurrence]:
-        """All that this measure sees in a story."""
-        select = self.select
-        found = (select(story, item) for item in self.of(story))
-        return [occurrence for occurrence in found if occurrence is not None]
 
-
-def flow(of: Items, dims: tuple[str, ...] = REP_TEAM_SOURCE) -> Callable[[Select], Measure]:
+def flow(dims: tuple[str, ...] = REP_TEAM_SOURCE) -> Callable[[Select], Measure]:
     """Declare a flow."""
-    return lambda select: Measure(select, Kind.FLOW, of, dims)
+    return lambda select: Measure(select, Kind.FLOW, dims)
 
 
-def duration(of: Items, dims: tuple[str, ...] = REP_TEAM_SOURCE) -> Callable[[Select], Measure]:
+def duration(dims: tuple[str, ...] = REP_TEAM_SOURCE) -> Callable[[Select], Measure]:
     """Declare a duration in ms."""
-    return lambda select: Measure(select, Kind.DURATION, of, dims)
+    return lambda select: Measure(select, Kind.DURATION, dims)
 
 
-def distinct(of: Items, dims: tuple[str, ...] = REP_TEAM_SOURCE) -> Callable[[Select], Measure]:
+def distinct(dims: tuple[str, ...] = REP_TEAM_SOURCE) -> Callable[[Select], Measure]:
     """Declare a count of distinct leads."""
-    return lambda select: Measure(select, Kind.DISTINCT, of, dims)
+    return lambda select: Measure(select, Kind.DISTINCT, dims)
 
 
-def level(of: Items, dims: tuple[str, ...] = REP_TEAM_SOURCE) -> Callable[[Select], Measure]:
+def level(dims: tuple[str, ...] = REP_TEAM_SOURCE) -> Callable[[Select], Measure]:
     """Declare a level."""
-    return lambda select: Measure(select, Kind.LEVEL, of, dims)
-
-
-def the_lead(story: Story) -> tuple[Story]:
-    """The lead itself, once."""
-    return (story,)
-
-
-def clocks(story: Story) -> Iterable[Any]:
-    """Its episodes."""
-    return story.clocks
-
-
-def answered_clocks(story: Story) -> Iterable[Any]:
-    """Its episodes that were answered, each with its attempt."""
-    return [(clock, clock.attempt) for clock in story.clocks if clock.attempt is not None]
-
-
-def touches(story: Story) -> Iterable[Any]:
-    """Touches by a person, held meetings among them."""
-    return story.touches
-
-
-def automated_touches(story: Story) -> Iterable[Any]:
-    """Sequence steps and auto-replies."""
-    return [touch for touch in story.facts.touches if touch.automated]
-
-
-def replies(story: Story) -> Iterable[Any]:
-    """All that came back, of whatever kind."""
-    return story.facts.replies
-
-
-def meetings(story: Story) -> Iterable[Any]:
-    """Meetings, whatever became of them."""
-    return story.facts.meetings
+    return lambda select: Measure(select, Kind.LEVEL, dims)

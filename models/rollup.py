@@ -3,24 +3,28 @@
 All is integer arithmetic, so the totals after any sequence of differences are those of the final contributions, exactly.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.catalogue import MEASURES
+from models.codes import Codes, Ints
 from models.contributions import Contributions
 from models.measures import Kind
-from models.panes import Cells
-from models.sketches import bucket
-from models.sums import CHUNK, LEVEL_ROW, Chunks, Sums, series_name
+from models.panes import Cells, runs, summed
+from models.series import SeriesIds
+from models.sums import LEVEL_ROW, Changed, Chunks, Sums
 from models.units import Millis
 from models.windows import PANE_LENGTH, WINDOWS, Calendar, Pane, Span
 
-_FINEST = PANE_LENGTH[Pane.TEN_SECONDS]
-_NEVER = Span(Millis(0), Millis(0))
-_Column: TypeAlias = NDArray[np.int64]
+_NEVER: Final = Span(Millis(0), Millis(0))
+
+_DENSE: Final = 4_000_000
+"""Cells up to which it is quicker to add into all of them than to sort."""
+
+_FEW_PANES: Final = 10_000
+"""Panes up to which all from the first to the last are numbered, used or not."""
 
 
 class Cut(NamedTuple):
@@ -52,24 +56,26 @@ class Totals:
     `late` counts what was added to no pane, as it lies before the oldest that is kept; such facts show in levels only.
     """
 
-    def __init__(self, zone: str) -> None:
-        self.calendar = Calendar(zone)
+    def __init__(self, codes: Codes) -> None:
+        self.codes = codes
+        self.calendar = Calendar(codes.rules.zone)
         self.clock: Millis | None = None
         self.late = 0
         self.sums = Sums()
         self.panes: dict[Pane, dict[Millis, Cells]] = {pane: {} for pane in Pane}
+        self._series = SeriesIds(self.sums, codes)
         self._spans: list[Span] = [_NEVER] * len(WINDOWS)
-        self._oldest_day = Millis(0)
-        self._interned: dict[tuple[int, tuple[str, ...], str], list[int]] = {}
+        self._oldest: dict[Pane, Millis] = dict.fromkeys(Pane, Millis(0))
         self._saved_series = 0
-        self._changed: list[set[int]] = [set() for _ in range(LEVEL_ROW + 1)]
+        self._changed = Changed()
         self._dead: list[tuple[Pane, Millis]] = []
 
     @classmethod
-    def load(cls, zone: str, clock: Millis | None, stored: Stored) -> "Totals":
+    def load(cls, codes: Codes, clock: Millis | None, stored: Stored) -> "Totals":
         """Totals as they were at the last cut, with the clock standing where it stood then."""
-        totals = cls(zone)
-        totals.sums = Sums(stored.series)
+        totals = cls(codes)
+        for name in stored.series:
+            totals.sums.id_of(name)
         totals._saved_series = len(stored.series)
         for row, window in enumerate(WINDOWS):
             for number, packed in stored.windows.get(window.name, {}).items():
@@ -77,80 +83,95 @@ class Totals:
         for number, packed in stored.levels.items():
             totals.sums.set_chunk(LEVEL_ROW, number, packed)
         for (pane, start), chunks in stored.panes.items():
-            totals.panes[pane][start] = Cells(chunks)
+            totals.panes[pane][start] = Cells(pane, chunks)
         totals.clock = clock
         if clock is not None:
             totals._spans = [totals.calendar.span(window, clock) for window in WINDOWS]
-            totals._oldest_day = totals.calendar.oldest_day(clock)
+            totals._oldest = {pane: totals.calendar.oldest_start(pane, clock) for pane in Pane}
         return totals
 
-    def add(self, changes: Contributions) -> None:
+    def add(self, changes: Iterable[Contributions]) -> None:
         """Add a difference of contributions."""
-        ids: list[int] = []
-        instants: list[int] = []
-        amounts: list[int] = []
-        for (number, slices, at, value), times in changes.items():
-            measure = MEASURES[number]
-            if measure.kind is Kind.LEVEL:
-                self._add_level(number, slices, value * times)
-                continue
-            self.late += at < self._oldest_day and times > 0
-            if measure.kind is Kind.DURATION:
-                index = bucket(value)
-                for part, amount in (("sum", value * times), ("n", times), (f"b{index}", times)):
-                    columns = self._ids(number, slices, part)
-                    ids += columns
-                    instants += [at] * len(columns)
-                    amounts += [amount] * len(columns)
+        flows = []
+        for change in changes:
+            if MEASURES[change.measure].kind is Kind.LEVEL:
+                self._add_levels(change)
             else:
-                columns = self._ids(number, slices, "")
-                ids += columns
-                instants += [at] * len(columns)
-                amounts += [value * times] * len(columns)
-        if ids:
-            self._add_flows(np.array(ids, np.int64), np.array(instants, np.int64), np.array(amounts, np.int64))
+                self.late += int(np.count_nonzero((change.at < self._oldest[Pane.DAY]) & (change.times > 0)))
+                flows += list(self._series.flows(change))
+        if flows:
+            ids, instants, amounts = (np.concatenate(column) for column in zip(*flows, strict=True))
+            self._add_flows(ids, instants, amounts)
 
-    def _ids(self, number: int, slices: tuple[str, ...], part: str) -> list[int]:
-        key = (number, slices, part)
-        ids = self._interned.get(key)
-        if ids is None:
-            measure = MEASURES[number].id
-            ids = self._interned[key] = [self.sums.id_of(series_name(measure, name, part)) for name in slices]
-        return ids
+    def _add_levels(self, change: Contributions) -> None:
+        for ids, _, amounts in self._series.flows(change):
+            self._add_to_row(LEVEL_ROW, ids, amounts)
 
-    def _add_level(self, number: int, slices: tuple[str, ...], amount: int) -> None:
-        for series in self._ids(number, slices, ""):
-            self.sums.values[LEVEL_ROW, series] += amount
-            self._changed[LEVEL_ROW].add(series // CHUNK)
+    def _add_flows(self, ids: Ints, instants: Ints, amounts: Ints) -> None:
+        """Into panes of every size. Hours and days are whole five minutes, so these are reduced once for all three."""
+        recent = instants >= self._oldest[Pane.TEN_SECONDS]
+        self._add_panes(Pane.TEN_SECONDS, *self._reduced(Pane.TEN_SECONDS, ids[recent], instants[recent], amounts[recent]))
+        ids, instants, amounts = self._reduced(Pane.FIVE_MINUTES, ids, instants, amounts)
+        self._add_panes(Pane.FIVE_MINUTES, ids, instants, amounts)
+        for pane in (Pane.HOUR, Pane.DAY):
+            self._add_panes(pane, *self._reduced(pane, ids, instants, amounts))
 
-    def _add_flows(self, ids: _Column, instants: _Column, amounts: _Column) -> None:
-        """Reduce by finest pane and series once, then derive the coarser panes from that."""
-        starts, ids, amounts = _reduced(instants - instants % _FINEST, ids, amounts)
-        for pane in Pane:
-            if pane is Pane.DAY:
-                fine, where = np.unique(starts, return_inverse=True)
-                floors = np.array([self.calendar.days.floor(Millis(at)) for at in fine.tolist()], np.int64)
-                floored = floors[where]
-            else:
-                floored = starts - starts % PANE_LENGTH[pane]
-            self._add_panes(pane, *_reduced(floored, ids, amounts))
+    def _reduced(self, pane: Pane, ids: Ints, instants: Ints, amounts: Ints) -> tuple[Ints, Ints, Ints]:
+        """Ids, starts of panes and amounts summed by pane and id, in that order, without what has cancelled out."""
+        if not len(ids):
+            return ids, instants, amounts
+        numbers, starts = self._numbered(pane, instants)
+        width = len(self.sums)
+        cells = numbers * width + ids
+        if len(starts) * width <= min(_DENSE, 64 * len(ids) + 100_000):
+            totals = np.zeros(len(starts) * width, np.int64)
+            np.add.at(totals, cells, amounts)
+            cells = np.flatnonzero(totals)
+            amounts = totals[cells]
+        else:
+            cells, amounts = summed(cells, amounts)
+            left = amounts != 0
+            cells, amounts = cells[left], amounts[left]
+        numbers, ids = np.divmod(cells, width)
+        return ids, starts[numbers], amounts
 
-    def _add_panes(self, pane: Pane, starts: _Column, ids: _Column, amounts: _Column) -> None:
-        panes = self.panes[pane]
-        oldest = None if self.clock is None else self.calendar.oldest_kept(pane, self.clock)
-        bounds = np.flatnonzero(np.diff(starts, prepend=starts[0] - 1))
-        for low, high in zip(bounds.tolist(), [*bounds[1:].tolist(), len(starts)], strict=True):
-            start = Millis(int(starts[low]))
-            if oldest is not None and self.calendar.pane_end(pane, start) <= oldest:
-                continue
-            panes.setdefault(start, Cells()).add(ids[low:high].tolist(), amounts[low:high].tolist())
-            for row, window in enumerate(WINDOWS):
-                if window.pane is pane and start in self._spans[row]:
-                    self._add_to_row(row, ids[low:high], amounts[low:high])
+    def _numbered(self, pane: Pane, instants: Ints) -> tuple[Ints, Ints]:
+        """The pane of each instant as a number, and where those panes start."""
+        length = PANE_LENGTH[Pane.FIVE_MINUTES if pane is Pane.DAY else pane]
+        numbers = instants // length
+        first = int(numbers.min())
+        count = int(numbers.max()) - first + 1
+        if count > _FEW_PANES:
+            used, numbers = np.unique(numbers, return_inverse=True)
+            starts = used * length
+        else:
+            numbers, starts = numbers - first, (np.arange(count) + first) * length
+        if pane is not Pane.DAY:
+            return numbers, starts
+        floors = [self.calendar.days.floor(Millis(at)) for at in starts.tolist()]
+        days, day_of = np.unique(floors, return_inverse=True)
+        return day_of[numbers], days
 
-    def _add_to_row(self, row: int, ids: _Column, amounts: _Column) -> None:
-        self.sums.values[row, ids] += amounts
-        self._changed[row].update(np.unique(ids // CHUNK).tolist())
+    def _add_panes(self, pane: Pane, ids: Ints, starts: Ints, amounts: Ints) -> None:
+        """To panes of one size, and to the windows that they lie in; rows are in the order of panes."""
+        low = int(np.searchsorted(starts, self._oldest[pane]))
+        ids, starts, amounts = ids[low:], starts[low:], amounts[low:]
+        if not len(ids):
+            return
+        held, bounds = self.panes[pane], runs(starts)
+        for start, low, high in zip(starts[bounds].tolist(), bounds.tolist(), [*bounds[1:].tolist(), len(ids)], strict=True):
+            cells = held.get(start)
+            if cells is None:
+                cells = held[start] = Cells(pane)
+            cells.add(ids[low:high], amounts[low:high])
+        for row, window in enumerate(WINDOWS):
+            if window.pane is pane:
+                low, high = np.searchsorted(starts, self._spans[row]).tolist()
+                self._add_to_row(row, ids[low:high], amounts[low:high])
+
+    def _add_to_row(self, row: int, ids: Ints, amounts: Ints) -> None:
+        np.add.at(self.sums.values[row], ids, amounts)
+        self._changed.mark(row, ids)
 
     def advance(self, clock: Millis) -> None:
         """Move the clock forward: slide every window whose pane ended, and drop panes past their retention."""
@@ -164,30 +185,30 @@ class Totals:
         self.clock = clock
 
     def _slide(self, pane: Pane, clock: Millis) -> None:
+        looked_at: dict[Millis, tuple[Ints, Ints]] = {}
         for row, window in enumerate(WINDOWS):
             if window.pane is not pane:
                 continue
             old, new = self._spans[row], self.calendar.span(window, clock)
-            for start, cells in self.panes[pane].items():
-                entered = (start in new) - (start in old)
-                if entered:
-                    ids, amounts = cells.columns()
-                    self._add_to_row(row, ids, entered * amounts)
+            moved = [(start, 1 if start in new else -1) for start in self.panes[pane] if (start in new) != (start in old)]
+            if moved:
+                for start, _ in moved:
+                    if start not in looked_at:
+                        looked_at[start] = self.panes[pane][start].columns()
+                columns = [looked_at[start] for start, _ in moved]
+                amounts = [entered * column for (_, entered), (_, column) in zip(moved, columns, strict=True)]
+                self._add_to_row(row, np.concatenate([ids for ids, _ in columns]), np.concatenate(amounts))
             self._spans[row] = new
 
     def _retire(self, pane: Pane, clock: Millis) -> None:
-        oldest = self.calendar.oldest_kept(pane, clock)
-        if pane is Pane.DAY:
-            self._oldest_day = self.calendar.oldest_day(clock)
-        for start in [start for start in self.panes[pane] if self.calendar.pane_end(pane, start) <= oldest]:
+        oldest = self._oldest[pane] = self.calendar.oldest_start(pane, clock)
+        for start in [start for start in self.panes[pane] if start < oldest]:
             del self.panes[pane][start]
             self._dead.append((pane, start))
 
     def cut(self) -> Cut:
         """What changed since the last cut (or load), and remember that it was taken."""
-        rows = [
-            {number: self.sums.chunk(row, number) for number in sorted(changed)} for row, changed in enumerate(self._changed)
-        ]
+        rows = [{number: self.sums.chunk(row, number) for number in self._changed.take(row)} for row in range(LEVEL_ROW + 1)]
         panes = {(pane, start): cells.cut() for pane, kept in self.panes.items() for start, cells in kept.items()}
         cut = Cut(
             self.sums.names[self._saved_series :],
@@ -198,14 +219,4 @@ class Totals:
             self._dead,
         )
         self._saved_series, self._dead = len(self.sums), []
-        self._changed = [set() for _ in self._changed]
         return cut
-
-
-def _reduced(starts: _Column, ids: _Column, amounts: _Column) -> tuple[_Column, _Column, _Column]:
-    """Amounts summed by (start, id), ordered so."""
-    order = np.lexsort((ids, starts))
-    starts, ids, amounts = starts[order], ids[order], amounts[order]
-    first = np.flatnonzero((np.diff(starts, prepend=starts[0] - 1) != 0) | (np.diff(ids, prepend=ids[0] - 1) != 0))
-    sums = np.add.reduceat(amounts, first)
-    return starts[first], ids[first], sums

@@ -75,16 +75,10 @@ class Rules(Struct, frozen=True, dict=True):
         return terms
 
     @cached_property
-    def _policies(self) -> list[SlaPolicy]:
-        """Best first: most specific, then latest, then last written."""
+    def policies(self) -> list[SlaPolicy]:
+        """The SLA policies, best first: most specific, then latest, then last written."""
         numbered = sorted(enumerate(self.sla), key=lambda item: (item[1].specificity, item[1].valid_from, item[0]))
         return [policy for _, policy in reversed(numbered)]
-
-    def rep(self, rep: str | None) -> str:
-        """The rep as a dimension value: `unassigned` for None, `other` if the roster never knew the name."""
-        if rep is None:
-            return UNASSIGNED
-        return rep if rep in self._terms else OTHER
 
     def team(self, rep: str | None, at: Millis) -> str:
         """The rep's team at an instant: `unassigned` for no rep, `other` before, after or outside the roster."""
@@ -93,30 +87,6 @@ class Rules(Struct, frozen=True, dict=True):
         starts, teams = self._terms.get(rep, ([], []))
         index = bisect_right(starts, at) - 1
         return (teams[index] if index >= 0 else None) or OTHER
-
-    def next_team_change(self, rep: str | None, after: Millis) -> Millis | None:
-        """When the roster next has an entry for the rep, strictly after an instant."""
-        starts, _ = self._terms.get(rep or "", ([], []))
-        index = bisect_right(starts, after)
-        return starts[index] if index < len(starts) else None
-
-    def lead_source(self, value: str | None) -> str:
-        """The lead source as a dimension value: `unknown` for None, `other` if not among `lead_sources`."""
-        if value is None:
-            return UNKNOWN
-        return value if value in self.lead_sources else OTHER
-
-    def sla_target(self, at: Millis, team: str, lead_source: str | None, segment: str | None) -> Duration | None:
-        """The SLA of a clock that starts at an instant: the most specific matching policy in force then, or None."""
-        for policy in self._policies:
-            if (
-                policy.valid_from <= at
-                and policy.team in (None, team)
-                and policy.lead_source in (None, lead_source)
-                and policy.segment in (None, segment)
-            ):
-                return policy.target_ms
-        return None
 
     def present(self, at: Millis) -> tuple[list[str], list[str]]:
         """The reps and the teams that the roster has at an instant, sorted."""

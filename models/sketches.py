@@ -7,8 +7,12 @@ Counts are integers, so sketches add, subtract and merge exactly.
 
 import math
 from bisect import bisect_left
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, localcontext
 from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
 
 RELATIVE_ERROR = 0.0099
 """A little under the promised 1 %, so that rounding of the logarithm cannot break the promise."""
@@ -16,15 +20,32 @@ RELATIVE_ERROR = 0.0099
 ZERO = 0
 """The bucket of durations of no time at all; it answers 0 exactly."""
 
+LONGEST = 2**42
+"""No duration is longer, in ms: some 139 years."""
+
 _GAMMA = (1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)
-_LOG_GAMMA = math.log(_GAMMA)
 
 
-def bucket(duration_ms: int) -> int:
-    """The bucket of a duration; negative ones (which no measure emits) count as zero."""
-    if duration_ms <= 0:
-        return ZERO
-    return 1 + math.ceil(math.log(duration_ms) / _LOG_GAMMA)
+def _bounds() -> Iterator[int]:
+    """The largest whole number in each bucket, by exact arithmetic: a machine's logarithm must not move a sample."""
+    with localcontext(prec=60):
+        bound, gamma = Decimal(1), Decimal(_GAMMA)
+        yield ZERO
+        while bound < LONGEST:
+            yield int(bound)
+            bound *= gamma
+        yield LONGEST
+
+
+_BOUNDS = np.array(list(_bounds()), np.int64)
+
+BUCKETS = len(_BOUNDS)
+"""How many buckets there are."""
+
+
+def buckets(durations_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The bucket of each duration; negative ones (which no measure emits) count as zero."""
+    return np.searchsorted(_BOUNDS, durations_ms, side="left")
 
 
 def estimate(index: int) -> float:

@@ -1,254 +1,342 @@
-"""A lead's story: its facts seen through the rules at one instant. Measures read this and nothing else.
+"""The stories of many leads: what their facts amount to at one instant. Measures read this and nothing else.
 
 What time alone changes (due, overdue, unmarked, judged) is derived here from the facts and `known_until`, never stored.
 """
 
-from bisect import bisect_right
-from functools import cached_property, lru_cache
-from typing import NamedTuple
+from dataclasses import replace
+from functools import cached_property
+from typing import Final, NamedTuple
 
-from models.rules import ALERT_PERCENTS, BREACH_PERCENT, UNKNOWN, Rules
-from models.state.facts import MEETING, MEETING_ORDER, Facts, Meeting, Reply, Touch
-from models.units import DAY, Duration, Millis
+import numpy as np
+
+from models.codes import CHANNELS, NEVER, NOBODY, Ints, Mask
+from models.rules import ALERT_PERCENTS
+from models.state.facts import OUTCOMES, REPLY_KINDS, STAGES
+from models.tables import Attempts, Clocks, Meetings, Occurrences, Replies, Table, in_order, merged
+from models.units import DAY, Duration
+from models.views import Views
 from models.windows import enters_horizon, horizon
 
-JUDGED_AFTER = Duration(7 * DAY)
+JUDGED_AFTER: Final = Duration(7 * DAY)
 """How long after its creation a lead without contact counts as never contacted."""
 
-CLOSED_STAGES = frozenset({"customer", "disqualified"})
-"""Stages that end the follow-up of a lead."""
+CUSTOMER, DISQUALIFIED = STAGES.index("customer"), STAGES.index("disqualified")
+HUMAN, _, BOUNCE, UNSUBSCRIBE = range(len(REPLY_KINDS))
+UNSAID, HELD, NO_SHOW, CANCELLED = range(len(OUTCOMES))
+CALL, EMAIL, MESSAGE, MEETING = range(2, 2 + len(CHANNELS))
+"""Codes of channels."""
+
+_CHANNEL_CODES: Final = 2 + len(CHANNELS)
 
 
-class Dims(NamedTuple):
-    """The dimension values that one occurrence is counted under; empty where it has none."""
+class Missed(NamedTuple):
+    """Clocks unanswered when a share of their SLA had passed, and those moments as their owners have them, row by row."""
 
-    rep: str
-    team: str
-    lead_source: str
-    channel: str = ""
-    sentiment: str = ""
+    clocks: Clocks
+    moments: Occurrences
 
 
-class Clock(NamedTuple):
-    """One episode: an inquiry at `start`, its SLA's due time, its first attempt, and the next episode's start."""
+class Story(Views):
+    """Derived views of some leads' facts, each worked out at most once."""
 
-    start: Millis
-    target: Duration | None
-    attempt: Touch | None
-    until: Millis | None
-
-    @property
-    def due(self) -> Millis | None:
-        """When it must have been answered; None where no SLA applies."""
-        return self.after(BREACH_PERCENT)
-
-    def after(self, percent: int) -> Millis | None:
-        """When a share of its SLA has passed."""
-        return None if self.target is None else Millis(self.start + self.target * percent // 100)
-
-    def answered_by(self, at: Millis) -> bool:
-        """Whether it was answered at or before an instant."""
-        return self.attempt is not None and self.attempt.at <= at
-
-
-class Contact(NamedTuple):
-    """A moment at which both sides were there: a connected call, a reply, a held meeting."""
-
-    at: Millis
-    order: int
-    id: str
-    channel: str | None
-    rep: str | None
-
-
-class Story:
-    """Derived views of a lead's facts, each worked out at most once."""
-
-    def __init__(self, facts: Facts, rules: Rules, known_until: Millis) -> None:
-        self.facts = facts
-        self.rules = rules
-        self.known_until = known_until
-        self._owner_starts = [span.since for span in facts.owners]
-        self._lead_source = rules.lead_source(facts.lead_source)
-
-    def owner_at(self, at: Millis) -> str | None:
-        """Who owned the lead at an instant."""
-        index = bisect_right(self._owner_starts, at) - 1
-        return self.facts.owners[index].value if index >= 0 else None
-
-    @property
-    def owner_now(self) -> str | None:
-        """Who owns the lead as far as is known."""
-        return self.facts.owners[-1].value if self.facts.owners else None
-
-    def by(self, rep: str | None, at: Millis, channel: str | None = "") -> Dims:
-        """The dimensions of what a rep did at an instant."""
-        rules = self.rules
-        return Dims(rules.rep(rep), rules.team(rep, at), self._lead_source, UNKNOWN if channel is None else channel)
-
-    def owned(self, at: Millis, channel: str | None = "") -> Dims:
-        """The dimensions of what nobody did: the owner's at that instant."""
-        return self.by(self.owner_at(at), at, channel)
-
-    def acted(self, rep: str | None, at: Millis, channel: str | None = "") -> Dims:
-        """The dimensions of what a rep did, or, if nobody is named, the owner at that instant."""
-        return self.by(self.owner_at(at) if rep is None else rep, at, channel)
-
-    def level(self) -> Dims:
-        """The dimensions of what is so now."""
-        return self.by(self.owner_now, self.known_until)
-
-    def unmarked(self, meeting: Meeting) -> bool:
-        """Whether a meeting is past its grace and nobody has said how it went."""
-        if meeting.outcome is not None or meeting.scheduled_at is None:
-            return False
-        return meeting.scheduled_at + self.rules.meeting_grace_ms <= self.known_until
-
-    def held(self, meeting: Meeting) -> bool:
-        """Whether a meeting took place; the rules may say that unmarked ones did."""
-        if meeting.scheduled_at is None:
-            return False
-        return meeting.outcome == "held" or (self.rules.unmarked_meetings_count_as_held and self.unmarked(meeting))
+    # --- meetings
 
     @cached_property
-    def human_touches(self) -> list[Touch]:
-        """Calls, emails and messages by a person."""
-        return [touch for touch in self.facts.touches if not touch.automated]
+    def booked(self) -> Meetings:
+        """Meetings by when they were booked."""
+        return in_order(self.all_meetings.where(self.all_meetings.booked_at != NEVER))
 
     @cached_property
-    def touches(self) -> list[Touch]:
-        """Touches by a person, held meetings among them."""
-        meetings = [
-            Touch(meeting.scheduled_at, MEETING_ORDER, meeting.id, MEETING, meeting.rep, connected=True)
-            for meeting in self.facts.meetings
-            if meeting.scheduled_at is not None and self.held(meeting)
-        ]
-        return sorted(self.human_touches + meetings) if meetings else self.human_touches
+    def scheduled(self) -> Meetings:
+        """Meetings by when they are to be."""
+        meetings = self.all_meetings.where(self.all_meetings.scheduled_at != NEVER)
+        return in_order(replace(meetings, at=meetings.scheduled_at))
 
     @cached_property
-    def human_replies(self) -> list[Reply]:
+    def unmarked(self) -> Mask:
+        """Which scheduled meetings are past their grace though nobody has said how they went."""
+        ended = self.scheduled.at + self.codes.rules.meeting_grace_ms <= self.known_until
+        unmarked: Mask = (self.scheduled.outcome == UNSAID) & ended
+        return unmarked
+
+    @cached_property
+    def held(self) -> Mask:
+        """Which scheduled meetings took place; the rules may say that unmarked ones did."""
+        held: Mask = self.scheduled.outcome == HELD
+        return held | self.unmarked if self.codes.rules.unmarked_meetings_count_as_held else held
+
+    # --- touches
+
+    @cached_property
+    def _human(self) -> Ints:
+        return np.flatnonzero(~self.all_touches.automated)
+
+    @cached_property
+    def _meetings_held(self) -> Meetings:
+        return self.scheduled.where(self.held)
+
+    @cached_property
+    def touches(self) -> Occurrences:
+        """Calls, emails and messages by a person, and held meetings."""
+        return self._with_meetings(self._human)
+
+    def _with_meetings(self, touches: Ints) -> Occurrences:
+        """Some touch objects, and held meetings, which come after touches of the same instant."""
+        some, held = self.all_touches.where(touches), self._meetings_held
+        if not len(held):
+            return self.acted(some, some.rep, some.channel)
+        together, (rep, channel) = merged(
+            (some, some.rep, some.channel), (held, held.rep, np.full(len(held), MEETING, np.int64))
+        )
+        return self.acted(together, rep, channel)
+
+    @cached_property
+    def automated_touches(self) -> Occurrences:
+        """Sequence steps and auto-replies."""
+        touches = self.all_touches.where(self.all_touches.automated)
+        return self.acted(touches, touches.rep, touches.channel)
+
+    @cached_property
+    def connected_calls(self) -> Occurrences:
+        """Calls by a person that reached theirs."""
+        touches = self.all_touches
+        calls = touches.where((touches.channel == CALL) & touches.connected & ~touches.automated)
+        return self.acted(calls, calls.rep, calls.channel)
+
+    @cached_property
+    def connected_touches(self) -> Occurrences:
+        """Of the touches by a person, those that reached theirs: connected, replied, held."""
+        connected = (self.all_touches.channel == CALL) & self.all_touches.connected
+        return self._with_meetings(np.flatnonzero((connected | self._replied) & ~self.all_touches.automated))
+
+    @cached_property
+    def first_touches(self) -> Occurrences:
+        """The first touch of each lead that reached out: by a person, or automated and delivered."""
+        touches = self._with_meetings(np.flatnonzero(~self.all_touches.automated | self.all_touches.delivered))
+        first = touches.first()
+        return touches.where(first[first >= 0])
+
+    # --- replies
+
+    @cached_property
+    def human_replies(self) -> Replies:
         """Replies proper: no out-of-office notes, bounces or unsubscribes."""
-        return [reply for reply in self.facts.replies if reply.kind == "human"]
+        return self.all_replies.where(self.all_replies.kind == HUMAN)
 
     @cached_property
-    def attempts(self) -> list[Touch]:
-        """What stops a clock: human touches, and meetings that a rep booked, at the booking."""
-        bookings = [
-            Touch(meeting.booked_at, MEETING_ORDER, meeting.id, MEETING, meeting.rep)
-            for meeting in self.facts.meetings
-            if meeting.booked_at is not None and meeting.rep is not None
-        ]
-        return sorted(self.human_touches + bookings) if bookings else self.human_touches
+    def replies(self) -> Occurrences:
+        """Replies proper, as their owners have them."""
+        found = self.human_replies
+        return replace(self.owned(found.of, found.at, found.channel), sentiment=found.sentiment)
 
     @cached_property
-    def contacts(self) -> list[Contact]:
-        """Two-way contacts in order of time."""
-        found = [
-            Contact(touch.at, touch.order, touch.id, touch.channel, touch.rep)
-            for touch in self.touches
-            if touch.channel == MEETING or (touch.channel == "call" and touch.connected)
-        ]
-        found += [
-            Contact(reply.at, reply.order, reply.id, reply.channel, self.owner_at(reply.at)) for reply in self.human_replies
-        ]
-        return sorted(found, key=lambda contact: contact[:3])
+    def answered_touches(self) -> Ints:
+        """The touch that each reply answers: the one it names, else the latest before it on its channel, else on any; or -1."""
+        touches, replies = self.all_touches, self.human_replies
+        if not len(touches):
+            return np.full(len(replies), -1, np.int64)
+        named = touches.starts[replies.of] + replies.answers
+        names = (replies.answers >= 0) & (touches.instants(np.where(replies.answers >= 0, named, -1)) <= replies.at)
+        alike = self._latest_on_channel(replies)
+        return np.where(names, named, np.where(alike >= 0, alike, touches.last_until(replies.of, replies.at)))
 
-    @cached_property
-    def clocks(self) -> list[Clock]:
-        """The lead's episodes: each starts at the first inquiry after the last one was answered."""
-        clocks: list[Clock] = []
-        inquiries, attempts = self.facts.inquiries, self.attempts
-        position = 0
-        while position < len(inquiries):
-            start = inquiries[position]
-            attempt = next((attempt for attempt in attempts if attempt.at >= start), None)
-            position = len(inquiries) if attempt is None else bisect_right(inquiries, attempt.at)
-            until = inquiries[position] if position < len(inquiries) else None
-            clocks.append(Clock(start, self._target(start), attempt, until))
-        return clocks
-
-    def _target(self, start: Millis) -> Duration | None:
-        team = self.rules.team(self.owner_at(start), start)
-        return self.rules.sla_target(start, team, self.facts.lead_source, self.facts.segment)
-
-    @property
-    def waiting(self) -> Clock | None:
-        """The clock that is still open; only the last one can be."""
-        last = self.clocks[-1] if self.clocks else None
-        return last if last is not None and last.attempt is None else None
-
-    def contact_of(self, clock: Clock) -> Contact | None:
-        """The first two-way contact within an episode."""
-        return next(
-            (
-                contact
-                for contact in self.contacts
-                if contact.at >= clock.start and (clock.until is None or contact.at < clock.until)
-            ),
-            None,
+    def _latest_on_channel(self, replies: Replies) -> Ints:
+        touches = self.all_touches
+        by_channel = Table(self.leads * _CHANNEL_CODES, touches.of * _CHANNEL_CODES + touches.channel, touches.at)
+        order = np.argsort(by_channel.key, kind="stable")
+        return by_channel.column(
+            order, by_channel.where(order).last_until(replies.of * _CHANNEL_CODES + replies.channel, replies.at), -1
         )
 
-    def assigned_at(self, clock: Clock, answered_at: Millis) -> Millis:
-        """When the lead of an answered clock got an owner: at the latest with the answer itself."""
-        if self.owner_at(clock.start) is not None:
-            return clock.start
-        since = (span.since for span in self.facts.owners if span.since > clock.start and span.value is not None)
-        return min(next(since, answered_at), answered_at)
-
-    def touch_answered_by(self, reply: Reply) -> Touch | None:
-        """The touch that a reply answers: the one it names, else the latest before it on its channel, else on any."""
-        before = [touch for touch in self.facts.touches if touch.at <= reply.at]
-        named = [touch for touch in before if touch.id == reply.in_reply_to]
-        alike = [touch for touch in before if touch.channel == reply.channel]
-        candidates = named or alike or before
-        return candidates[-1] if candidates else None
+    @cached_property
+    def _replied(self) -> Mask:
+        replied = np.zeros(len(self.all_touches), np.bool_)
+        replied[self.answered_touches[self.answered_touches >= 0]] = True
+        return replied
 
     @cached_property
-    def replied_touches(self) -> frozenset[str]:
-        """The ids of touches that got a reply."""
-        answered = (self.touch_answered_by(reply) for reply in self.human_replies)
-        return frozenset(touch.id for touch in answered if touch is not None)
+    def _first_touched_at(self) -> Ints:
+        at = np.full(self.leads, NEVER, np.int64)
+        at[self.first_touches.of] = self.first_touches.at
+        return at
 
     @cached_property
-    def first_touch(self) -> Touch | None:
-        """The first touch that reached out: by a person, or automated and delivered."""
-        automated = [touch for touch in self.facts.touches if touch.automated and touch.delivered]
-        return min((*self.touches[:1], *automated[:1]), default=None)
-
-    @cached_property
-    def replies_to_first_touch(self) -> list[Reply]:
+    def replies_to_first_touch(self) -> Replies:
         """Replies at or after the first touch."""
-        first = self.first_touch
-        return [] if first is None else [reply for reply in self.human_replies if reply.at >= first.at]
+        return self.human_replies.where(self.human_replies.at >= self._first_touched_at[self.human_replies.of])
+
+    def among(self, of: Ints) -> Mask:
+        """Which leads are among some."""
+        mask = np.zeros(self.leads, np.bool_)
+        mask[of] = True
+        return mask
 
     @cached_property
-    def closed_at(self) -> Millis | None:
-        """When the lead first became a customer or was disqualified."""
-        return next((span.since for span in self.facts.stages if span.value in CLOSED_STAGES), None)
+    def bounced(self) -> Mask:
+        """Which leads had a message come back undeliverable."""
+        return self.among(self.all_replies.of[self.all_replies.kind == BOUNCE])
 
-    def next_change(self) -> Millis | None:
-        """The earliest instant after `known_until` at which contributions change by time alone."""
-        return min((at for at in self._turning_points() if at > self.known_until), default=None)
+    # --- clocks
 
-    def _turning_points(self) -> list[Millis]:
-        points: list[Millis] = []
-        for clock in self.clocks:
-            shares = (clock.after(percent) for percent in ALERT_PERCENTS)
-            points += [at for at in shares if at is not None and not clock.answered_by(at)]
-        if self.facts.created_at is not None:
-            points.append(Millis(self.facts.created_at + JUDGED_AFTER))
-        for meeting in self.facts.meetings:
-            if meeting.outcome is None and meeting.scheduled_at is not None:
-                points.append(Millis(meeting.scheduled_at + self.rules.meeting_grace_ms))
-        end = horizon(self.known_until)
-        points += [enters_horizon(touch.at) for touch in self.touches if touch.at >= end]
-        if self.waiting is not None:
-            change = self.rules.next_team_change(self.owner_now, self.known_until)
-            points += [] if change is None else [change]
+    @cached_property
+    def attempts(self) -> Attempts:
+        """What stops a clock: human touches, and meetings that a rep booked, at the booking."""
+        touches = self.all_touches.where(self._human)
+        bookings = self.booked.where(self.booked.rep != NOBODY)
+        if not len(bookings):
+            return Attempts(self.leads, touches.of, touches.at, touches.rep, touches.channel)
+        meeting = np.full(len(bookings), MEETING, np.int64)
+        together, (rep, channel) = merged((touches, touches.rep, touches.channel), (bookings, bookings.rep, meeting))
+        return Attempts(self.leads, together.of, together.at, rep, channel)
+
+    @cached_property
+    def clocks(self) -> Clocks:
+        """The leads' episodes."""
+        row = self.inquiries.first()
+        of = np.flatnonzero(row >= 0)
+        row = row[of]
+        found: list[tuple[Ints, ...]] = []
+        while len(of) or not found:
+            start = self.inquiries.at[row]
+            attempt = self.attempts.first_from(of, start)
+            answered_at = self.attempts.instants(attempt)
+            following = self.inquiries.first_after(of, answered_at)
+            found.append((of, start, attempt, answered_at, self.inquiries.instants(following)))
+            more = following >= 0
+            of, row = of[more], following[more]
+        return self._timed(*(np.concatenate(column) for column in zip(*found, strict=True)))
+
+    def _timed(self, of: Ints, start: Ints, attempt: Ints, answered_at: Ints, until: Ints) -> Clocks:
+        team = self.codes.teams(self.owner_at(of, start), start)
+        target = self.codes.sla_targets(start, team, self.lead_source[of], self.segment[of])
+        due = np.where(target > 0, start + target, NEVER)
+        return in_order(Clocks(self.leads, of, start, attempt, answered_at, until, target, due))
+
+    @cached_property
+    def answered(self) -> Clocks:
+        """The episodes that were answered."""
+        return self.clocks.where(self.clocks.attempt >= 0)
+
+    @cached_property
+    def answers(self) -> Occurrences:
+        """The attempts that answered them, row by row."""
+        attempts = self.attempts.where(self.answered.attempt)
+        return self.acted(attempts, attempts.rep, attempts.channel)
+
+    @cached_property
+    def assigned_at(self) -> Ints:
+        """When the leads of answered clocks got an owner: at the latest with the answer itself."""
+        clocks, owners = self.answered, self.owners
+        named = Table(self.leads, owners.of, owners.at).where(owners.value != NOBODY)
+        later = np.minimum(named.instants(named.first_after(clocks.of, clocks.at)), clocks.answered_at)
+        return np.where(self.owner_at(clocks.of, clocks.at) != NOBODY, clocks.at, later)
+
+    @cached_property
+    def misses(self) -> dict[int, "Missed"]:
+        """By each share of an SLA that is told: the clocks that nobody had answered when it had passed."""
+        return {percent: self._missed(percent) for percent in ALERT_PERCENTS}
+
+    def _missed(self, percent: int) -> "Missed":
+        at = self.clocks.after(percent)
+        rows = np.flatnonzero((at <= self.known_until) & (self.clocks.answered_at > at))
+        return Missed(self.clocks.where(rows), self.owned(self.clocks.of[rows], at[rows]))
+
+    @cached_property
+    def open_clocks(self) -> Clocks:
+        """The clocks that nobody has answered; only a lead's last one can be open."""
+        return self.clocks.where(self.clocks.attempt < 0)
+
+    # --- contacts
+
+    @cached_property
+    def contacts(self) -> Occurrences:
+        """Two-way contacts: connected calls, replies, held meetings."""
+        calls, replies, held = self.connected_calls, self.human_replies, self._meetings_held
+        together, (rep, channel) = merged(
+            (calls, calls.rep, calls.channel),
+            (replies, np.zeros(len(replies), np.int64), replies.channel),
+            (held, held.rep, np.full(len(held), MEETING, np.int64)),
+        )
+        return self.acted(together, rep, channel)
+
+    @cached_property
+    def first_contacts(self) -> Occurrences:
+        """The first contact within each episode; how long after its start."""
+        clocks, contacts = self.clocks, self.contacts
+        row = contacts.first_from(clocks.of, clocks.at)
+        within = np.flatnonzero((row >= 0) & (contacts.instants(row) < clocks.until))
+        found = contacts.where(row[within])
+        return replace(found, value=found.at - clocks.at[within])
+
+    # --- leads
+
+    @cached_property
+    def created(self) -> Occurrences:
+        """Leads at their creation."""
+        of = np.flatnonzero(self.created_at != NEVER)
+        return self.owned(of, self.created_at[of])
+
+    @cached_property
+    def judged(self) -> Occurrences:
+        """Leads at the moment at which it is judged whether they were contacted."""
+        at = self.created_at + JUDGED_AFTER
+        of = np.flatnonzero((self.created_at != NEVER) & (at <= self.known_until))
+        return self.owned(of, at[of])
+
+    @cached_property
+    def closed_at(self) -> Ints:
+        """When each lead first became a customer or was disqualified, or NEVER."""
+        closing = (self.stages.value == CUSTOMER) | (self.stages.value == DISQUALIFIED)
+        closed = Table(self.leads, self.stages.of, self.stages.at).where(closing)
+        return closed.instants(closed.first())
+
+    @cached_property
+    def follow_ups(self) -> Occurrences:
+        """Leads whose follow-up by a person ended, by the first reply or else by the close; how many touches it took."""
+        first_reply = self.human_replies.instants(self.human_replies.first())
+        ended_at = np.where(first_reply != NEVER, first_reply, self.closed_at)
+        attempts = self.touches.counted_until(self.everyone, ended_at)
+        of = np.flatnonzero((ended_at != NEVER) & (attempts > 0))
+        return replace(self.owned(of, ended_at[of]), value=attempts[of])
+
+    @cached_property
+    def first_bookings(self) -> Occurrences:
+        """The first meeting booked at or after each lead's first inquiry; how long after it."""
+        inquired_at = self.inquiries.instants(self.inquiries.first())
+        row = self.booked.first_from(self.everyone, inquired_at)
+        of = np.flatnonzero(row >= 0)
+        bookings = self.booked.where(row[of])
+        return replace(self.acted(bookings, bookings.rep), value=bookings.at - inquired_at[of])
+
+    # --- time
+
+    @cached_property
+    def horizon(self) -> int:
+        """The end of the ten-second pane in which the clock stands."""
+        return horizon(self.known_until)
+
+    @cached_property
+    def next_change(self) -> Ints:
+        """The earliest instant after `known_until` at which each lead's contributions change by time alone, or NEVER."""
+        earliest = np.full(self.leads, NEVER, np.int64)
+        for of, at in self._turning_points():
+            ahead = at > self.known_until
+            np.minimum.at(earliest, of[ahead], at[ahead])
+        return earliest
+
+    def _turning_points(self) -> list[tuple[Ints, Ints]]:
+        clocks = self.clocks
+        points = []
+        for percent in ALERT_PERCENTS:
+            at = clocks.after(percent)
+            unanswered = clocks.answered_at > at
+            points.append((clocks.of[unanswered], at[unanswered]))
+        created = self.created_at != NEVER
+        points.append((self.everyone[created], self.created_at[created] + JUDGED_AFTER))
+        unsaid = self.scheduled.where(self.scheduled.outcome == UNSAID)
+        points.append((unsaid.of, unsaid.at + self.codes.rules.meeting_grace_ms))
+        ahead = self.touches.where(self.touches.at >= self.horizon)
+        points.append((ahead.of, enters_horizon(ahead.at)))
+        waiting = self.open_clocks.of
+        points.append((waiting, self.codes.next_team_changes(self.owner_now[waiting], self.known_until)))
         return points
-
-
-@lru_cache(maxsize=65_536)
-def slices_of(names: tuple[str, ...], dims: Dims) -> tuple[str, ...]:
-    """The slices that an occurrence is counted in: the whole (the empty name) and one `dim=value` for each named dimension."""
-    return ("", *(f"{name}={getattr(dims, name)}" for name in names))

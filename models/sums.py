@@ -25,10 +25,13 @@ _decode = msgspec.msgpack.Decoder(tuple[list[int], list[int]]).decode
 
 def pack(offsets: NDArray[np.int64], amounts: NDArray[np.int64]) -> bytes:
     """Ascending offsets within a chunk, delta-coded, and their amounts; empty bytes where nothing is left."""
-    kept = amounts != 0
-    if not kept.any():
+    kept = amounts.nonzero()[0]
+    if not len(kept):
         return b""
-    return _encode((np.diff(offsets[kept], prepend=0).tolist(), amounts[kept].tolist()))
+    offsets = offsets[kept]
+    deltas = offsets.copy()
+    deltas[1:] -= offsets[:-1]
+    return _encode((deltas.tolist(), amounts[kept].tolist()))
 
 
 def unpack(packed: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -36,7 +39,7 @@ def unpack(packed: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     if not packed:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     deltas, amounts = _decode(packed)
-    return np.cumsum(np.array(deltas, np.int64)), np.array(amounts, np.int64)
+    return np.array(deltas, np.int64).cumsum(), np.array(amounts, np.int64)
 
 
 class Sums:
@@ -88,6 +91,26 @@ class Sums:
         used = self.values[:, : len(self.names)]
         for column in np.flatnonzero(used.any(axis=0)).tolist():
             yield self.names[column], used[:, column].tolist()
+
+
+class Changed:
+    """Which chunks of which rows have been added to."""
+
+    def __init__(self) -> None:
+        self._marks: NDArray[np.bool_] = np.zeros((_ROWS, CHUNK), np.bool_)
+
+    def mark(self, row: int, ids: NDArray[np.int64]) -> None:
+        """Some series of a row were added to."""
+        numbers = ids // CHUNK
+        while len(ids) and numbers.max() >= self._marks.shape[1]:
+            self._marks = np.concatenate((self._marks, np.zeros_like(self._marks)), axis=1)
+        self._marks[row, numbers] = True
+
+    def take(self, row: int) -> list[int]:
+        """The numbers of the chunks of a row that were added to since they were last taken."""
+        numbers: list[int] = np.flatnonzero(self._marks[row]).tolist()
+        self._marks[row] = False
+        return numbers
 
 
 def merge(parts: Iterable[Sums]) -> Sums:

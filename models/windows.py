@@ -6,10 +6,15 @@ enters the next one. Ten-second, five-minute and hour panes are floors on the UT
 
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
+import numpy as np
+from numpy.typing import NDArray
+
 from models.units import DAY, HOUR, MINUTE, SECOND, Duration, Millis, millis, moment
+
+Instants = TypeVar("Instants", int, NDArray[np.int64])
 
 DUE_LAG = Duration(2 * SECOND)
 """How far the due clock D stands behind the windows' clock C, so that an answer in the log is seen before its deadline."""
@@ -133,13 +138,10 @@ class Calendar:
         today = self.days.date_of(clock)
         return Span(self.days.start_of(_first_day(window, today)), end)
 
-    def oldest_kept(self, pane: Pane, clock: Millis) -> Millis:
-        """Panes that end at or before this instant are past their retention."""
-        return Millis(self.pane_end(pane, self.pane_start(pane, clock)) - RETENTION[pane])
-
-    def oldest_day(self, clock: Millis) -> Millis:
-        """The start of the oldest pane of all that are kept: what lies before is in none."""
-        return self.pane_start(Pane.DAY, self.oldest_kept(Pane.DAY, clock))
+    def oldest_start(self, pane: Pane, clock: Millis) -> Millis:
+        """The start of the oldest pane of a size that is kept: those that end at or before the retention's begin are not."""
+        end = self.pane_end(pane, self.pane_start(pane, clock))
+        return self.pane_start(pane, Millis(end - RETENTION[pane]))
 
 
 def _first_day(window: Window, today: date) -> date:
@@ -164,6 +166,6 @@ def horizon(known_until: Millis) -> Millis:
     return Millis(clock - clock % HORIZON_PANE + HORIZON_PANE)
 
 
-def enters_horizon(at: Millis) -> Millis:
-    """The due-clock instant at which an occurrence comes before the horizon."""
-    return Millis(at - at % HORIZON_PANE - DUE_LAG)
+def enters_horizon(at: Instants) -> Instants:
+    """The due-clock instant at which an occurrence, or each of some, comes before the horizon."""
+    return at - at % HORIZON_PANE - DUE_LAG

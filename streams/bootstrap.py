@@ -19,7 +19,7 @@ from streams.errors import Fatal
 from streams.inbound import gateway, normaliser
 from streams.processing import worker
 from streams.serving import app as exporter
-from streams.serving.table import RedisTable
+from streams.serving.sources import sources
 from streams.tables import connect
 from streams.topics import ensure
 
@@ -57,6 +57,11 @@ def settings_of(config: Path | None) -> Settings:
     return settings
 
 
+def make_topics(config: Path | None) -> None:
+    """Make the topics that are missing and check them all. Raises Retry while Kafka is away."""
+    asyncio.run(_ensure_topics(settings_of(config)))
+
+
 def run_gateway(config: Path | None) -> None:
     """Be the gateway until SIGTERM. Raises Fatal if no delivery could ever come in."""
     settings = settings_of(config)
@@ -90,7 +95,7 @@ async def _ensure_topics(settings: Settings) -> None:
 async def _export(settings: Settings) -> None:
     redis = connect(settings.redis.url.get_secret_value(), timeout_s=SCRAPE_PATIENCE_S)
     try:
-        await exporter.run(settings, RedisTable(redis, settings.redis.prefix))
+        await exporter.run(settings, sources(redis, settings))
     finally:
         await redis.aclose()
 

@@ -4,7 +4,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from enum import StrEnum
 from importlib.metadata import version
@@ -20,13 +20,15 @@ from rich.progress import Progress
 from models.errors import LeadbeatError
 from models.events import schema as schema_of_events
 from models.units import SECOND, Millis, millis
+from streams import telemetry
 from streams.config import Settings, load, parse_duration
 from streams.errors import Fatal, Retry
-from streams.local import replay_report, simulator
+from streams.local import replay_report, sender, simulator
 from streams.local.floor import demo_rules_toml
 from streams.local.recording import Mistake
 from streams.local.replay import AsOf
 from streams.local.replay import replay as work_out
+from streams.serving import dashboards
 from streams.serving.catalogue import describe
 from streams.serving.listing import markdown, table
 from streams.serving.selection import choose
@@ -100,6 +102,10 @@ def _config(context: typer.Context, config: Path | None) -> Path | None:
     return config or before
 
 
+topics = typer.Typer(help="Kafka's topics.", no_args_is_help=True)
+app.add_typer(topics, name="topics")
+
+
 @app.command()
 def kpis(form: Annotated[Listing, typer.Option("--format")] = Listing.TABLE, config: Config = None) -> None:  # noqa: ARG001
     """List every KPI with its definition."""
@@ -113,9 +119,23 @@ def kpis(form: Annotated[Listing, typer.Option("--format")] = Listing.TABLE, con
 
 
 @app.command()
+def dashboard(config: Config = None) -> None:  # noqa: ARG001
+    """Print the Grafana dashboard *Speed to lead* as JSON."""
+    typer.echo(dashboards.render(), nl=False)
+
+
+@app.command()
 def schema(config: Config = None) -> None:  # noqa: ARG001
     """Print the JSON Schema of what a webhook may carry."""
     _print_json(schema_of_events())
+
+
+@app.command()
+def openapi(config: Config = None) -> None:  # noqa: ARG001
+    """Print the description of the HTTP API: OpenAPI 3.1."""
+    from streams.serving.openapi import document  # noqa: PLC0415
+
+    _print_json(document())
 
 
 def _console() -> Console:
@@ -204,26 +224,78 @@ def _tell_mistakes(mistakes: Sequence[Mistake]) -> None:
     typer.echo(f"could not be read and left out: {len(mistakes)}{more}", err=True)
 
 
+@app.command("table")
+def print_table(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="Such as applied, window:1h, lead:crm:4711, or a key of Redis.")] = None,
+    *,
+    partition: Annotated[int | None, typer.Option(min=0, help="Only this partition.")] = None,
+    limit: Annotated[int | None, typer.Option(min=0, help="So many rows; 0 is all, as usual with --json.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs: an array of rows, instants in ms.")] = False,
+    config: Config = None,
+) -> None:
+    """Print a table of Redis, unpacked; without a name, which tables there are."""
+    from streams.inspection import tables  # noqa: PLC0415
+
+    if name is None:
+        tables.list_tables(_console())
+    else:
+        question = tables.Question(name, partition, limit, as_json)
+        asyncio.run(tables.show(load(_config(context, config)), question, _console()))
+
+
+@app.command()
+def doctor(
+    context: typer.Context,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    config: Config = None,
+) -> None:
+    """Find out what is wrong, and what to do. Ends with 1 if something is broken."""
+    from streams.inspection import doctor  # noqa: PLC0415
+
+    findings = asyncio.run(doctor.examine(lambda: load(_config(context, config))))
+    typer.echo(doctor.in_json(findings) if as_json else "\n".join(doctor.lines(findings)))
+    if not doctor.healthy(findings):
+        raise typer.Exit(1)
+
+
 @app.command()
 def simulate(  # noqa: PLR0913 - options
+    context: typer.Context,
     *,
     output: Annotated[
         Path, typer.Option("--out", help="Where the deliveries go, one JSON object a line; - is standard output.")
     ] = PIPE,
     rules: Annotated[Path | None, typer.Option(help="Where the floor's settings go: roster, SLA, zone, as TOML.")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed and time give the same floor.")] = 1,
+    post: Annotated[
+        str | None, typer.Option(metavar="URL", help="Deliver to the gateway there, history first, until stopped.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="The same seed and time give the same floor; by default 1, with --post a new one.")
+    ] = None,
     until: Annotated[str | None, typer.Option(metavar="TIME", help="The end of the history, by default now.")] = None,
     zone: Annotated[str, typer.Option(help="Where the floor is.")] = "Europe/Berlin",
-    connection: Annotated[str, typer.Option(help="The connection that the deliveries came in by.")] = "demo",
-    config: Config = None,  # noqa: ARG001
+    connection: Annotated[str, typer.Option(help="The connection that the deliveries come in by.")] = "demo",
+    config: Config = None,
 ) -> None:
-    """Write the recorded deliveries of a made-up sales floor."""
+    """Write the recorded deliveries of a made-up sales floor, or be the CRM of one that lives."""
+    if post is not None:
+        _live(load(_config(context, config)), post, connection, seed)
+        return
     now = Millis(time.time_ns() // 1_000_000) if until is None else _instant(until, zone)
     if rules is not None:
         with _writing(rules) as out:
             out.write(demo_rules_toml(now, zone).encode())
     with _writing(output) as out:
-        simulator.write(out, seed, now, zone, connection)
+        simulator.write(out, 1 if seed is None else seed, now, zone, connection)
+
+
+def _live(settings: Settings, gateway: str, connection: str, seed: int | None) -> None:
+    """Simulate into a running installation. Each start has a floor of its own: another one's leads stay as they are."""
+    telemetry.configure(settings.log_level, settings.log_format)
+    with suppress(KeyboardInterrupt):
+        asyncio.run(sender.simulate(settings, gateway, connection, int(time.time()) if seed is None else seed))
 
 
 @contextmanager
@@ -237,6 +309,14 @@ def _writing(file: Path) -> Iterator[BinaryIO]:
         raise Fatal(str(file), f"cannot be written: {error.strerror}") from None
     with out:
         yield out
+
+
+@topics.command("create")
+def create_topics(context: typer.Context, config: Config = None) -> None:
+    """Make the topics that are missing, check the others, and end. Services do so, too, when they start."""
+    from streams import bootstrap  # noqa: PLC0415
+
+    bootstrap.make_topics(_config(context, config))
 
 
 @app.command()

@@ -95,13 +95,22 @@ def server_of(app: ASGIApp) -> Server:
     return Server(uvicorn.Config(app, **options))
 
 
-async def serve(app: ASGIApp, listener: socket.socket) -> None:
-    """Serve until SIGTERM or SIGINT: then accept no more, finish what has come in, and return."""
+async def serve(app: ASGIApp, listener: socket.socket, closing: asyncio.Event | None = None) -> None:
+    """Serve until SIGTERM or SIGINT: then accept no more, finish what has come in, and return.
+
+    `closing` is set then, for answers that have no end of their own.
+    """
     server = server_of(app)
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)
+
+    def end(number: int) -> None:
+        server.handle_exit(number, None)
+        if closing is not None:
+            closing.set()
+
     for each in signals:
-        loop.add_signal_handler(each, server.handle_exit, each, None)
+        loop.add_signal_handler(each, end, each)
     try:
         await server.serve(sockets=[listener])
     finally:

@@ -1,6 +1,7 @@
 """Fixtures of the whole suite: the real servers, started once a session when a test first asks for them."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,9 @@ from uuid import uuid4
 import pytest
 import services
 from hypothesis import settings
-from services import Alertmanager, Kafka, Missing, Prometheus, Redis, Server
+from services import Alertmanager, Chromium, Kafka, Missing, Prometheus, Redis, Server
+
+from streams import cli
 
 # The same examples every time unless asked for more: `HYPOTHESIS_PROFILE=long`, or `--hypothesis-profile long`. `make coverage`
 # does with few.
@@ -23,6 +26,7 @@ SERVERS = {
     "redis": {"redis_server", "redis_factory"},
     "prometheus": {"prometheus"},
     "alertmanager": {"alertmanager"},
+    "chromium": {"chromium"},
 }
 """Marker → the fixtures whose use means it."""
 
@@ -108,7 +112,29 @@ def prometheus(started: Callable[..., Any]) -> Callable[[dict[str, Any] | Path],
     return lambda config: started(services.prometheus, config)
 
 
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]) -> Callable[..., tuple[int, str, str]]:
+    """Run `leadbeat` as the shell would: its exit code, output and error output."""
+
+    def running(*arguments):
+        monkeypatch.setattr(sys, "argv", ["leadbeat", *map(str, arguments)])
+        try:
+            cli.main()
+        except SystemExit as exit:  # noqa: A001
+            code = exit.code or 0
+        out, err = capsysbinary.readouterr()
+        return code, out.decode(), err.decode()
+
+    return running
+
+
 @pytest.fixture(scope="session")
 def alertmanager(started: Callable[..., Any]) -> Callable[[str], Alertmanager]:
     """Start an Alertmanager with a configuration: the text of its file."""
     return lambda config: started(services.alertmanager, config)
+
+
+@pytest.fixture(scope="session")
+def chromium(started: Callable[..., Any]) -> Chromium:
+    """A headless Chromium, shared by the session: each test opens a context of its own in it."""
+    return started(services.chromium)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import httpx
 import msgspec
@@ -17,6 +17,8 @@ from models.units import Millis
 from models.windows import DUE_LAG
 from streams.config import Settings
 from streams.serving.app import create
+from streams.serving.queue import Queue
+from streams.serving.sources import Sources
 from streams.serving.table import Round, Row, Snapshot
 from streams.tables import KpiKeys, Redis
 
@@ -24,16 +26,28 @@ Sample = tuple[str, tuple[tuple[str, str], ...]]
 """A series: its metric, and its labels in order."""
 
 
-class Shelf:
-    """A table in memory, that may be out of reach."""
+Content = TypeVar("Content")
 
-    def __init__(self, snapshot: Snapshot | LeadbeatError) -> None:
-        self.snapshot = snapshot
 
-    async def read(self) -> Snapshot:
-        if isinstance(self.snapshot, LeadbeatError):
-            raise self.snapshot
-        return self.snapshot
+class Shelf(Generic[Content]):
+    """A table, or a queue, in memory, that may be out of reach."""
+
+    def __init__(self, content: Content | LeadbeatError) -> None:
+        self.content = content
+
+    async def read(self) -> Content:
+        if isinstance(self.content, LeadbeatError):
+            raise self.content
+        return self.content
+
+
+NOBODY = Queue(NOON, ())
+
+
+def shelves(snapshot: Snapshot | LeadbeatError, queue: Queue | LeadbeatError = NOBODY) -> Sources:
+    """All that is served, in memory."""
+    table = Shelf(snapshot)
+    return Sources(table, lambda _: table, Shelf(queue))
 
 
 def round_of(told: Slices, clock: int = NOON, **record: Any) -> Round:
@@ -65,12 +79,14 @@ def at_noon(*events: Any, rules: Rules = RULES, clock: int = NOON, **record: Any
 
 
 async def publish(redis: Redis, prefix: str, snapshot: Snapshot) -> None:
-    """Write a round as the publisher does."""
+    """Write a round as the publisher does: record and rows at once."""
     keys = KpiKeys(prefix)
-    if snapshot.round is not None:
-        await redis.hset(keys.applied, mapping=_record(snapshot.round))
-    for window, rows in snapshot.rows.items():
-        await redis.hset(keys.window(window), mapping={key: msgspec.json.encode(row) for key, row in rows.items()})
+    async with redis.pipeline(transaction=True) as pipeline:
+        if snapshot.round is not None:
+            pipeline.hset(keys.applied, mapping=_record(snapshot.round))
+        for window, rows in snapshot.rows.items():
+            pipeline.hset(keys.window(window), mapping={key: msgspec.json.encode(row) for key, row in rows.items()})
+        await pipeline.execute()
 
 
 def _record(record: Round) -> Mapping[str, str]:
@@ -81,9 +97,9 @@ def _record(record: Round) -> Mapping[str, str]:
 
 
 @asynccontextmanager
-async def serving(snapshot: Snapshot | LeadbeatError, settings: Settings | None = None):
-    """A client of the application over a table."""
-    transport = httpx.ASGITransport(app=create(settings or Settings(), Shelf(snapshot)))
+async def serving(snapshot: Snapshot | LeadbeatError, settings: Settings | None = None, queue: Queue | LeadbeatError = NOBODY):
+    """A client of the application over a table and a queue."""
+    transport = httpx.ASGITransport(app=create(settings or Settings(), shelves(snapshot, queue)))
     async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
         yield client
 

@@ -1,4 +1,4 @@
-"""Real servers for the tests: Apache Kafka, Redis, Prometheus, Alertmanager; on free ports of 127.0.0.1, each in its folder.
+"""Real servers for the tests: Kafka, Redis, Prometheus, Alertmanager, Chromium; on free ports of 127.0.0.1, each in its folder.
 
 Each is a `Server` that can be stopped, killed and started again (same port, same folder), and what a client needs to know of
 it. The fixtures in `conftest.py` hand them out. A server that cannot be had raises `Missing`, which they turn into a skip.
@@ -49,13 +49,13 @@ async def until(condition: Callable[[], T | Awaitable[T]], limit_s: float, what:
         await asyncio.sleep(POLL_S)
 
 
-def until_sync(condition: Callable[[], T], limit_s: float, what: str) -> T:
-    """`until` for tests that are not async."""
+def until_sync(condition: Callable[[], T], limit_s: float, what: str, every_s: float = POLL_S) -> T:
+    """`until` for tests that are not async; `every_s` spares the machine where looking is costly."""
     deadline = time.monotonic() + limit_s
     while not (found := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {limit_s} s: {what}")
-        time.sleep(POLL_S)
+        time.sleep(every_s)
     return found
 
 
@@ -174,6 +174,14 @@ class Alertmanager:
         return {alert["labels"]["alertname"] for alert in answer.json() if alert["status"]["state"] == "suppressed"}
 
 
+@dataclass
+class Chromium:
+    """A browser without a window, to be driven over its debugging port."""
+
+    server: Server
+    url: str
+
+
 def kafka(folder: Path) -> Kafka:
     """Start Apache Kafka; takes some 5 s."""
     java, jars = shutil.which("java"), KAFKA_JARS / "complete"
@@ -282,6 +290,21 @@ def alertmanager(folder: Path, config: str) -> Alertmanager:
     server = Server("Alertmanager", command, folder, lambda: answers(f"http://{address}/-/ready"), limit_s=30)
     server.start()
     return Alertmanager(server, address)
+
+
+def chromium(folder: Path) -> Chromium:
+    """Start Chromium, which talks to nobody but those whom it is sent to."""
+    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if not binary:
+        raise Missing("Chromium: no chromium on the PATH (on Debian: apt install chromium)")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    flags = ("headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run", "disable-background-networking")
+    options = {"remote-debugging-port": port, "user-data-dir": folder / "profile"}
+    command = [binary, *(f"--{flag}" for flag in flags), *(f"--{name}={value}" for name, value in options.items())]
+    server = Server("Chromium", command, folder, lambda: answers(f"{url}/json/version"), limit_s=30)
+    server.start()
+    return Chromium(server, url)
 
 
 def accepts(port: int) -> bool:

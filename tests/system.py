@@ -43,7 +43,7 @@ START_S = 40
 """How long services may take to start, and a group to be formed, on a machine that has much else to do."""
 
 ROUND_S = 240
-STOP_S = 25
+STOP_S = 60
 LOG_BATCH_BYTES = 512 * 1024
 
 

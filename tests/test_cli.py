@@ -21,22 +21,6 @@ from streams.local import demo
 
 
 @pytest.fixture
-def run(monkeypatch, capsysbinary):
-    """Run the command as the shell would: its exit code, output and error output."""
-
-    def running(*arguments):
-        monkeypatch.setattr(sys, "argv", ["leadbeat", *map(str, arguments)])
-        try:
-            cli.main()
-        except SystemExit as exit:  # noqa: A001
-            code = exit.code or 0
-        out, err = capsysbinary.readouterr()
-        return code, out.decode(), err.decode()
-
-    return running
-
-
-@pytest.fixture
 def recording(tmp_path):
     """A lead that was called after two minutes, one that waits, and a line that is no event."""
     events = [
@@ -75,6 +59,12 @@ def test_kpis_as_a_table_and_as_json(run):
     assert "responses_within_sla ÷ clocks_ended" in table
     _, text, _ = run("kpis", "--format", "json")
     assert len(json.loads(text)["kpis"]) == len(FIGURES)
+
+
+def test_a_floor_is_simulated_into_a_connection_that_there_is(run, config):
+    code, _, err = run("simulate", "--post", "http://127.0.0.1:1", "--connection", "crm", "--config", config)
+    assert code == cli.EXIT_REFUSED
+    assert err.startswith("leadbeat: connection 'crm': is not in the settings")
 
 
 def test_the_schema_of_events(run):

@@ -7,6 +7,7 @@ from threading import Thread
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from browsing import browsing, opened
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis
 from services import until, until_sync
@@ -89,6 +90,14 @@ def test_prometheus_scrapes_and_answers(prometheus, metrics_address):
     (sample,) = until_sync(lambda: server.query("leads_waiting"), 20, "Prometheus has scraped once")
     assert sample["metric"]["job"] == "leads"
     assert sample["value"][1] == "42"
+
+
+async def test_chromium_shows_a_page_and_complains_of_what_is_wrong_with_it(chromium, metrics_address):
+    async with browsing(chromium) as browser, opened(browser, f"http://{metrics_address}/", ready=False) as seen:
+        assert (await seen.text("body")).strip() == "leads_waiting 42"
+        assert seen.complaints == []
+        await seen.page.evaluate("console.error('that is wrong')")
+        await until(lambda: seen.complaints == ["that is wrong"], 10, "the complaint")
 
 
 async def test_until_takes_plain_and_async_conditions():

@@ -1,101 +1,93 @@
 """Activity: what reps do, and what came of it at once. Section 2 of the catalogue."""
 
+from models.codes import Mask
 from models.kpis import Figure, board, count, ratio
-from models.measures import WITH_CHANNEL, Measure, Occurrence, flow, meetings
-from models.measures import automated_touches as automated_touches_of
-from models.measures import touches as touches_of
-from models.state.facts import MEETING, Meeting, Touch
-from models.story import Story
-from models.units import Millis
+from models.measures import WITH_CHANNEL, Measure, flow
+from models.story import CALL, CANCELLED, EMAIL, MESSAGE, NO_SHOW, Story
+from models.tables import Occurrences
 
 
-def _acted(story: Story, touch: Touch) -> Occurrence:
-    return Occurrence(touch.at, 1, story.acted(touch.rep, touch.at, touch.channel))
-
-
-@flow(of=touches_of, dims=WITH_CHANNEL)
-def touches(story: Story, touch: Touch) -> Occurrence:
+@flow(WITH_CHANNEL)
+def touches(story: Story) -> Occurrences:
     """Outbound calls, emails and messages by a person, and meetings held, at the touch."""
-    return _acted(story, touch)
+    return story.touches
 
 
-@flow(of=automated_touches_of, dims=WITH_CHANNEL)
-def automated_touches(story: Story, touch: Touch) -> Occurrence:
+@flow(WITH_CHANNEL)
+def automated_touches(story: Story) -> Occurrences:
     """Sequence steps and auto-replies, at the touch; they are in no other count of touches."""
-    return _acted(story, touch)
+    return story.automated_touches
 
 
-@flow(of=touches_of)
-def calls(story: Story, touch: Touch) -> Occurrence | None:
+@flow()
+def calls(story: Story) -> Occurrences:
     """Outbound calls by a person, at the call."""
-    return _acted(story, touch) if touch.channel == "call" else None
+    return story.touches.where(story.touches.channel == CALL)
 
 
-@flow(of=touches_of)
-def emails(story: Story, touch: Touch) -> Occurrence | None:
+@flow()
+def emails(story: Story) -> Occurrences:
     """Emails by a person, at the email."""
-    return _acted(story, touch) if touch.channel == "email" else None
+    return story.touches.where(story.touches.channel == EMAIL)
 
 
-@flow(of=touches_of)
-def messages(story: Story, touch: Touch) -> Occurrence | None:
+@flow()
+def messages(story: Story) -> Occurrences:
     """Messages (text, chat, social) by a person, at the message."""
-    return _acted(story, touch) if touch.channel == "message" else None
+    return story.touches.where(story.touches.channel == MESSAGE)
 
 
-@flow(of=touches_of)
-def calls_connected(story: Story, touch: Touch) -> Occurrence | None:
+@flow()
+def calls_connected(story: Story) -> Occurrences:
     """Calls that reached the person, at the call."""
-    return _acted(story, touch) if touch.channel == "call" and touch.connected else None
+    return story.connected_calls
 
 
-@flow(of=touches_of, dims=WITH_CHANNEL)
-def touches_connected(story: Story, touch: Touch) -> Occurrence | None:
+@flow(WITH_CHANNEL)
+def touches_connected(story: Story) -> Occurrences:
     """Touches that reached the person (connected, replied, held), at the touch."""
-    reached = touch.channel == MEETING or (touch.channel == "call" and touch.connected)
-    return _acted(story, touch) if reached or touch.id in story.replied_touches else None
+    return story.connected_touches
 
 
-@flow(of=meetings)
-def meetings_booked(story: Story, meeting: Meeting) -> Occurrence | None:
+@flow()
+def meetings_booked(story: Story) -> Occurrences:
     """Meetings booked, at the booking."""
-    at = meeting.booked_at
-    return None if at is None else Occurrence(at, 1, story.acted(meeting.rep, at))
+    return story.acted(story.booked, story.booked.rep)
 
 
-def _scheduled(story: Story, meeting: Meeting) -> Occurrence | None:
-    at = meeting.scheduled_at
-    return None if at is None else Occurrence(Millis(at), 1, story.acted(meeting.rep, at))
+def _scheduled(story: Story, chosen: Mask) -> Occurrences:
+    meetings = story.scheduled.where(chosen)
+    return story.acted(meetings, meetings.rep)
 
 
-@flow(of=meetings)
-def meetings_held(story: Story, meeting: Meeting) -> Occurrence | None:
+@flow()
+def meetings_held(story: Story) -> Occurrences:
     """Meetings held, at their scheduled time."""
-    return _scheduled(story, meeting) if story.held(meeting) else None
+    return _scheduled(story, story.held)
 
 
-@flow(of=meetings)
-def meeting_no_shows(story: Story, meeting: Meeting) -> Occurrence | None:
+@flow()
+def meeting_no_shows(story: Story) -> Occurrences:
     """Meetings that the lead did not come to, at their scheduled time."""
-    return _scheduled(story, meeting) if meeting.outcome == "no_show" else None
+    return _scheduled(story, story.scheduled.outcome == NO_SHOW)
 
 
-@flow(of=meetings)
-def meetings_cancelled(story: Story, meeting: Meeting) -> Occurrence | None:
+@flow()
+def meetings_cancelled(story: Story) -> Occurrences:
     """Meetings cancelled beforehand, at their scheduled time; they count as neither held nor missed."""
-    return _scheduled(story, meeting) if meeting.outcome == "cancelled" else None
+    return _scheduled(story, story.scheduled.outcome == CANCELLED)
 
 
-@flow(of=meetings)
-def meetings_unmarked(story: Story, meeting: Meeting) -> Occurrence | None:
+@flow()
+def meetings_unmarked(story: Story) -> Occurrences:
     """Meetings past their grace of which nobody has said how they went, at their scheduled time."""
-    return _scheduled(story, meeting) if story.unmarked(meeting) and not story.held(meeting) else None
+    return _scheduled(story, story.unmarked & ~story.held)
 
 
-@flow(of=meetings)
-def demos_held(story: Story, meeting: Meeting) -> Occurrence | None:
+@flow()
+def demos_held(story: Story) -> Occurrences:
     """Demos held, at their scheduled time."""
-    return _scheduled(story, meeting) if meeting.kind == "demo" and story.held(meeting) else None
+    return _scheduled(story, story.scheduled.demo & story.held)
 
 
 MEASURES: tuple[Measure, ...] = (

@@ -1,97 +1,91 @@
 """Replies: who answers, how soon and how gladly. Section 3 of the catalogue."""
 
 from models.catalogue.activity import meetings_booked
+from models.codes import SENTIMENTS, Mask
 from models.kpis import Figure, board, count, latency, ratio
-from models.measures import WITH_CHANNEL, WITH_SENTIMENT, Measure, Occurrence, distinct, duration, flow, the_lead
-from models.measures import replies as replies_of
-from models.measures import touches as touches_of
-from models.rules import UNKNOWN
-from models.state.facts import Reply, Touch
-from models.story import Story
-from models.windows import horizon
+from models.measures import WITH_CHANNEL, WITH_SENTIMENT, Measure, distinct, duration, flow
+from models.story import BOUNCE, UNSUBSCRIBE, Story
+from models.tables import Occurrences
+
+POSITIVE, _, NEGATIVE = range(2, 2 + len(SENTIMENTS))
 
 
-@distinct(of=touches_of, dims=WITH_CHANNEL)
-def leads_contacted(story: Story, touch: Touch) -> Occurrence | None:
-    """Distinct leads touched by a person, however many touches, at the last one."""
-    if touch.at >= horizon(story.known_until):
-        return None
-    return Occurrence(touch.at, 1, story.acted(touch.rep, touch.at, touch.channel))
+@distinct(WITH_CHANNEL)
+def leads_contacted(story: Story) -> Occurrences:
+    """Distinct leads touched by a person, however many touches, at the last one before the clock's pane ends."""
+    return story.touches.where(story.touches.at < story.horizon)
 
 
-def _first(story: Story) -> Occurrence | None:
-    touch = story.first_touch
-    return None if touch is None else Occurrence(touch.at, 1, story.acted(touch.rep, touch.at, touch.channel))
-
-
-@flow(of=the_lead, dims=WITH_CHANNEL)
-def leads_first_contacted(story: Story, _lead: Story) -> Occurrence | None:
+@flow(WITH_CHANNEL)
+def leads_first_contacted(story: Story) -> Occurrences:
     """Leads first touched (a delivered automated touch counts here), at that touch."""
-    return _first(story)
+    return story.first_touches
 
 
-@flow(of=the_lead, dims=WITH_CHANNEL)
-def leads_first_reached(story: Story, _lead: Story) -> Occurrence | None:
+@flow(WITH_CHANNEL)
+def leads_first_reached(story: Story) -> Occurrences:
     """Leads first touched, without those that bounced and never replied, at that touch."""
-    bounced = any(reply.kind == "bounce" for reply in story.facts.replies)
-    return None if bounced and not story.replies_to_first_touch else _first(story)
+    return story.first_touches.of_those(~story.bounced | _replied(story))
 
 
-@flow(of=the_lead, dims=WITH_CHANNEL)
-def leads_replied(story: Story, _lead: Story) -> Occurrence | None:
+def _replied(story: Story) -> Mask:
+    return story.among(story.replies_to_first_touch.of)
+
+
+@flow(WITH_CHANNEL)
+def leads_replied(story: Story) -> Occurrences:
     """Leads that replied after they were first touched, at that touch."""
-    return _first(story) if story.replies_to_first_touch else None
+    return story.first_touches.of_those(_replied(story))
 
 
-def _latest_sentiment(story: Story) -> str | None:
-    classified = [reply.sentiment for reply in story.replies_to_first_touch if reply.sentiment is not None]
-    return classified[-1] if classified else None
+def _latest_is(story: Story, sentiment: int) -> Mask:
+    replies = story.replies_to_first_touch
+    classified = replies.where(replies.sentiment > 0)
+    latest = classified.last()
+    found: Mask = classified.column(classified.sentiment, latest, 0) == sentiment
+    return found
 
 
-@flow(of=the_lead, dims=WITH_CHANNEL)
-def leads_replied_positive(story: Story, _lead: Story) -> Occurrence | None:
+@flow(WITH_CHANNEL)
+def leads_replied_positive(story: Story) -> Occurrences:
     """Leads whose latest classified reply is positive, at their first touch."""
-    return _first(story) if _latest_sentiment(story) == "positive" else None
+    return story.first_touches.of_those(_latest_is(story, POSITIVE))
 
 
-@flow(of=the_lead, dims=WITH_CHANNEL)
-def leads_replied_negative(story: Story, _lead: Story) -> Occurrence | None:
+@flow(WITH_CHANNEL)
+def leads_replied_negative(story: Story) -> Occurrences:
     """Leads whose latest classified reply is negative, at their first touch."""
-    return _first(story) if _latest_sentiment(story) == "negative" else None
+    return story.first_touches.of_those(_latest_is(story, NEGATIVE))
 
 
-@flow(of=replies_of, dims=WITH_SENTIMENT)
-def replies(story: Story, reply: Reply) -> Occurrence | None:
+@flow(WITH_SENTIMENT)
+def replies(story: Story) -> Occurrences:
     """Replies by a person on any channel, at the reply."""
-    if reply.kind != "human":
-        return None
-    dims = story.owned(reply.at, reply.channel)._replace(sentiment=reply.sentiment or UNKNOWN)
-    return Occurrence(reply.at, 1, dims)
+    return story.replies
 
 
-def _of_kind(story: Story, reply: Reply, kind: str) -> Occurrence | None:
-    return Occurrence(reply.at, 1, story.owned(reply.at, reply.channel)) if reply.kind == kind else None
+def _of_kind(story: Story, kind: int) -> Occurrences:
+    found = story.all_replies.where(story.all_replies.kind == kind)
+    return story.owned(found.of, found.at, found.channel)
 
 
-@flow(of=replies_of, dims=WITH_CHANNEL)
-def bounces(story: Story, reply: Reply) -> Occurrence | None:
+@flow(WITH_CHANNEL)
+def bounces(story: Story) -> Occurrences:
     """Messages that came back undeliverable, at their return."""
-    return _of_kind(story, reply, "bounce")
+    return _of_kind(story, BOUNCE)
 
 
-@flow(of=replies_of, dims=WITH_CHANNEL)
-def opt_outs(story: Story, reply: Reply) -> Occurrence | None:
+@flow(WITH_CHANNEL)
+def opt_outs(story: Story) -> Occurrences:
     """Unsubscribes, at their receipt."""
-    return _of_kind(story, reply, "unsubscribe")
+    return _of_kind(story, UNSUBSCRIBE)
 
 
-@duration(of=replies_of, dims=WITH_CHANNEL)
-def reply_time(story: Story, reply: Reply) -> Occurrence | None:
+@duration(WITH_CHANNEL)
+def reply_time(story: Story) -> Occurrences:
     """The touch that a reply answers to the reply, at the reply."""
-    touch = story.touch_answered_by(reply) if reply.kind == "human" else None
-    if touch is None:
-        return None
-    return Occurrence(reply.at, reply.at - touch.at, story.owned(reply.at, reply.channel))
+    touched_at = story.all_touches.instants(story.answered_touches)
+    return story.replies.worth(story.replies.at - touched_at).where(story.answered_touches >= 0)
 
 
 MEASURES: tuple[Measure, ...] = (

@@ -1,146 +1,151 @@
-"""The facts of a lead as they stand: its state without versions, tombstones and what lacks its instant, in order."""
+"""The facts of a lead as they stand: its state without versions and tombstones, as rows that many leads' facts are joined from.
 
-from typing import NamedTuple
+A table's rows are bytes, laid out as its `numpy` type says; each table is in the order of time, then of ids.
+"""
 
+from collections.abc import Mapping
+from struct import Struct
+from typing import Any, Final, NamedTuple, TypeAlias
+
+import numpy as np
+
+from models.codes import NEVER, Codes
 from models.state.lead import Lead
-from models.state.registers import DELETED, Record, Timeline, value
-from models.units import Millis
+from models.state.registers import DELETED, Timeline, fields_of
 
-MEETING = "meeting"
-"""The channel of a meeting where it counts as a touch."""
+LEAD: Final = np.dtype([("created_at", "<i8"), ("lead_source", "<i4"), ("segment", "<i4")])
+SPAN: Final = np.dtype([("at", "<i8"), ("value", "<i4")])
+INQUIRY: Final = np.dtype([("at", "<i8")])
+TOUCH: Final = np.dtype([("at", "<i8"), ("rep", "<i4"), ("channel", "u1"), ("flags", "u1")])
+REPLY: Final = np.dtype([("at", "<i8"), ("answers", "<i4"), ("channel", "u1"), ("kind", "u1"), ("sentiment", "u1")])
+MEETING: Final = np.dtype([("booked_at", "<i8"), ("scheduled_at", "<i8"), ("rep", "<i4"), ("demo", "u1"), ("outcome", "u1")])
 
+_LEAD, _SPAN, _INQUIRY = Struct("<qii"), Struct("<qi"), Struct("<q")
+_TOUCH, _REPLY, _MEETING = Struct("<qiBB"), Struct("<qiBBB"), Struct("<qqiBB")
 
-class Touch(NamedTuple):
-    """An outbound call, email or message, or a held meeting; tuples order by instant, then kind, then id."""
+AUTOMATED, CONNECTED, DELIVERED = 1, 2, 4
+"""Flags of touches."""
 
-    at: Millis
-    order: int
-    id: str
-    channel: str
-    rep: str | None = None
-    automated: bool = False
-    connected: bool = False
-    delivered: bool = True
+REPLY_KINDS: Final = ("human", "out_of_office", "bounce", "unsubscribe")
+OUTCOMES: Final = (None, "held", "no_show", "cancelled")
+STAGES: Final = ("subscriber", "lead", "mql", "sal", "sql", "opportunity", "customer", "disqualified")
 
+_KIND_CODES = {kind: code for code, kind in enumerate(REPLY_KINDS)} | {None: 0}
+_OUTCOME_CODES = {outcome: code for code, outcome in enumerate(OUTCOMES)}
+_STAGE_CODES = {stage: code for code, stage in enumerate(STAGES)} | {None: -1}
 
-class Reply(NamedTuple):
-    """Something inbound. `kind` is human, out_of_office, bounce or unsubscribe."""
-
-    at: Millis
-    order: int
-    id: str
-    channel: str | None
-    kind: str
-    sentiment: str | None
-    in_reply_to: str | None
+NOT_NAMED: Final = -1
+"""In place of a touch that a reply does not name."""
 
 
-class Meeting(NamedTuple):
-    """A meeting and its outcome: held, no_show, cancelled or None while nobody has said."""
-
-    id: str
-    booked_at: Millis | None
-    scheduled_at: Millis | None
-    rep: str | None
-    kind: str | None
-    outcome: str | None
-
-
-class Span(NamedTuple):
-    """A timeline's value from an instant on."""
-
-    since: Millis
-    value: str | None
+Fields: TypeAlias = Mapping[str, Any]
+Row: TypeAlias = tuple[int, str, bytes]
+"""A row with what it is sorted by: instant and name."""
 
 
 class Facts(NamedTuple):
-    """All that stands of a lead; every list is in order of time."""
+    """All that stands of a lead: one row of LEAD, and any number of each other kind."""
 
-    created_at: Millis | None
-    lead_source: str | None
-    segment: str | None
-    owners: list[Span]
-    stages: list[Span]
-    inquiries: list[Millis]
-    touches: list[Touch]
-    replies: list[Reply]
-    meetings: list[Meeting]
+    lead: bytes
+    owners: bytes = b""
+    stages: bytes = b""
+    inquiries: bytes = b""
+    touches: bytes = b""
+    replies: bytes = b""
+    meetings: bytes = b""
 
 
-TOUCH_ORDER, REPLY_ORDER, MEETING_ORDER = range(3)
-"""What comes first of two facts at one instant."""
+NOTHING: Final = Facts(_LEAD.pack(NEVER, 0, 0))
+"""What stands of a lead that is unknown, deleted or erased."""
 
 
-def facts(lead: Lead) -> Facts | None:
-    """What stands of a lead; None if it is deleted or erased."""
-    if lead.erased or value(lead.record, DELETED):
-        return None
-    inquiries: set[Millis] = set()
-    touches: list[Touch] = []
-    replies: list[Reply] = []
-    meetings: list[Meeting] = []
-    for key, record in lead.objects.items():
-        if value(record, DELETED):
+def facts(lead: Lead, codes: Codes) -> Facts:
+    """What stands of a lead."""
+    own = fields_of(lead.record)
+    if lead.erased or own.get(DELETED):
+        return NOTHING
+    inquiries: set[int] = set()
+    touches: list[Row] = []
+    replies: list[tuple[int, str, Fields]] = []
+    meetings: list[Row] = []
+    for name, record in lead.objects.items():
+        fields = record[0][2] if len(record) == 1 else fields_of(record)
+        if fields.get(DELETED):
             continue
-        kind, _, name = key.partition(":")
-        at = value(record, "at")
-        if kind == "meeting":
-            meetings.append(_meeting(name, record))
+        at = fields.get("at")
+        if name.startswith("meeting:"):
+            meetings.append((0, name, _meeting(fields, codes)))
         elif at is None:
             continue
-        elif kind == "touch":
-            if value(record, "channel") is not None:
-                touches.append(_touch(at, name, record))
-        elif kind == "reply":
-            replies.append(_reply(at, name, record))
+        elif name.startswith("touch:"):
+            if fields.get("channel") is not None:
+                touches.append((at, name, _touch(at, fields, codes)))
+        elif name.startswith("reply:"):
+            replies.append((at, name, fields))
         else:
             inquiries.add(at)
-    created_at = value(lead.record, "created_at")
+    created_at = own.get("created_at")
     if created_at is not None:
         inquiries.add(created_at)
+    touches.sort()
     return Facts(
-        created_at,
-        value(lead.record, "lead_source"),
-        value(lead.record, "segment"),
-        _spans(lead.owner),
-        _spans(lead.stage),
-        sorted(inquiries),
-        sorted(touches),
-        sorted(replies),
-        sorted(meetings, key=lambda meeting: meeting.id),
+        _LEAD.pack(
+            NEVER if created_at is None else created_at,
+            codes.lead_source.code(own.get("lead_source")),
+            codes.segment.code(own.get("segment")),
+        ),
+        _spans(lead.owner, codes.rep.code),
+        _spans(lead.stage, _STAGE_CODES.__getitem__),
+        b"".join([_INQUIRY.pack(at) for at in sorted(inquiries)]),
+        b"".join([row for _, _, row in touches]),
+        _replies(replies, touches, codes) if replies else b"",
+        b"".join([row for _, _, row in sorted(meetings)]),
     )
 
 
-def _spans(timeline: Timeline) -> list[Span]:
-    return [Span(Millis(since), timeline[since][2]) for since in sorted(timeline)]
+def _touch(at: int, fields: Fields, codes: Codes) -> bytes:
+    get = fields.get
+    flags = AUTOMATED if get("automated") else 0
+    if get("connected"):
+        flags |= CONNECTED
+    if get("delivered") is not False:
+        flags |= DELIVERED
+    return _TOUCH.pack(at, codes.rep.code(get("rep")), codes.channel.code(get("channel")), flags)
 
 
-def _touch(at: Millis, name: str, record: Record) -> Touch:
-    delivered = value(record, "delivered")
-    return Touch(
+def _replies(found: list[tuple[int, str, Fields]], touches: list[Row], codes: Codes) -> bytes:
+    places = {name: place for place, (_, name, _) in enumerate(touches)}
+    return b"".join([_reply(at, fields, places, codes) for at, _, fields in sorted(found, key=_by_time)])
+
+
+def _reply(at: int, fields: Fields, places: Mapping[str, int], codes: Codes) -> bytes:
+    get = fields.get
+    return _REPLY.pack(
         at,
-        TOUCH_ORDER,
-        name,
-        value(record, "channel"),
-        value(record, "rep"),
-        bool(value(record, "automated")),
-        bool(value(record, "connected")),
-        delivered is None or delivered,
+        places.get(f"touch:{get('in_reply_to')}", NOT_NAMED),
+        codes.channel.code(get("channel")),
+        _KIND_CODES[get("kind")],
+        codes.sentiment.code(get("sentiment")),
     )
 
 
-def _reply(at: Millis, name: str, record: Record) -> Reply:
-    return Reply(
-        at,
-        REPLY_ORDER,
-        name,
-        value(record, "channel"),
-        value(record, "kind") or "human",
-        value(record, "sentiment"),
-        value(record, "in_reply_to"),
+def _meeting(fields: Fields, codes: Codes) -> bytes:
+    get = fields.get
+    booked_at, scheduled_at = get("booked_at"), get("scheduled_at")
+    return _MEETING.pack(
+        NEVER if booked_at is None else booked_at,
+        NEVER if scheduled_at is None else scheduled_at,
+        codes.rep.code(get("rep")),
+        get("kind") == "demo",
+        _OUTCOME_CODES[get("outcome")],
     )
 
 
-def _meeting(name: str, record: Record) -> Meeting:
-    names = ("booked_at", "scheduled_at", "rep", "kind", "outcome")
-    return Meeting(name, *(value(record, field) for field in names))
+def _by_time(found: tuple[int, str, Fields]) -> tuple[int, str]:
+    return found[:2]
+
+
+def _spans(timeline: Timeline, code: Any) -> bytes:
+    if not timeline:
+        return b""
+    return b"".join([_SPAN.pack(since, code(timeline[since][2])) for since in sorted(timeline)])

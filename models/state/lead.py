@@ -17,10 +17,10 @@ from models.state.registers import (
     Record,
     Register,
     Timeline,
-    from_layers,
-    layers,
-    merge_registers,
-    set_register,
+    merge_records,
+    merge_timelines,
+    put,
+    put_span,
 )
 from models.units import millis
 
@@ -34,7 +34,7 @@ TIMELINES = {"owner": "owner_at", "stage": "stage_at"}
 class Lead(Struct):
     """One lead's facts: own fields, owner and stage timelines, and its objects by key."""
 
-    record: Record = field(default_factory=dict)
+    record: Record = field(default_factory=list)
     owner: Timeline = field(default_factory=dict)
     stage: Timeline = field(default_factory=dict)
     objects: dict[ObjectKey, Record] = field(default_factory=dict)
@@ -55,15 +55,17 @@ def fold(lead: Lead, event: Event) -> bool:
     version = millis(event.timestamp)
     if isinstance(event, Deleted | Restored):
         target = lead.record if event.object is None else _object(lead, f"{event.object.kind}:{event.object.id}")
-        return set_register(target, DELETED, (version, event.sequence, isinstance(event, Deleted)))
+        return put(target, version, event.sequence, {DELETED: isinstance(event, Deleted)})
     if isinstance(event, Merged):
         into = None if event.into is None else f"{event.into.kind}:{event.into.id}"
-        return set_register(lead.record, MERGED, (version, event.sequence, into))
+        return put(lead.record, version, event.sequence, {MERGED: into})
     if isinstance(event, LeadUpserted):
         return _fold_lead(lead, event, version)
     key = f"{event.object.kind}:{event.object.id}"
-    record = lead.objects.get(key, {})
-    changed = _fold_fields(record, event.data, version, event.sequence)
+    record = lead.objects.get(key)
+    if record is None:
+        record = []
+    changed = put(record, version, event.sequence, _fields(event.data))
     if changed:
         lead.objects[key] = record
     return changed
@@ -81,50 +83,48 @@ def merge(lead: Lead, other: Lead) -> None:
     if lead.erased or other.erased:
         forget(lead)
         return
-    merge_registers(lead.record, other.record)
-    merge_registers(lead.owner, other.owner)
-    merge_registers(lead.stage, other.stage)
+    merge_records(lead.record, other.record)
+    merge_timelines(lead.owner, other.owner)
+    merge_timelines(lead.stage, other.stage)
     for key, record in other.objects.items():
-        merge_registers(_object(lead, key), record)
+        merge_records(_object(lead, key), record)
 
 
 def _object(lead: Lead, key: ObjectKey) -> Record:
-    return lead.objects.setdefault(key, {})
+    return lead.objects.setdefault(key, [])
 
 
 def _fold_lead(lead: Lead, event: LeadUpserted, version: int) -> bool:
-    changed = _fold_fields(lead.record, event.data, version, event.sequence)
+    changed = put(lead.record, version, event.sequence, _fields(event.data))
     for name, instant in TIMELINES.items():
         content = getattr(event.data, name)
         if content is not UNSET:
             since = getattr(event.data, instant)
             effective = version if since is UNSET else millis(since)
-            changed |= set_register(lead.timeline(name), effective, (version, event.sequence, content))
+            changed |= put_span(lead.timeline(name), effective, (version, event.sequence, content))
     return changed
 
 
 _IN_TIMELINES = frozenset((*TIMELINES, *TIMELINES.values()))
 
 
-def _fold_fields(record: Record, data: Struct, version: int, sequence: int) -> bool:
-    changed = False
+def _fields(data: Struct) -> dict[str, Any]:
+    """The fields that an event tells, instants in ms."""
+    fields = {}
     for name in data.__struct_fields__:
         content = getattr(data, name)
-        if content is UNSET or name in _IN_TIMELINES:
-            continue
-        if isinstance(content, datetime):
-            content = millis(content)
-        changed |= set_register(record, name, (version, sequence, content))
-    return changed
+        if content is not UNSET and name not in _IN_TIMELINES:
+            fields[name] = millis(content) if isinstance(content, datetime) else content
+    return fields
 
 
 class _Packed(Struct, array_like=True, omit_defaults=True):
     """A lead as it lies in Redis."""
 
-    record: list[tuple[int, int, dict[str, Any]]]
+    record: Record
     owner: list[tuple[int, Register]]
     stage: list[tuple[int, Register]]
-    objects: dict[ObjectKey, list[tuple[int, int, dict[str, Any]]]]
+    objects: dict[ObjectKey, Record]
     erased: bool
     notified: list[str]
 
@@ -135,21 +135,11 @@ _unpacker = msgspec.msgpack.Decoder(_Packed)
 
 def pack(lead: Lead, notified: list[str]) -> bytes:
     """A lead and the ids of the alerts sent for it, as MessagePack."""
-    return _packer.encode(
-        _Packed(
-            layers(lead.record),
-            list(lead.owner.items()),
-            list(lead.stage.items()),
-            {key: layers(record) for key, record in lead.objects.items()},
-            lead.erased,
-            notified,
-        )
-    )
+    owner, stage = list(lead.owner.items()), list(lead.stage.items())
+    return _packer.encode(_Packed(lead.record, owner, stage, lead.objects, lead.erased, notified))
 
 
 def unpack(packed: bytes) -> tuple[Lead, list[str]]:
     """The inverse of `pack`."""
     raw = _unpacker.decode(packed)
-    objects = {key: from_layers(parts) for key, parts in raw.objects.items()}
-    lead = Lead(from_layers(raw.record), dict(raw.owner), dict(raw.stage), objects, raw.erased)
-    return lead, raw.notified
+    return Lead(raw.record, dict(raw.owner), dict(raw.stage), raw.objects, raw.erased), raw.notified

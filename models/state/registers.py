@@ -1,8 +1,10 @@
-"""What every state is made of: registers in which the largest version wins, and records and timelines of them.
+"""What every state is made of: fields in which the largest version wins, as records, and timelines of them.
 
-A register is (version time ms, sequence, value). Of two, the later version time wins, then the larger sequence, then the
-larger canonical JSON of the value, so that the outcome is the same in any order. Folding is therefore commutative,
-associative and idempotent (a last-writer-wins map: Shapiro et al., "A comprehensive study of CRDTs", 2011, section 3.2).
+A version is (version time ms, sequence). Of two values the later version time wins, then the larger sequence, then the larger
+canonical JSON of the value, so that the outcome is the same in any order. Folding is therefore commutative, associative and
+idempotent (a last-writer-wins map: Shapiro et al., "A comprehensive study of CRDTs", 2011, section 3.2).
+
+A record keeps its fields by version, as most records have one version only: a list of layers with no field in two of them.
 """
 
 from collections.abc import Mapping
@@ -10,9 +12,13 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+Layer: TypeAlias = tuple[int, int, dict[str, Any]]
+Record: TypeAlias = list[Layer]
+"""Layers of fields, oldest version first."""
+
 Register: TypeAlias = tuple[int, int, Any]
-Record: TypeAlias = dict[str, Register]
 Timeline: TypeAlias = dict[int, Register]
+"""By instant, the value that holds from it on, with its version."""
 
 DELETED = "deleted"
 """The field of a record that says whether its source has deleted it; at equal versions a deletion wins (`true > false`)."""
@@ -21,10 +27,10 @@ MERGED = "merged"
 """The field of a subject's record that names whom it was merged into, as kind, colon and id; None where that was undone."""
 
 
-def wins(new: Register, old: Register | None) -> bool:
-    """Whether a register replaces another."""
-    if old is None or new[0] != old[0]:
-        return old is None or new[0] > old[0]
+def larger(new: Register, old: Register) -> bool:
+    """Whether a value with its version replaces another."""
+    if new[0] != old[0]:
+        return new[0] > old[0]
     if new[1] != old[1]:
         return new[1] > old[1]
     return _canonical(new[2]) > _canonical(old[2])
@@ -34,34 +40,70 @@ def _canonical(value: object) -> bytes:
     return msgspec.json.encode(value, order="deterministic")
 
 
-def set_register(target: dict[Any, Register], key: str | int, register: Register) -> bool:
-    """Put a register in its place if it wins there; tell whether it did."""
-    if wins(register, target.get(key)):
-        target[key] = register
+def put(record: Record, version: int, sequence: int, fields: dict[str, Any]) -> bool:
+    """Put fields of one version into a record where they win; tell whether any did. The record may keep `fields` itself."""
+    if not record:
+        if fields:
+            record.append((version, sequence, fields))
+        return bool(fields)
+    winning = {}
+    for name, content in fields.items():
+        old = register(record, name)
+        if old is None or larger((version, sequence, content), old):
+            winning[name] = content
+    if winning:
+        _replace(record, (version, sequence, winning))
+    return bool(winning)
+
+
+def _replace(record: Record, new: Layer) -> None:
+    """Put a layer over all others in which its fields stand."""
+    version, sequence, fields = new
+    kept = []
+    for old_version, old_sequence, held in record:
+        left = {name: content for name, content in held.items() if name not in fields}
+        if (old_version, old_sequence) == (version, sequence):
+            fields = left | fields
+        elif left:
+            kept.append((old_version, old_sequence, left))
+    record[:] = sorted([*kept, (version, sequence, fields)], key=_version)
+
+
+def _version(layer: Layer) -> tuple[int, int]:
+    return layer[:2]
+
+
+def register(record: Record, name: str) -> Register | None:
+    """A field with its version; None if it was never set."""
+    for version, sequence, fields in record:
+        if name in fields:
+            return version, sequence, fields[name]
+    return None
+
+
+def fields_of(record: Record) -> Mapping[str, Any]:
+    """What stands in a record, without versions. To be read only."""
+    if len(record) == 1:
+        return record[0][2]
+    return {name: content for _, _, fields in record for name, content in fields.items()}
+
+
+def put_span(timeline: Timeline, since: int, new: Register) -> bool:
+    """Put a value into a timeline if it wins at its instant; tell whether it did."""
+    old = timeline.get(since)
+    if old is None or larger(new, old):
+        timeline[since] = new
         return True
     return False
 
 
-def merge_registers(target: dict[Any, Register], other: Mapping[Any, Register]) -> None:
-    """Make a record or timeline the union of itself and another, in place."""
-    for key, register in other.items():
-        set_register(target, key, register)
+def merge_records(target: Record, other: Record) -> None:
+    """Make a record the union of itself and another, in place."""
+    for version, sequence, fields in other:
+        put(target, version, sequence, dict(fields))
 
 
-def value(record: Record, field: str) -> Any:
-    """What a field holds; None if it was never set, or cleared."""
-    register = record.get(field)
-    return None if register is None else register[2]
-
-
-def layers(record: Record) -> list[tuple[int, int, dict[str, Any]]]:
-    """A record grouped by version, for packing: most objects come from one event, so it is one short layer."""
-    grouped: dict[tuple[int, int], dict[str, Any]] = {}
-    for field, (version, sequence, content) in record.items():
-        grouped.setdefault((version, sequence), {})[field] = content
-    return [(version, sequence, fields) for (version, sequence), fields in grouped.items()]
-
-
-def from_layers(packed: list[tuple[int, int, dict[str, Any]]]) -> Record:
-    """The inverse of `layers`."""
-    return {field: (version, sequence, content) for version, sequence, fields in packed for field, content in fields.items()}
+def merge_timelines(target: Timeline, other: Timeline) -> None:
+    """Make a timeline the union of itself and another, in place."""
+    for since, new in other.items():
+        put_span(target, since, new)

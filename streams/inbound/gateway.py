@@ -8,11 +8,11 @@ Never a redirect and never 410, which make senders give up.
 import asyncio
 import hashlib
 import hmac
-import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Literal, TypeAlias, get_args
 
 import structlog
@@ -29,7 +29,7 @@ from streams.config import Connection, GatewaySettings, Settings
 from streams.errors import Retry
 from streams.inbound.deliveries import Deliveries, KafkaDeliveries
 from streams.inbound.normalise import Delivery
-from streams.inbound.providers import PROVIDERS, Provider, Unauthentic, provider_of
+from streams.inbound.providers import Provider, Unauthentic, provider_of
 from streams.server import listen, serve
 from streams.telemetry import GatewayMetrics
 from streams.telemetry import registry as new_registry
@@ -37,6 +37,10 @@ from streams.telemetry import registry as new_registry
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_S = "10"
+CLOSE = {"connection": "close"}
+
+MOST_DISCARDED = 32 * 2**20
+"""Bytes of a refused body that are taken in, so that its sender comes to read the answer."""
 
 Reason: TypeAlias = Literal[
     "disconnected", "encoded", "malformed", "not_acknowledged", "too_large", "too_slow", "unauthentic", "unknown_token"
@@ -54,7 +58,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What one token opens: a connection."""
+    """What one token opens: a connection, and how its deliveries are proven."""
 
     connection: str
     provider: Provider
@@ -63,13 +67,14 @@ class Door:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The parts that a request passes through, without the HTTP around it."""
+    """The parts that a request passes through, without the HTTP around it.
+
+    `doors` by the digest of their token; `decoys` are one door of each provider, for requests whose token nobody has.
+    """
 
     settings: GatewaySettings
     doors: tuple[tuple[bytes, Door], ...]
-    blinds: tuple[Door, ...]
-    """Doors that nobody can open, one of each kind of provider, for tokens that nobody has."""
-
+    decoys: tuple[Door, ...]
     deliveries: Deliveries
     clock: Callable[[], Millis]
     metrics: GatewayMetrics
@@ -90,7 +95,7 @@ class Gateway:
         return _answer(202, b'{"accepted":true}')
 
     def door(self, token: str) -> Door | None:
-        """The door that a token opens, if any. All digests are compared, so that the time taken tells nothing about any."""
+        """The door that a token opens. All digests are compared, so that the time taken tells nothing about any."""
         given = _digest(token)
         found = None
         for digest, door in self.doors:
@@ -99,41 +104,58 @@ class Gateway:
         return found
 
     async def read(self, request: Request) -> bytes:
-        """The body as sent. Raises Refused for one that is encoded, too large or too slow, without keeping it."""
-        if any(encoding.strip().lower() not in {"", "identity"} for encoding in request.headers.getlist("content-encoding")):
-            raise Refused(415, "send the body without a content encoding", "encoded", {"connection": "close"})
-        self._declared(request)
-        body = bytearray()
+        """The body as sent. Raises Refused for one that is encoded, too large or too slow.
+
+        The rest of what is refused is taken in, up to a limit, and not kept: a connection that is closed while the sender
+        still writes loses the answer. Who waits for our word before the body gets it at once.
+        """
+        fault = self._unwanted(request)
+        if fault and "expect" in request.headers:
+            raise fault
+        body, length = bytearray(), 0
         try:
             async with asyncio.timeout(self.settings.read_timeout / SECOND):
                 async for chunk in request.stream():
-                    body += chunk
-                    if len(body) > self.settings.body_limit:
-                        raise self._too_large()
+                    length += len(chunk)
+                    if length > self.settings.body_limit:
+                        fault = fault or self._too_large()
+                    if length > MOST_DISCARDED:
+                        break
+                    if not fault:
+                        body += chunk
         except TimeoutError:
-            raise Refused(408, "the body took too long", "too_slow", {"connection": "close"}) from None
+            raise fault or Refused(408, "the body took too long", "too_slow", CLOSE) from None
         except ClientDisconnect:
-            raise Refused(400, "the body is incomplete", "disconnected") from None
+            raise fault or Refused(400, "the body is incomplete", "disconnected") from None
+        if fault:
+            raise fault
         return bytes(body)
 
-    def _declared(self, request: Request) -> None:
+    def _unwanted(self, request: Request) -> Refused | None:
+        """What the headers say against a body."""
+        if any(encoding.strip().lower() not in {"", "identity"} for encoding in request.headers.getlist("content-encoding")):
+            return Refused(415, "send the body without a content encoding", "encoded", CLOSE)
         length = request.headers.get("content-length", "0")
         if not (length.isascii() and length.isdigit()):
-            raise Refused(400, "content-length is not a number", "malformed", {"connection": "close"})
+            return Refused(400, "content-length is not a number", "malformed", CLOSE)
         # Compared by its digits first: Python refuses to read thousands of them.
         if len(length.lstrip("0")) > len(str(self.settings.body_limit)) or int(length) > self.settings.body_limit:
-            raise self._too_large()
+            return self._too_large()
+        return None
 
     def _too_large(self) -> Refused:
-        return Refused(413, f"the limit is {self.settings.body_limit} bytes", "too_large", {"connection": "close"})
+        return Refused(413, f"the limit is {self.settings.body_limit} bytes", "too_large", CLOSE)
 
     def admit(self, door: Door | None, request: Request, body: bytes) -> Delivery:
-        """The delivery, if it is proven to be one. Raises Refused if not; without a door, after as much work."""
+        """The delivery, if it is proven to be one. Raises Refused if not.
+
+        A token that nobody has costs as much work as a wrong signature does: the time taken tells no token.
+        """
         now = self.clock()
         if door is None:
-            for blind in self.blinds:
+            for decoy in self.decoys:
                 with suppress(Unauthentic):
-                    blind.provider.verify(request.headers, body, blind.secrets, now)
+                    decoy.provider.verify(request.headers, body, decoy.secrets, now)
             raise Refused(404, "not found", "unknown_token")
         try:
             door.provider.verify(request.headers, body, door.secrets, now)
@@ -160,10 +182,11 @@ def create(
     registry = registry or new_registry()
     metrics = GatewayMetrics(registry)
     metrics.expect((connection.name for connection in settings.connections), get_args(Reason))
+    doors = _doors(settings.connections)
     gateway = Gateway(
         settings=settings.gateway,
-        doors=tuple((_digest(connection.token.get_secret_value()), _door(connection)) for connection in settings.connections),
-        blinds=tuple(Door("", provider, (secrets.token_hex(32),)) for provider in PROVIDERS.values()),
+        doors=doors,
+        decoys=tuple({of.provider: door for of, (_, door) in zip(settings.connections, doors, strict=True)}.values()),
         deliveries=producer,
         clock=clock,
         metrics=metrics,
@@ -179,9 +202,15 @@ def create(
     return app
 
 
-def _door(connection: Connection) -> Door:
-    keys = tuple(secret.get_secret_value() for secret in connection.secrets)
-    return Door(connection.name, provider_of(connection), keys)
+def _doors(connections: Sequence[Connection]) -> tuple[tuple[bytes, Door], ...]:
+    """Each connection's door, by the digest of its token. All have as many secrets, some twice, so that all take as long."""
+    most = max((len(connection.secrets) for connection in connections), default=0)
+    return tuple((_digest(connection.token.get_secret_value()), _door(connection, most)) for connection in connections)
+
+
+def _door(connection: Connection, most: int) -> Door:
+    keys = (secret.get_secret_value() for secret in cycle(connection.secrets))
+    return Door(connection.name, provider_of(connection), tuple(islice(keys, most)))
 
 
 def _digest(token: str) -> bytes:

@@ -5,7 +5,7 @@ import base64
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, NamedTuple
@@ -30,6 +30,9 @@ SIZES = ((1, 1), (1, 1), (2, 6), (2, 20), (10, 60), (60, 100))
 """The ranges that a delivery's number of events is drawn from."""
 
 LATE_SIZES = ((1, 1), (2, 12))
+
+SENDERS = 4
+"""How many deliveries are on their way at once."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,11 @@ def deliveries(events: Iterable[Event], seed: int, faults: Faults = Faults()) ->
     return Deliveries(now, [batch for _, batch in courier.rest()])
 
 
+def wall() -> Millis:
+    """Now, by the wall clock."""
+    return Millis(time.time_ns() // 1_000_000)
+
+
 def secret_of(seed: int) -> str:
     """A webhook secret made from a seed, in Standard Webhooks' form."""
     return "whsec_" + base64.b64encode(hashlib.sha256(f"leadbeat {seed}".encode()).digest()).decode()
@@ -158,7 +166,7 @@ async def post(client: httpx.AsyncClient, url: str, secret: str, batch: Batch, p
     """
     fault = ""
     for pause in (*pauses, None):
-        headers = sign(secret, batch, Millis(time.time_ns() // 1_000_000))
+        headers = sign(secret, batch, wall())
         wait = pause
         try:
             response = await client.post(url, content=batch.body.encode(), headers=headers)
@@ -179,3 +187,21 @@ async def post(client: httpx.AsyncClient, url: str, secret: str, batch: Batch, p
 def _asked_pause_s(response: httpx.Response, pause: float | None) -> float | None:
     asked = response.headers.get("retry-after", "")
     return min(float(asked), LONGEST_PAUSE_S) if asked.isdecimal() and pause is not None else pause
+
+
+async def post_all(
+    client: httpx.AsyncClient, url: str, secret: str, batches: Sequence[Batch], acknowledged: Callable[[Batch], object]
+) -> None:
+    """Deliver batches, a few at a time, with `post`; each is told as it is acknowledged."""
+    queue = iter(batches)
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(SENDERS, len(batches))):
+            group.create_task(_post_from(queue, client, url, secret, acknowledged))
+
+
+async def _post_from(
+    queue: Iterator[Batch], client: httpx.AsyncClient, url: str, secret: str, acknowledged: Callable[[Batch], object]
+) -> None:
+    for batch in queue:
+        await post(client, url, secret, batch)
+        acknowledged(batch)

@@ -11,8 +11,10 @@ from rich.live import Live
 
 from models.units import SECOND, Millis
 from streams.errors import Fatal
+from streams.local.deliveries import wall
 from streams.local.proof import prove
-from streams.local.stage import Demo, Options, running, wall
+from streams.local.simulator import Present
+from streams.local.stage import Demo, Options, running
 from streams.local.terminal import Status, screen, told
 
 AHEAD_BYTES = 4 * 2**20
@@ -58,18 +60,14 @@ async def live(demo: Demo) -> None:
     """Let the floor live in real time until the time is up, or for ever."""
     loop = asyncio.get_running_loop()
     ends = None if demo.options.seconds is None else loop.time() + demo.options.seconds
-    upcoming = demo.floor.live(wall())
-    due, event = next(upcoming)
+    present = Present(demo.floor, wall())
     printed = loop.time()
     with Live(console=demo.console, auto_refresh=False, transient=False) as display:
         while ends is None or loop.time() < ends:
             for service in demo.services:
                 service.check()
-            now, events = wall(), []
-            while due <= now:
-                events.append(event)
-                due, event = next(upcoming)
-            await demo.send(demo.courier.pack(events, now))
+            now = wall()
+            await demo.send(demo.courier.pack(present.until(now), now))
             table = await demo.table()
             if demo.console.is_terminal:
                 display.update(screen(_status(demo), table), refresh=True)

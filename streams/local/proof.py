@@ -8,9 +8,10 @@ from aiokafka import AIOKafkaProducer
 
 from models.units import SECOND, Millis, isoformat
 from streams.errors import Fatal
+from streams.local.deliveries import wall
 from streams.local.embedded import PARTITIONS
 from streams.local.services import until
-from streams.local.stage import APPLY_LIMIT_S, Demo, rules_beside, wall
+from streams.local.stage import APPLY_LIMIT_S, Demo, rules_beside
 from streams.local.truth import truth
 from streams.local.truth_page import Difference, Scraped, compare, is_kpi, parse
 from streams.topics import TICK_KEY, Topics, encode_tick

@@ -1,18 +1,20 @@
 """The numbers of recorded facts at an instant, by the core alone: no Kafka, no Redis, no clock."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from models.catalogue import FIGURES
-from models.contributions import Contributions, Waiting, evaluate
+from models.codes import Codes
+from models.contributions import evaluate
 from models.errors import LeadbeatError
 from models.kpis import Formula
+from models.meaning import Waiting, meanings
 from models.rollup import Totals
 from models.rules import Rules
 from models.snapshot import Line, slices
 from models.snapshot import evaluate as tell
+from models.state.facts import facts
 from models.state.lead import Lead, fold
 from models.units import SECOND, Millis
 from models.windows import DUE_LAG
@@ -85,9 +87,10 @@ def replay(
         raise LeadbeatError("recording", f"it holds no event that can be read{first}", "see leadbeat schema")
     clock = Millis(recorded.last_receipt - recorded.last_receipt % SECOND + SECOND) if as_of.clock is None else as_of.clock
     known_until = Millis(clock - DUE_LAG)
-    totals = Totals(rules.zone)
+    codes = Codes(rules)
+    totals = Totals(codes)
     totals.advance(clock)
-    oldest = _add(totals, recorded.leads.values(), rules, known_until)
+    oldest = _add(totals, list(recorded.leads.values()), codes, known_until)
     lines = tell(FIGURES, totals.sums, oldest, slices(rules, clock), minimum_n)
     return Replay(clock, known_until, tuple(lines), recorded)
 
@@ -109,20 +112,15 @@ def collect(recording: Iterable[bytes], as_of: AsOf, connections: Mapping[str, C
     return recorded
 
 
-def _add(totals: Totals, leads: Iterable[Lead], rules: Rules, known_until: Millis) -> dict[str, tuple[Millis, Millis | None]]:
+def _add(totals: Totals, leads: Sequence[Lead], codes: Codes, known_until: Millis) -> dict[str, tuple[Millis, Millis | None]]:
     """Add what each lead contributes; gives the oldest open clock of each slice."""
     oldest: dict[str, tuple[Millis, Millis | None]] = {}
-    pending: Contributions = Counter()
-    for number, lead in enumerate(leads, start=1):
-        evaluation = evaluate(lead, rules, known_until)
-        for contribution, times in evaluation.contributions.items():
-            pending[contribution] += times
-        if evaluation.waiting is not None:
-            _wait(oldest, evaluation.waiting)
-        if number % AT_ONCE == 0:
-            totals.add(pending)
-            pending = Counter()
-    totals.add(pending)
+    for start in range(0, len(leads), AT_ONCE):
+        evaluation = evaluate([facts(lead, codes) for lead in leads[start : start + AT_ONCE]], codes, known_until)
+        totals.add(evaluation.contributions)
+        for meaning in meanings(evaluation, codes, known_until):
+            if meaning.waiting is not None:
+                _wait(oldest, meaning.waiting)
     return oldest
 
 

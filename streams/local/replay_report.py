@@ -1,6 +1,5 @@
 """A replay as people and programs read it: a table for a terminal, JSON, CSV."""
 
-import csv
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TextIO
 from zoneinfo import ZoneInfo
@@ -15,6 +14,7 @@ from models.rules import Rules
 from models.snapshot import Cell, Line, State
 from models.units import SECOND, Millis, moment
 from models.windows import NOW, WINDOWS
+from streams import sheets
 from streams.local.replay import Replay
 
 USUAL_WINDOWS: Final = ("1h", "24h", "7d", "today", "month")
@@ -80,11 +80,8 @@ def write_json(out: TextIO, replay: Replay, choice: Choice) -> None:
 
 def write_csv(out: TextIO, replay: Replay, choice: Choice) -> None:
     """One value a line, with a heading; labels as `name=value`."""
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(Row._fields)
-    for row in rows(replay, choice):
-        labels = ",".join(f"{name}={value}" for name, value in row.labels.items())
-        writer.writerow(row._replace(labels=labels))  # type: ignore[arg-type]
+    cells = (row._replace(labels=sheets.labels(row.labels.items())) for row in rows(replay, choice))  # type: ignore[arg-type]
+    sheets.write(out, Row._fields, cells)
 
 
 def print_tables(console: Console, replay: Replay, choice: Choice, zone: str) -> None:

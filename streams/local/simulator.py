@@ -98,6 +98,22 @@ class Floor:
             heappush(self._pending, (at, next(self._order), event))
 
 
+class Present:
+    """A floor's present as it happens: `until` gives what has happened since it was asked last."""
+
+    def __init__(self, floor: Floor, start: Millis) -> None:
+        self._upcoming = floor.live(start)
+        self._next = next(self._upcoming)
+
+    def until(self, now: Millis) -> list[Event]:
+        """The events recorded up to an instant, in order."""
+        events = []
+        while self._next[0] <= now:
+            events.append(self._next[1])
+            self._next = next(self._upcoming)
+        return events
+
+
 def write(out: BinaryIO, seed: int, now: Millis, zone: str = "Europe/Berlin", connection: str = "demo") -> list[Event]:
     """Write a floor's history as recorded deliveries, one JSON object a line in the order of their receipt.
 

@@ -1,11 +1,9 @@
 """The stage of a demo: embedded servers, Leadbeat's services on them, and the way to deliver webhooks to them."""
 
-import asyncio
 import secrets
 import socket
-import time
 import tomllib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +15,7 @@ from rich.console import Console
 
 from models.units import Millis
 from streams.errors import Fatal
-from streams.local.deliveries import Batch, Courier, post, secret_of
+from streams.local.deliveries import Batch, Courier, post_all, secret_of, wall
 from streams.local.embedded import PARTITIONS, EmbeddedKafka, EmbeddedRedis
 from streams.local.floor import demo_rules_toml, morning_zone
 from streams.local.recorder import recording
@@ -26,7 +24,6 @@ from streams.local.services import Service, answers, service, until
 from streams.local.simulator import Floor
 
 CONNECTION = "demo"
-SENDERS = 4
 START_LIMIT_S = 60.0
 APPLY_LIMIT_S = 120.0
 
@@ -58,15 +55,8 @@ class Demo:
 
     async def send(self, batches: Sequence[Batch]) -> None:
         """Deliver batches, a few at a time."""
-        queue = iter(batches)
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(SENDERS, len(batches))):
-                group.create_task(self._send_from(queue))
-
-    async def _send_from(self, queue: Iterator[Batch]) -> None:
-        for batch in queue:
-            await post(self.client, self.hook, secret_of(self.options.seed), batch)
-            self.delivered.extend(batch.events)
+        secret = secret_of(self.options.seed)
+        await post_all(self.client, self.hook, secret, batches, lambda batch: self.delivered.extend(batch.events))
 
     async def kpis(self, **query: str) -> dict[str, Any]:
         """The API's answer."""
@@ -81,7 +71,8 @@ class Demo:
     @property
     def links(self) -> list[tuple[str, str]]:
         """Where to look."""
-        return [("Metrics", f"{self.exporter}/metrics"), ("API", f"{self.exporter}/api/v1/kpis"), ("Webhooks", self.hook)]
+        served = {"Live page": "/", "Metrics": "/metrics", "API": "/api/v1/kpis"}
+        return [*((name, f"{self.exporter}{path}") for name, path in served.items()), ("Webhooks", self.hook)]
 
     async def applied(self, clock: Millis) -> None:
         """Wait until all that was acknowledged before a tick is applied: ticks come behind the records they follow."""
@@ -155,11 +146,6 @@ def write_rules(recording: Path, rules: str) -> None:
         raise Fatal(
             f"--record {recording}", f"cannot be written: {error.strerror}", "name a file in a folder that is there"
         ) from None
-
-
-def wall() -> Millis:
-    """Now, by the wall clock."""
-    return Millis(time.time_ns() // 1_000_000)
 
 
 def free_ports(*wanted: int) -> list[int]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sortedcontainers import SortedList
 
-from models.contributions import Waiting
+from models.meaning import Waiting
 from models.units import Millis
 
 

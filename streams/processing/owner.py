@@ -15,9 +15,9 @@ from zlib import crc32
 import structlog
 from aiokafka.errors import KafkaError
 
+from models.codes import Codes
 from models.errors import InvalidEventError
 from models.rollup import Totals
-from models.rules import Rules
 from models.windows import HORIZON_PANE
 from streams.dead_letters import Origin, dead_letter
 from streams.errors import Retry
@@ -37,6 +37,9 @@ from streams.transport import TP, Control, LogEnds, Record, fingerprint
 LARGEST_CUT = 5_000
 """Changed leads at which a checkpoint is cut at once, so that its script stays under 50 ms."""
 
+CALM_S = 0.25
+"""A tick into other ten seconds is saved at once, as boards wait for it, unless the last checkpoint is as new as this."""
+
 PAUSE_S = 0.2
 """Between two attempts to read states from a Redis that does not answer."""
 
@@ -49,7 +52,7 @@ class Terms:
 
     prefix: str
     partitions: int
-    rules: Rules
+    codes: Codes
     valuation: Valuation
     checkpoint_s: float
     alerts_topic: str
@@ -69,6 +72,7 @@ class Owned:
     fingerprint: str
     busy: asyncio.Lock = field(default_factory=asyncio.Lock)
     changed_at: float | None = None
+    cut_at: float = 0.0
     under_way: asyncio.Task[None] | None = None
     held: bool = False
     urgent: bool = False
@@ -128,8 +132,7 @@ class Owner:
         if start.lost:
             log.error("events_lost", partition=tp.partition, events=start.lost, since=applied.progress.offset)
             self._metrics.lost.labels(tp.partition).inc(start.lost)
-        totals_now = Totals(terms.rules.zone)
-        partition = Partition(tp.partition, terms.rules, terms.partitions, totals_now, alerts_topic=terms.alerts_topic)
+        partition = Partition(tp.partition, terms.codes, terms.partitions, Totals(terms.codes), alerts_topic=terms.alerts_topic)
         keys = keys.of(applied.progress.generation)
         if decode_valuation(applied.progress.valuation) == terms.valuation:
             totals = await read_totals(self._redis, keys)
@@ -161,7 +164,7 @@ class Owner:
             if owned.partition.changed and owned.changed_at is None:
                 owned.changed_at = time.monotonic()
             crossed = before is not None and before // HORIZON_PANE != (owned.partition.clock or before) // HORIZON_PANE
-            owned.urgent |= crossed or owned.partition.unsaved >= LARGEST_CUT
+            owned.urgent |= crossed and time.monotonic() - owned.cut_at >= CALM_S
             self._consider(tp, owned)
 
     async def _fetch(self, tp: TP, owned: Owned, subjects: Sequence[str]) -> Mapping[str, bytes]:
@@ -189,19 +192,18 @@ class Owner:
     def _consider(self, tp: TP, owned: Owned) -> None:
         if owned.changed_at is None:
             return
-        late = time.monotonic() - owned.changed_at >= self._terms.checkpoint_s
-        if not (late or owned.urgent):
-            return
+        late = time.monotonic() - owned.changed_at >= self._terms.checkpoint_s or owned.partition.unsaved >= LARGEST_CUT
         if owned.under_way is None:
-            self._begin(tp, owned)
-        elif not owned.held:
+            if late or owned.urgent:
+                self._begin(tp, owned)
+        elif late and not owned.held:
             owned.held = True
             self._control.hold(tp)
 
     def _begin(self, tp: TP, owned: Owned) -> None:
         cut = owned.partition.cut()
         checkpoint = cut_checkpoint(owned.keys, owned.applied, writes_of(cut), owned.progress())
-        owned.changed_at, owned.urgent = None, False
+        owned.changed_at, owned.cut_at, owned.urgent = None, time.monotonic(), False
         owned.under_way = asyncio.create_task(self._finish(tp, owned, checkpoint))
 
     async def _finish(self, tp: TP, owned: Owned, checkpoint: Checkpoint[Applied]) -> None:

@@ -4,28 +4,21 @@ Everything here is a function of the log's prefix: events fold, and ticks move t
 What changed leaves as a `PartitionCut`, which a checkpoint makes durable as a whole.
 """
 
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from hashlib import blake2b
+from typing import Final
 
-import msgspec
-
-from models.contributions import (
-    ALERT_LIMIT,
-    NOTHING,
-    Contributions,
-    Evaluation,
-    Threshold,
-    difference,
-    evaluate,
-)
+from models.codes import Codes
+from models.contributions import difference, evaluate
 from models.events import Event
+from models.meaning import Meaning, Threshold, count_appeared_late, meanings, threshold_name
 from models.rollup import Cut, Totals
-from models.rules import BREACH_PERCENT, Rules
+from models.state.facts import NOTHING, Facts, facts
 from models.state.lead import Lead, fold, pack, unpack
-from models.units import Millis, isoformat
+from models.units import Millis
 from models.windows import DUE_LAG
+from streams.processing.alerts import alert
 from streams.processing.due import DueSet
 from streams.processing.open_clocks import OpenClocks, OpenClocksCut
 from streams.tables.rows import Outgoing
@@ -33,14 +26,17 @@ from streams.tables.rows import Outgoing
 BEGINNING = Millis(0)
 """Where the due clock stands before there is a clock: nothing is due yet."""
 
+AT_ONCE: Final = 5_000
+"""Leads that are looked at together."""
+
 
 @dataclass(slots=True)
 class Remembered:
-    """A lead in memory: its state, the thresholds already told, and what it meant when last looked at."""
+    """A lead in memory: its state, the thresholds already told, and its facts as they were last looked at."""
 
     lead: Lead
     notified: list[str]
-    evaluation: Evaluation
+    facts: Facts = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +57,7 @@ class Partition:
     """The memory of one events partition. `sources` is how many deliveries partitions tick."""
 
     number: int
-    rules: Rules
+    codes: Codes
     sources: int
     totals: Totals
     due: DueSet = field(default_factory=DueSet)
@@ -115,21 +111,30 @@ class Partition:
         for subject, packed in fetched.items():
             if subject in self._leads:
                 continue
-            lead, notified = (Lead(), []) if packed is None else unpack(packed)
-            evaluation = NOTHING if packed is None else evaluate(lead, self.rules, self.known_until)
-            self._leads[subject] = Remembered(lead, notified, evaluation)
+            if packed is None:
+                self._leads[subject] = Remembered(Lead(), [])
+            else:
+                lead, notified = unpack(packed)
+                self._leads[subject] = Remembered(lead, notified, facts(lead, self.codes))
 
     def apply(self, events: Iterable[Event]) -> None:
         """Fold events of remembered subjects, then take the difference once per subject."""
-        changed: dict[str, None] = {}
+        changed: dict[str, Facts] = {}
         for event in events:
             subject = event.subject.id
-            if fold(self._leads[subject].lead, event):
-                changed[subject] = None
+            remembered = self._leads[subject]
+            if fold(remembered.lead, event):
+                changed.setdefault(subject, remembered.facts)
             else:
                 self.unchanging += 1
             self._leads.move_to_end(subject)
-        self._look_again(changed, self.known_until)
+        for subject in changed:
+            remembered = self._leads[subject]
+            remembered.facts = facts(remembered.lead, self.codes)
+        self._unsaved.update(changed)
+        self._look_again(
+            {subject: old for subject, old in changed.items() if old != self._leads[subject].facts}, self.known_until
+        )
 
     def due_by(self, clock: Millis) -> list[str]:
         """The subjects that a tick to an instant makes due, in the order in which they fire."""
@@ -156,35 +161,32 @@ class Partition:
             return
         known_until = Millis(clock - DUE_LAG)
         subjects = self.due_by(clock)
-        self._look_again(subjects, known_until, fire=True)
+        for start in range(0, len(subjects), AT_ONCE):
+            some = subjects[start : start + AT_ONCE]
+            self._look_again({subject: self._leads[subject].facts for subject in some}, known_until, fire=True)
         self.totals.advance(clock)
 
-    def _look_again(self, subjects: Iterable[str], known_until: Millis, *, fire: bool = False) -> None:
-        changes: Contributions = Counter()
-        for subject in subjects:
-            remembered = self._leads[subject]
-            new = evaluate(remembered.lead, self.rules, known_until)
-            for key, times in difference(new.contributions, remembered.evaluation.contributions).items():
-                changes[key] += times
-            self._count_withheld(remembered.evaluation, new, known_until)
-            remembered.evaluation = new
+    def _look_again(self, before: Mapping[str, Facts], known_until: Millis, *, fire: bool = False) -> None:
+        """Add what some leads mean now less what they meant with their facts as they were `before`, at the last tick."""
+        if not before:
+            return
+        remembered = [self._leads[subject] for subject in before]
+        old = evaluate(list(before.values()), self.codes, self.known_until)
+        new = evaluate([each.facts for each in remembered], self.codes, known_until)
+        self.totals.add(difference(new, old))
+        self.suppressed_alerts += count_appeared_late(new.thresholds, old.thresholds, known_until)
+        for subject, each, meaning in zip(before, remembered, meanings(new, self.codes, known_until), strict=True):
             if fire:
-                self._tell(subject, remembered, known_until)
-            self.open_clocks.put(subject, new.waiting)
-            self.due.put(subject, due_at(remembered, known_until))
+                self._tell(subject, each, meaning.thresholds)
+            self.open_clocks.put(subject, meaning.waiting)
+            self.due.put(subject, due_at(each.notified, meaning))
             self._unsaved.add(subject)
-        self.totals.add({key: times for key, times in changes.items() if times})
 
-    def _tell(self, subject: str, remembered: Remembered, known_until: Millis) -> None:
-        for threshold in _untold(remembered):
-            if too_late(threshold, known_until):
-                continue
-            remembered.notified.append(threshold_name(threshold))
-            self._outgoing.append(alert(self.alerts_topic, subject, threshold))
-
-    def _count_withheld(self, old: Evaluation, new: Evaluation, known_until: Millis) -> None:
-        appeared = set(new.thresholds).difference(old.thresholds)
-        self.suppressed_alerts += sum(too_late(threshold, known_until) for threshold in appeared)
+    def _tell(self, subject: str, remembered: Remembered, thresholds: Sequence[Threshold]) -> None:
+        for threshold in thresholds:
+            if threshold_name(threshold) not in remembered.notified:
+                remembered.notified.append(threshold_name(threshold))
+                self._outgoing.append(alert(self.alerts_topic, subject, threshold))
 
     def cut(self) -> PartitionCut:
         """Take out all that changed since the last cut. Until `saved`, its subjects stay in memory."""
@@ -214,46 +216,9 @@ class Partition:
                 del self._leads[subject]
 
 
-def _untold(remembered: Remembered) -> list[Threshold]:
-    told = set(remembered.notified)
-    return [threshold for threshold in remembered.evaluation.thresholds if threshold_name(threshold) not in told]
-
-
-def due_at(remembered: Remembered, known_until: Millis) -> Millis | None:
+def due_at(notified: Sequence[str], meaning: Meaning) -> Millis | None:
     """The next change, or a threshold that is still to be told: alerts leave at ticks only, so that batches do not matter."""
-    candidates = [threshold.at for threshold in _untold(remembered) if not too_late(threshold, known_until)]
-    if remembered.evaluation.next_change is not None:
-        candidates.append(remembered.evaluation.next_change)
+    candidates = [threshold.at for threshold in meaning.thresholds if threshold_name(threshold) not in notified]
+    if meaning.next_change is not None:
+        candidates.append(meaning.next_change)
     return min(candidates, default=None)
-
-
-def too_late(threshold: Threshold, known_until: Millis) -> bool:
-    """Whether the due time is so long past that nobody is told (imports); it counts all the same."""
-    return known_until - threshold.due > ALERT_LIMIT
-
-
-def threshold_name(threshold: Threshold) -> str:
-    """What a state remembers of a threshold that was told: percent, inquiry and instant."""
-    return f"{threshold.percent}:{threshold.clock}:{threshold.at}"
-
-
-def alert(topic: str, subject: str, threshold: Threshold) -> Outgoing:
-    """The message that tells of a threshold: `warning` before the due time, `breach` at it."""
-    name = alert_id(subject, threshold)
-    message = {
-        "id": name,
-        "type": "breach" if threshold.percent == BREACH_PERCENT else "warning",
-        "percent": threshold.percent,
-        "lead": subject,
-        "rep": threshold.rep,
-        "team": threshold.team,
-        "inquiry_at": isoformat(threshold.clock),
-        "due_at": isoformat(threshold.due),
-        "at": isoformat(threshold.at),
-    }
-    return Outgoing(name, topic, subject.encode(), msgspec.json.encode(message))
-
-
-def alert_id(subject: str, threshold: Threshold) -> str:
-    """The same for the same threshold of the same clock, whoever finds it and however often."""
-    return blake2b(f"sla:{threshold_name(threshold)}:{subject}".encode(), digest_size=16).hexdigest()

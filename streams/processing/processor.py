@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import TypeAlias
 
 from models.errors import InvalidEventError
-from models.events import Event, decode
+from models.events import Event, check_instants, decode
 from models.units import Millis
 from streams.processing.partition import Partition
 from streams.tables import Outgoing
@@ -59,7 +59,9 @@ async def _remember(partition: Partition, subjects: Sequence[str], fetch: Fetch)
 def _parse(partition: Partition, record: Record, bury: Bury) -> Event | Ticks | None:
     try:
         if record.key != TICK_KEY:
-            return decode(record.value or b"")
+            event = decode(record.value or b"")
+            check_instants(event)
+            return event
         return _ticks(record.value)
     except InvalidEventError as error:
         partition.reject(bury(record, error))

@@ -31,6 +31,9 @@ PATIENCE_S = 3.0
 
 _WINDOW_NAMES = tuple(window.name for window in WINDOWS)
 
+LEISURE = 3
+"""How many times as long as the last round took the publisher waits before the next: events come first."""
+
 log = structlog.get_logger(__name__)
 
 Row = tuple[str, str]
@@ -80,13 +83,14 @@ class Publisher:
         """Claim the table and make rounds until cancelled, or until another publisher has claimed it. Raises Fatal."""
         await self._claim()
         while self._held is not None:
+            began = time.monotonic()
             try:
                 await self._look(self._held)
             except (Retry, KafkaError) as fault:
                 # Whatever of the round is not known to be told is told again.
                 self._told = ()
                 log.warning("publisher_waits", fault=repr(fault))
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(max(LOOK_S, LEISURE * (time.monotonic() - began)))
 
     async def _claim(self) -> None:
         token = new_token()

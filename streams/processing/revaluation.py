@@ -5,20 +5,21 @@ any point leaves the old one whole and the next owner begins again.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
 import structlog
 
-from models.contributions import ALERT_LIMIT, Contributions, evaluate
+from models.contributions import evaluate
+from models.meaning import meanings, threshold_name
+from models.state.facts import facts
 from models.state.lead import pack, unpack
 from models.units import Millis
 from streams.errors import Retry
 from streams.processing.checkpoint import Fenced, Outcome, commit_until_definite, plan_removal
 from streams.processing.cut import Checkpoint, Writes, cut_aside, cut_checkpoint
-from streams.processing.partition import Partition, Remembered, due_at, threshold_name
+from streams.processing.partition import Partition, due_at
 from streams.processing.valuation import Valuation
 from streams.processing.writes import writes_of
 from streams.tables import Applied, Keys, Redis, walk_states
@@ -57,20 +58,17 @@ async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
         partition.totals.advance(clock)  # now, so that what no pane keeps is not summed first
     quiet: dict[str, bytes] = {}
     async for states in walk_states(redis, keys):
-        contributions: Contributions = Counter()
-        for subject, packed in states.items():
-            lead, notified = unpack(packed)
-            evaluation = evaluate(lead, partition.rules, known_until)
-            fresh = [threshold for threshold in evaluation.thresholds if threshold.due >= known_until - ALERT_LIMIT]
-            untold = [name for name in map(threshold_name, fresh) if name not in notified]
+        leads = [unpack(packed) for packed in states.values()]
+        evaluation = evaluate([facts(lead, partition.codes) for lead, _ in leads], partition.codes, known_until)
+        partition.totals.add(evaluation.contributions)
+        told = meanings(evaluation, partition.codes, known_until)
+        for subject, (lead, notified), meaning in zip(states, leads, told, strict=True):
+            untold = [name for name in map(threshold_name, meaning.thresholds) if name not in notified]
             if untold:
-                notified += untold
+                notified.extend(untold)
                 quiet[subject] = pack(lead, notified)
-            for key, times in evaluation.contributions.items():
-                contributions[key] += times
-            partition.open_clocks.put(subject, evaluation.waiting)
-            partition.due.put(subject, due_at(Remembered(lead, notified, evaluation), known_until))
-        partition.totals.add(contributions)
+            partition.open_clocks.put(subject, meaning.waiting)
+            partition.due.put(subject, due_at(notified, meaning))
         await asyncio.sleep(0)
     partition.totals.late = 0  # it counts what comes late, not what is walked again
     return quiet

@@ -6,6 +6,7 @@ from functools import partial
 import structlog
 from prometheus_client import CollectorRegistry
 
+from models.codes import Codes
 from streams.config import Settings
 from streams.processing.owner import Owner, Terms
 from streams.processing.presence import Presence
@@ -46,7 +47,7 @@ class Worker:
         self._terms = Terms(
             settings.redis.prefix,
             settings.kafka.partitions,
-            rules,
+            Codes(rules),
             valuation_of(rules),
             settings.checkpoint_ms / 1000,
             topics.alerts,

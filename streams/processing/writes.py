@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from models.contributions import Waiting as WaitingLead
+from models.meaning import Waiting as WaitingLead
 from models.rollup import Stored
 from models.rollup import Totals as TotalsInMemory
 from models.sums import Chunks
@@ -43,26 +43,20 @@ def _open(cut: OpenClocksCut) -> dict[OpenClock, int | None]:
     return changes
 
 
-_SLICED_BY = ("rep", "team", "lead_source")
-
-
 def _clock(subject: str, waiting: WaitingLead) -> OpenClock:
-    named = (name.partition("=")[2] for name in waiting.slices[1:])
-    return OpenClock(subject, waiting.due, *named)
+    return OpenClock(subject, waiting.due, waiting.rep, waiting.team, waiting.lead_source)
 
 
 def _waiting(clock: OpenClock, since: int) -> WaitingLead:
-    slices = ("", *(f"{dim}={getattr(clock, dim)}" for dim in _SLICED_BY))
-    return WaitingLead(Millis(since), None if clock.due is None else Millis(clock.due), slices)
+    due = None if clock.due is None else Millis(clock.due)
+    return WaitingLead(Millis(since), due, clock.rep, clock.team, clock.lead_source)
 
 
 def restore(partition: Partition, progress: Progress, stored: Totals, panes: Mapping[Pane, Mapping[int, bytes]]) -> None:
     """Fill a new partition's memory with what is stored of it."""
     clock = None if progress.clock is None else Millis(progress.clock)
     held = {(PaneSize(pane.size), Millis(pane.start)): dict(chunks) for pane, chunks in panes.items()}
-    partition.totals = TotalsInMemory.load(
-        partition.rules.zone, clock, Stored(stored.series, stored.windows, stored.levels, held)
-    )
+    partition.totals = TotalsInMemory.load(partition.codes, clock, Stored(stored.series, stored.windows, stored.levels, held))
     partition.due = DueSet({subject: Millis(at) for subject, at in stored.due.items()})
     partition.open_clocks = OpenClocks({clock.subject: _waiting(clock, since) for clock, since in stored.open.items()})
     partition.ticks = {source: Millis(at) for source, at in progress.ticks.items()}

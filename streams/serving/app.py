@@ -1,4 +1,6 @@
-"""The exporter's process: metrics, health and API under one roof."""
+"""The exporter's process: metrics, health, API and the live page under one roof."""
+
+import asyncio
 
 from starlette.applications import Starlette
 
@@ -6,26 +8,37 @@ from models.errors import LeadbeatError
 from streams import telemetry
 from streams.config import Settings
 from streams.server import listen, serve
-from streams.serving import api, exporter, health
+from streams.serving import api, exporter, health, openapi, waiting
 from streams.serving.answers import on_error
+from streams.serving.board import files, stream
 from streams.serving.profile import Profile
-from streams.serving.table import Table
+from streams.serving.sources import Sources
 
 
-def create(settings: Settings, table: Table) -> Starlette:
-    """The application: /metrics, /livez, /readyz and /api/v1/*."""
-    profile = Profile(settings.profile.board_windows, settings.profile.max_series)
+def create(settings: Settings, sources: Sources, closing: asyncio.Event | None = None) -> Starlette:
+    """The application: the page, /metrics, /livez, /readyz and /api/v1/*. Streams end when `closing` is set."""
+    windows = settings.profile.board_windows
+    profile = Profile(windows, settings.profile.max_series)
+    ticks_are_wall = settings.ticks == "wall"
+    page = files.load()
+    now = health.wall if ticks_are_wall else None
+    streams = stream.Streams(sources, stream.Page(files.build_of(page), windows), now, closing or asyncio.Event())
     return Starlette(
         routes=[
-            exporter.route(table, profile, settings.working_hours(), telemetry.registry()),
-            *health.routes(table, ticks_are_wall=settings.ticks == "wall"),
-            *api.routes(table),
+            *files.routes(page),
+            exporter.route(sources.table, profile, settings.working_hours(), telemetry.registry()),
+            *health.routes(sources.table, ticks_are_wall=ticks_are_wall),
+            *api.routes(sources.table),
+            openapi.route(),
+            waiting.route(sources.queue),
+            stream.route(streams),
         ],
         exception_handlers={LeadbeatError: on_error},
     )
 
 
-async def run(settings: Settings, table: Table) -> None:
+async def run(settings: Settings, sources: Sources) -> None:
     """Serve until SIGTERM or SIGINT, then finish what has come in and return. Raises Fatal if the address cannot be had."""
     listener = listen(settings.exporter.host, settings.exporter.port)
-    await serve(create(settings, table), listener)
+    closing = asyncio.Event()
+    await serve(create(settings, sources, closing), listener, closing)

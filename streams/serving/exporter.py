@@ -3,7 +3,9 @@
 import asyncio
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo
 
 import structlog
 from prometheus_client import CollectorRegistry
@@ -16,7 +18,8 @@ from starlette.routing import Route
 
 from models.calendars import WorkingHours
 from models.errors import LeadbeatError
-from models.units import Millis
+from models.units import Millis, moment
+from streams.serving.documented import Operation, Told
 from streams.serving.profile import Profile, Shown
 from streams.serving.table import Round, Snapshot, Table
 
@@ -86,10 +89,21 @@ def _of_hours(hours: WorkingHours, clock: Millis) -> Iterator[Metric]:
     if began is not None:
         text = "Since when it has been working time without a break; absent outside of it."
         yield _gauge("working_time_began_timestamp_seconds", text, began / 1000)
+    ahead = moment(clock).astimezone(ZoneInfo(hours.zone)).utcoffset() or timedelta()
+    text = "By how much the organisation's clocks are ahead of UTC at the log's clock."
+    yield _gauge("utc_offset_seconds", text, ahead.total_seconds())
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:
     return GaugeMetricFamily(f"leadbeat_{name}", text, value=value)
+
+
+OPERATION: Final = Operation(
+    "/metrics",
+    "getMetrics",
+    "The page that Prometheus scrapes.",
+    {200: Told("Without Redis too, then without KPIs.", {"text/plain": "Prometheus' text format, version 0.0.4."})},
+)
 
 
 def route(table: Table, profile: Profile, hours: WorkingHours, registry: CollectorRegistry) -> Route:

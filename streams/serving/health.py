@@ -2,7 +2,9 @@
 
 import time
 from collections.abc import Callable
+from typing import Final
 
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -10,11 +12,35 @@ from starlette.routing import Route
 from models.errors import LeadbeatError
 from models.units import SECOND, Duration, Millis
 from streams.errors import Retry
-from streams.serving.answers import answer, refusal
+from streams.serving.answers import JSON, Refusal, answer, refusal
+from streams.serving.documented import Operation, Told
 from streams.serving.table import Round, Table
 
 STALE_AFTER = Duration(15 * SECOND)
 """How far the round's clock may lie behind wall time while what is served counts as fresh."""
+
+
+class Alive(Struct, frozen=True):
+    """The process answers."""
+
+    alive: bool = True
+
+
+class Ready(Struct, frozen=True):
+    """What is served is fresh."""
+
+    ready: bool = True
+
+
+OPERATIONS: Final = (
+    Operation("/livez", "isAlive", "Whether this process lives.", {200: Told("It does.", {JSON: Alive})}),
+    Operation(
+        "/readyz",
+        "isReady",
+        "Whether there is a fresh round.",
+        {200: Told("There is.", {JSON: Ready}), 503: Told("There is none.", {JSON: Refusal})},
+    ),
+)
 
 
 def wall() -> Millis:
@@ -29,7 +55,7 @@ def routes(table: Table, *, ticks_are_wall: bool, now: Callable[[], Millis] = wa
     """
 
     async def livez(_: Request) -> Response:
-        return answer({"alive": True})
+        return answer(Alive())
 
     async def readyz(_: Request) -> Response:
         try:
@@ -37,7 +63,7 @@ def routes(table: Table, *, ticks_are_wall: bool, now: Callable[[], Millis] = wa
             fault = _fault(record, now() if ticks_are_wall else None)
         except LeadbeatError as error:
             return refusal(error, 503)
-        return refusal(fault, 503) if fault else answer({"ready": True})
+        return refusal(fault, 503) if fault else answer(Ready())
 
     return [Route("/livez", livez), Route("/readyz", readyz)]
 

@@ -1,14 +1,15 @@
 """What of a round somebody asks the API for."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, NamedTuple
 
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import UNSET, Meta, Struct, UnsetType
 from starlette.datastructures import QueryParams
 
 from models.catalogue import FIGURES
 from models.errors import LeadbeatError
 from models.rules import OTHER, UNASSIGNED, UNKNOWN
+from models.snapshot import State
 from streams.serving.catalogue import BY_KEY, DIMS, NAMED, WHOLE
 from streams.serving.table import WINDOW_NAMES, Snapshot, place_of
 
@@ -27,7 +28,12 @@ class Selection(NamedTuple):
     texts: bool
 
 
-class Answer(Struct, frozen=True, omit_defaults=True):
+def _one_of(names: Iterable[str]) -> Meta:
+    """What the API's description says a text may be. It is not checked: the publisher may know more than we do."""
+    return Meta(extra_json_schema={"enum": list(names)})
+
+
+class KpiRow(Struct, frozen=True, omit_defaults=True):
     """One row as the API gives it. The whole has empty `by` and `slice`; `value` is null where it is withheld.
 
     An oldest lead's `numerator` and `denominator` are its inquiry and due time in ms; of other times the numerator is in ms.
@@ -35,23 +41,24 @@ class Answer(Struct, frozen=True, omit_defaults=True):
 
     id: str
     labels: dict[str, str]
-    window: str
-    by: str
+    window: Annotated[str, _one_of(WINDOW_NAMES)]
+    by: Annotated[str, _one_of(("", *DIMS))]
     slice: str
     value: float | None
     numerator: int
     denominator: int | None
-    state: str
+    state: Annotated[str, _one_of(State)]
     unit: str
     text: str | UnsetType = UNSET
 
 
-PARAMETERS: Final = ("kpi", "window", "by", "slice", "text")
+PARAMETERS: Final = ("kpi", "window", "by", "slice", "text", "format")
 VALID: Final[Mapping[str, Collection[str]]] = {
     "kpi": NAMED,
     "window": WINDOW_NAMES,
     "by": (WHOLE, *DIMS),
     "text": ("0", "1"),
+    "format": ("json", "csv"),
 }
 """What each parameter may be; of slices, each round has its own."""
 
@@ -66,7 +73,7 @@ def parse(query: QueryParams) -> Selection:
     Raises InvalidQueryError, which lists what can be asked for.
     """
     for name in query:
-        _check("query", name, PARAMETERS)
+        check("query", name, PARAMETERS)
     return choose({name: [value for value in query.getlist(name) if value] for name in PARAMETERS})
 
 
@@ -74,7 +81,7 @@ def choose(given: Mapping[str, Sequence[str]]) -> Selection:
     """The selection of some values of each parameter; none means any. Raises InvalidQueryError as `parse` does."""
     for name, valid in VALID.items():
         for value in given.get(name, ()):
-            _check(name, value, valid)
+            check(name, value, valid)
     keys = {figure.key for name in given.get("kpi", ()) for figure in NAMED[name]}
     return Selection(
         keys or None,
@@ -85,12 +92,13 @@ def choose(given: Mapping[str, Sequence[str]]) -> Selection:
     )
 
 
-def _check(where: str, value: str, valid: Collection[str]) -> None:
+def check(where: str, value: str, valid: Collection[str]) -> None:
+    """Raise InvalidQueryError, with what can be asked for, unless a parameter's value is valid."""
     if value not in valid:
         raise InvalidQueryError(where, f"{value!r} is not known", f"one of {', '.join(valid)}")
 
 
-def select(snapshot: Snapshot, selection: Selection) -> list[Answer]:
+def select(snapshot: Snapshot, selection: Selection) -> list[KpiRow]:
     """The rows of a round that are asked for, in the catalogue's order of KPIs, then by window, labels, dimension and slice.
 
     What another version of the catalogue has left there is not among them. Raises InvalidQueryError for a slice that the round
@@ -99,7 +107,7 @@ def select(snapshot: Snapshot, selection: Selection) -> list[Answer]:
     if selection.slices:
         known = _slices(snapshot)
         for name in selection.slices:
-            _check("slice", name, known)
+            check("slice", name, known)
     return sorted(_found(snapshot, selection), key=_order)
 
 
@@ -109,12 +117,12 @@ def _slices(snapshot: Snapshot) -> list[str]:
     return sorted(held - {""} | {OTHER, UNASSIGNED, UNKNOWN})
 
 
-def _order(answer: Answer) -> tuple[Any, ...]:
+def _order(answer: KpiRow) -> tuple[Any, ...]:
     kpi, window, by = _KPI_ORDER[answer.id], _WINDOW_ORDER[answer.window], _BY_ORDER[answer.by]
     return (kpi, window, *answer.labels.values(), by, answer.slice)
 
 
-def _found(snapshot: Snapshot, selection: Selection) -> Iterator[Answer]:
+def _found(snapshot: Snapshot, selection: Selection) -> Iterator[KpiRow]:
     for window, rows in snapshot.rows.items():
         if not _wanted(window, selection.windows):
             continue
@@ -124,7 +132,7 @@ def _found(snapshot: Snapshot, selection: Selection) -> Iterator[Answer]:
             figure = BY_KEY.get(place.figure)
             if figure is None or place.dim not in _BY_ORDER or not all(_wanted(value, wanted) for value, wanted in asked):
                 continue
-            yield Answer(
+            yield KpiRow(
                 id=figure.id,
                 labels=dict(figure.labels),
                 window=window,

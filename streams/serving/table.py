@@ -1,22 +1,18 @@
 """The KPI table as it is served: typed, whole rounds only, read at most four times a second."""
 
-import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
 from msgspec import Struct
 
-from models.errors import LeadbeatError
 from models.units import Millis
 from models.windows import NOW, WINDOWS
 from streams.errors import Fatal
-from streams.tables import KpiKeys, KpiTable, Redis, read_kpis
-
-CACHED_S: Final = 0.25
-"""How long an answer of Redis, or that it gave none, is taken for the present."""
+from streams.serving.cached import Cached
+from streams.tables import KpiKeys, KpiTable, Redis, read_kpis, read_record
 
 MOST_KEYS: Final = 65_536
 """Keys of rows whose parts are remembered."""
@@ -83,34 +79,36 @@ def place_of(key: str) -> Place:
 
 
 class RedisTable:
-    """The table in Redis. Those who ask at the same time share one read."""
+    """The table in Redis, or some of its windows. Those who ask at the same time share one read."""
 
-    def __init__(self, redis: Redis, prefix: str, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        prefix: str,
+        windows: Sequence[str] = WINDOW_NAMES,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._redis = redis
         self._keys = KpiKeys(prefix)
-        self._monotonic = monotonic
-        self._lock = asyncio.Lock()
-        self._fresh_until = float("-inf")
-        self._last: Snapshot | LeadbeatError = Snapshot(None, {})
+        self._windows = windows
+        self._cached = Cached(self._read, monotonic)
+        self._record: Mapping[str, str] | None = None
+        self._snapshot = Snapshot(None, {})
 
     async def read(self) -> Snapshot:
-        """The round that stands, at most `CACHED_S` old. Raises Retry or Fatal."""
-        async with self._lock:
-            if self._monotonic() >= self._fresh_until:
-                self._last = await self._outcome()
-                self._fresh_until = self._monotonic() + CACHED_S
-            last = self._last
-        if isinstance(last, LeadbeatError):
-            raise last.with_traceback(None)
-        return last
+        """The round that stands, as of a moment ago. Raises Retry or Fatal."""
+        return await self._cached.get()
 
-    async def _outcome(self) -> Snapshot | LeadbeatError:
+    async def _read(self) -> Snapshot:
+        """The table is a function of its record, which counts every write: where that stands, so do the rows."""
         try:
-            return decode(await read_kpis(self._redis, self._keys, WINDOW_NAMES), self._keys.applied)
-        except LeadbeatError as error:
-            return error
+            if self._record is None or await read_record(self._redis, self._keys) != self._record:
+                table = await read_kpis(self._redis, self._keys, self._windows)
+                self._snapshot = decode(table, self._keys.applied)
+                self._record = table.record
         except UnicodeDecodeError as error:
-            return _strange(self._keys.applied, error)
+            raise _strange(self._keys.applied, error) from None
+        return self._snapshot
 
 
 _decode_row = msgspec.json.Decoder(Row).decode
@@ -119,7 +117,7 @@ _decode_row = msgspec.json.Decoder(Row).decode
 def decode(table: KpiTable, where: str) -> Snapshot:
     """The table with its types. Raises Fatal if something else stands there."""
     try:
-        rows = {window: {key: _decode_row(row) for key, row in table.rows.get(window, {}).items()} for window in WINDOW_NAMES}
+        rows = {window: {key: _decode_row(row) for key, row in found.items()} for window, found in table.rows.items()}
         return Snapshot(_round(table.record), rows)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _strange(where, error) from None

@@ -5,13 +5,15 @@ Everything that is written goes through `streams.processing.checkpoint`.
 
 from streams.tables.changes import Changed, Seen, read_changes
 from streams.tables.keys import BUCKETS, Keys, KpiKeys, Pane, bucket_of
-from streams.tables.kpis import KpiTable, read_kpis
+from streams.tables.kpis import KpiTable, read_kpis, read_record
 from streams.tables.loading import (
     Chunks,
     Totals,
     read_applied,
     read_outbox,
     read_panes,
+    read_scores,
+    read_series,
     read_states,
     read_totals,
     walk_states,
@@ -30,6 +32,7 @@ from streams.tables.server import (
     check_server,
     connect,
 )
+from streams.tables.waiting import OpenClocks, read_open
 
 __all__ = [
     "BUCKETS",
@@ -40,6 +43,7 @@ __all__ = [
     "KpiKeys",
     "KpiTable",
     "OpenClock",
+    "OpenClocks",
     "Outgoing",
     "Pane",
     "Progress",
@@ -55,8 +59,12 @@ __all__ = [
     "read_applied",
     "read_changes",
     "read_kpis",
+    "read_open",
     "read_outbox",
     "read_panes",
+    "read_record",
+    "read_scores",
+    "read_series",
     "read_states",
     "read_totals",
     "walk_states",

@@ -1,10 +1,10 @@
 """The KPI table as everything reads it that serves numbers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from streams.tables.keys import KpiKeys
-from streams.tables.server import Redis, reaching
+from streams.tables.server import Redis, ask, reaching
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,12 @@ class KpiTable:
 
     record: dict[str, str]
     rows: dict[str, dict[str, bytes]]
+
+
+async def read_record(redis: Redis, keys: KpiKeys) -> dict[str, str]:
+    """The table's record alone: what it says changes with every write to the table. Raises Retry."""
+    with reaching(keys.applied):
+        return _text(await ask(redis, "HGETALL", keys.applied))
 
 
 async def read_kpis(redis: Redis, keys: KpiKeys, windows: Sequence[str]) -> KpiTable:
@@ -24,6 +30,10 @@ async def read_kpis(redis: Redis, keys: KpiKeys, windows: Sequence[str]) -> KpiT
                 pipeline.hgetall(key)
             record, *tables = await pipeline.execute()
     return KpiTable(
-        {name.decode(): value.decode() for name, value in record.items()},
+        _text(record),
         {window: {key.decode(): row for key, row in rows.items()} for window, rows in zip(windows, tables, strict=True)},
     )
+
+
+def _text(record: Mapping[bytes, bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in record.items()}

@@ -97,12 +97,12 @@ async def read_totals(redis: Redis, keys: Keys) -> Totals:
                 pipeline.hgetall(key)
             levels, oldest, *totals = await pipeline.execute()
         return Totals(
-            series=await _read_series(redis, keys),
+            series=await read_series(redis, keys),
             windows={name: _numbered(chunks) for name, chunks in zip(windows, totals, strict=True)},
             levels=_numbered(levels),
             oldest={slice_.decode(): decode_waiting(packed) for slice_, packed in oldest.items()},
-            due={subject.decode(): at async for subject, at in _read_scores(redis, keys.due)},
-            open={decode_clock(member): at async for member, at in _read_scores(redis, keys.open)},
+            due={subject.decode(): at async for subject, at in read_scores(redis, keys.due)},
+            open={decode_clock(member): at async for member, at in read_scores(redis, keys.open)},
             panes=[_pane(part) for part in parts if part.startswith("pane:")],
         )
 
@@ -133,14 +133,16 @@ async def read_outbox(redis: Redis, keys: Keys) -> list[tuple[int, Outgoing]]:
             return left
 
 
-async def _read_series(redis: Redis, keys: Keys) -> list[str]:
+async def read_series(redis: Redis, keys: Keys) -> list[str]:
+    """The names of the generation's series, by id."""
     names: list[bytes] = []
     for ids in _batched(range(await ask(redis, "HLEN", keys.series)), _PAGE):
         names += await ask(redis, "HMGET", keys.series, *ids)
     return [name.decode() for name in names]
 
 
-async def _read_scores(redis: Redis, key: str) -> AsyncIterator[tuple[bytes, int]]:
+async def read_scores(redis: Redis, key: str) -> AsyncIterator[tuple[bytes, int]]:
+    """The members of a sorted set with their scores, ascending."""
     start = 0
     while page := await ask(redis, "ZRANGE", key, start, start + _PAGE - 1, "WITHSCORES"):
         for member, score in zip(page[::2], page[1::2], strict=True):

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from streams.errors import Fatal
 from streams.tables.keys import present_key
 from streams.tables.server import Redis, ask, load_script, reaching, run_script
 
@@ -22,6 +23,29 @@ async def say_present(redis: Redis, prefix: str, token: str, about: str, limit_m
         since, others = await run_script(redis, script, [key], [token, about, limit_ms])
     ours = Present(since, token, about)
     return ours, [Present(int(begun), name.decode(), text.decode()) for name, begun, text in others]
+
+
+class Heard(NamedTuple):
+    """What somebody has said of himself: since when he is here, and when he last said so (ms of the server's clock)."""
+
+    token: str
+    since: int
+    seen: int
+    about: str
+
+
+async def read_present(redis: Redis, prefix: str) -> list[Heard]:
+    """Everybody who has said that he is here, those of long ago among them. Raises Retry and Fatal."""
+    key = present_key(prefix)
+    with reaching(key):
+        stored: dict[bytes, bytes] = await ask(redis, "HGETALL", key)
+    try:
+        told = {token.decode(): text.decode().split(" ", 2) for token, text in stored.items()}
+        return sorted(Heard(token, int(since), int(seen), about) for token, (since, seen, about) in told.items())
+    except ValueError as error:
+        raise Fatal(
+            key, f"is not what workers say of themselves: {error}", "find out who else writes under this prefix"
+        ) from None
 
 
 async def say_gone(redis: Redis, prefix: str, token: str) -> None:

@@ -1,6 +1,6 @@
 """The Redis server: how it is reached, what it must be like, and what its errors mean."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from hashlib import sha1
@@ -105,9 +105,9 @@ async def check_server(redis: Redis, prefix: str) -> None:
     Raises Fatal for a version before 6.2, a replica, an eviction policy other than noeviction or missing rights: a script that
     is stopped for a missing right after its first write stays half written. Raises Retry if the server cannot answer now.
     """
+    for fault in server_faults(await read_info(redis)):
+        raise fault
     with reaching("redis"):
-        info = await redis.info()
-        _check_info(info)
         failures = await run_script(redis, load_script("streams.tables", "probe.lua"), [Keys(prefix, 0).part("probe")], [])
     for failure in failures:
         text = failure.decode()
@@ -116,15 +116,23 @@ async def check_server(redis: Redis, prefix: str) -> None:
         raise Fatal("redis", f"its user may not write: {text}", f"grant {_RIGHTS} on the prefix")
 
 
-def _check_info(info: dict[str, Any]) -> None:
+async def read_info(redis: Redis) -> dict[str, Any]:
+    """What the server says of itself. Raises Retry and Fatal."""
+    with reaching("redis"):
+        info: dict[str, Any] = await redis.info()
+    return info
+
+
+def server_faults(info: Mapping[str, Any]) -> Iterator[Fatal]:
+    """All that is against a server, by what it says of itself."""
     version = tuple(int(part) for part in str(info["redis_version"]).split(".")[:2])
     if version < OLDEST_VERSION:
-        raise Fatal("redis", f"version {info['redis_version']} is too old", "use Redis 6.2 or later, or Valkey")
+        yield Fatal("redis", f"version {info['redis_version']} is too old", "use Redis 6.2 or later, or Valkey")
     if info["role"] != "master":
-        raise Fatal("redis", f"it is a {info['role']}, whose writes are refused or lost", "let redis.url name the master")
+        yield Fatal("redis", f"it is a {info['role']}, whose writes are refused or lost", "let redis.url name the master")
     policy = info["maxmemory_policy"]
     if policy != "noeviction":
-        raise Fatal("redis", f"maxmemory-policy is {policy}: it would delete our state", "set maxmemory-policy noeviction")
+        yield Fatal("redis", f"maxmemory-policy is {policy}: it would delete our state", "set maxmemory-policy noeviction")
 
 
 def _is_about_rights(text: str) -> bool:

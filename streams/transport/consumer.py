@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Any, ClassVar, Final, cast
+from typing import Any, ClassVar, Final
 
 import structlog
 from aiokafka.errors import ConsumerStoppedError, KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
@@ -65,6 +65,7 @@ class BatchConsumer(driver.Consumer):
         self._delivery = Delivery(self.reload)
         self._applying = asyncio.Lock()
         self._application: asyncio.Task[None] | None = None
+        self._releasing: set[asyncio.Task[None]] = set()
         self.owner.attach(self)
 
     def _new_consumer_thread(self) -> BatchThread:
@@ -124,9 +125,9 @@ class BatchConsumer(driver.Consumer):
         )
 
     async def _go_to(self, tp: TP, share: Share, offset: int) -> None:
-        share.epoch, share.expected, share.missed = self._delivery.next_epoch(), offset, False
+        share.epoch, share.expected = self._delivery.next_epoch(), offset
         await self._thread.inside(self._thread.seek_to, tp, offset, share.epoch)
-        share.loaded, share.moving = True, False
+        share.loaded = True
 
     # --- what the owner may ask for
 
@@ -137,30 +138,35 @@ class BatchConsumer(driver.Consumer):
             share.held_at = time.monotonic()
 
     def release(self, tp: TP) -> None:
-        """Deliver again; if batches came meanwhile they were dropped, so reading goes back to the first of them."""
+        """Deliver again, first what came meanwhile."""
         share = self._delivery.shares.get(tp)
         if share is None or not share.held:
             return
         share.held_at = None
-        if share.missed and share.loaded and not share.moving:
-            share.moving = True
-            share.task = asyncio.create_task(self._go_back(tp, share), name=f"release {tp.topic} {tp.partition}")
+        if share.waiting and share.loaded:
+            delivering = asyncio.create_task(self._deliver_waiting(tp, share), name=f"release {tp.topic} {tp.partition}")
+            self._releasing.add(delivering)
+            delivering.add_done_callback(self._releasing.discard)
 
-    async def _go_back(self, tp: TP, share: Share) -> None:
-        try:
-            await self._go_to(tp, share, share.expected)
-        except KafkaError as error:
-            log.warning("release_failed", topic=tp.topic, partition=tp.partition, error=str(error))
-            self._reload_later(tp)
+    async def _deliver_waiting(self, tp: TP, share: Share) -> None:
+        """Deliver what waits; what comes meanwhile waits behind it. Whoever holds the partition again releases it again."""
+        while self._delivery.next_waiting(tp, share):
+            async with self._applying:
+                batch = self._delivery.next_waiting(tp, share)
+                if batch is not None:
+                    records = self._delivery.check(share, batch)
+                    if records:
+                        await self._applied(tp, records)
+                    if share.waiting and share.waiting[0] is batch:
+                        share.waiting.popleft()
 
     def reload(self, tp: TP) -> None:
         """Drop a partition's memory and load it again, unless that is already under way."""
         share = self._delivery.shares.get(tp)
         if share is None or not share.loaded:
             return
-        if share.moving and share.task is not asyncio.current_task():
-            cast("asyncio.Task[None]", share.task).cancel()
         share.loaded, share.held_at = False, None
+        share.waiting.clear()
         share.epoch = self._delivery.next_epoch()
         self._start(tp, share, again=True)
 
@@ -214,14 +220,17 @@ class BatchConsumer(driver.Consumer):
         """Have the owner apply what of a batch is due. Never raises but when cancelled."""
         async with self._applying:
             records = self._delivery.admit(batch)
-            if not records:
-                return
-            self._application = asyncio.create_task(self._apply(batch.tp, records))
-            try:
-                await asyncio.wait({self._application})
-            finally:
-                self._application.cancel()
-                self._application = None
+            if records:
+                await self._applied(batch.tp, records)
+
+    async def _applied(self, tp: TP, records: list[Record]) -> None:
+        """Return when the owner has applied records, or will not."""
+        self._application = asyncio.create_task(self._apply(tp, records))
+        try:
+            await asyncio.wait({self._application})
+        finally:
+            self._application.cancel()
+            self._application = None
 
     async def _apply(self, tp: TP, records: list[Record]) -> None:
         share = self._delivery.shares[tp]

@@ -2,6 +2,7 @@
 
 import itertools
 from asyncio import Task
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -21,16 +22,14 @@ class Share:
     """Whether the owner has it in memory."""
     held_at: float | None = None
     """Since when (`time.monotonic`) the owner wants nothing delivered."""
-    moving: bool = False
-    """Whether a seek of ours is under way while the owner keeps it in memory."""
     expected: int = 0
     """The offset of the record to be delivered next."""
-    missed: bool = False
-    """Whether a batch came while it was held, so that delivery must go on by a seek."""
+    waiting: deque[Batch] = field(default_factory=deque)
+    """Batches that came while it was held, which are delivered first when it is released."""
     failures: int = 0
     gap: tuple[int, int] | None = None
     task: Task[None] | None = None
-    """The load or seek under way."""
+    """The load under way."""
 
     @property
     def held(self) -> bool:
@@ -40,7 +39,7 @@ class Share:
     @property
     def open(self) -> bool:
         """Whether records may be fetched and delivered."""
-        return self.loaded and not self.held and not self.moving
+        return self.loaded and not self.held
 
 
 @dataclass(slots=True)
@@ -74,17 +73,29 @@ class Delivery:
         return shares
 
     def admit(self, batch: Batch) -> list[Record]:
-        """The records of a batch that are to be applied now; none if it is void, or the partition is held or gone.
+        """The records of a batch that are to be applied now; none if it is void, or has to wait, or the partition is gone.
 
-        Offsets must follow one another. Records from before what is expected are cut off. If some are missing, the partition
-        is reloaded; if they are missing again in the same place, then it is the log that has a hole, and delivery goes on.
+        What has to wait, as the partition is held, is kept; little is in flight, as nothing more of it is fetched.
         """
         share = self.shares.get(batch.tp)
         if share is None or not share.loaded or batch.epoch != share.epoch:
             return []
-        if share.held:
-            share.missed = True
+        if share.held or share.waiting:
+            share.waiting.append(batch)
             return []
+        return self.check(share, batch)
+
+    def next_waiting(self, tp: TP, share: Share) -> Batch | None:
+        """The batch that is to be delivered next of those that wait; None if there is none, or none may be delivered now."""
+        current = self.shares.get(tp) is share and share.loaded and not share.held
+        return share.waiting[0] if current and share.waiting else None
+
+    def check(self, share: Share, batch: Batch) -> list[Record]:
+        """The records of a batch from the expected one on.
+
+        Offsets must follow one another. Records from before what is expected are cut off. If some are missing, the partition
+        is reloaded; if they are missing again in the same place, then it is the log that has a hole, and delivery goes on.
+        """
         hole = (share.expected, batch.records[0].offset)
         if hole[0] < hole[1] and share.gap != hole:
             log.error("records_missing", topic=batch.tp.topic, partition=batch.tp.partition, expected=hole[0], came=hole[1])

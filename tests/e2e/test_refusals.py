@@ -7,6 +7,8 @@ from crowd import RULES
 from services import CHECKOUT
 from system import START_S, command
 
+from streams.tables.rows import LAYOUT
+
 
 def refusals(config, *names):
     """What commands say on standard error, all of which must refuse; they run at the same time."""
@@ -39,9 +41,9 @@ async def test_a_topic_with_another_number_of_partitions(system):
         assert "Traceback" not in message
 
 
-@pytest.mark.parametrize(("field", "stored", "mine"), [("layout", "99", "1"), ("partitions", "8", "4")])
+@pytest.mark.parametrize(("field", "stored", "mine"), [("layout", "99", LAYOUT), ("partitions", "8", "4")])
 async def test_tables_of_another_layout_or_number_of_partitions(system, field, stored, mine):
-    await system.redis.hset("lb:{2}:applied", mapping={"claim": "1", "layout": "1", "partitions": "4"} | {field: stored})
+    await system.redis.hset("lb:{2}:applied", mapping={"claim": "1", "layout": LAYOUT, "partitions": "4"} | {field: stored})
     before = await system.redis.hgetall("lb:{2}:applied")
     told = refusals(system.configure(), "processor")
     assert f"lb:{{2}}:applied: {field} {stored} is stored, this process has {mine}" in told["processor"]

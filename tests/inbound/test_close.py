@@ -15,9 +15,8 @@ from hypothesis import strategies as st
 
 from models.errors import InvalidEventError
 from models.events import EVENT_TYPES, decode, encode
-from models.state.facts import facts
 from models.state.lead import Lead, fold
-from models.state.registers import MERGED, value
+from models.state.registers import DELETED, MERGED, fields_of
 from models.units import isoformat
 from streams.inbound.normalise import Unknown, Unreadable
 from streams.inbound.providers import provider_of
@@ -174,9 +173,11 @@ def folded(*names: str) -> dict[str, Lead]:
     return leads
 
 
-def touches(lead: Lead | None) -> list[str]:
-    known = facts(lead) if lead else None
-    return [touch.id for touch in known.touches] if known else []
+def touches(lead: Lead | None) -> dict[str, Any]:
+    """The touches that stand of a lead, by id: whether each is connected."""
+    known = {key: fields_of(record) for key, record in lead.objects.items()} if lead else {}
+    standing = {key: fields for key, fields in known.items() if fields.get("at") is not None and not fields.get(DELETED)}
+    return {key.removeprefix("touch:"): fields.get("connected") for key, fields in standing.items()}
 
 
 def test_the_day_of_a_lead_is_the_same_in_whatever_order_it_is_told():
@@ -189,10 +190,9 @@ def test_the_day_of_a_lead_is_the_same_in_whatever_order_it_is_told():
 
 
 def test_a_call_is_connected_when_it_is_and_stays_so():
-    told_in_time = folded("call_created", "call_answered", "call_completed")["acme:cont_o0kP"]
-    assert facts(told_in_time).touches[0].connected
-    assert not facts(folded("call_created")["acme:cont_o0kP"]).touches[0].connected
-    assert not facts(folded("call_created", "call_completed_no_answer")["acme:cont_o0kP"]).touches[0].connected
+    assert touches(folded("call_created", "call_answered", "call_completed")["acme:cont_o0kP"]) == {"acti_call": True}
+    assert touches(folded("call_created")["acme:cont_o0kP"]) == {"acti_call": None}
+    assert touches(folded("call_created", "call_completed_no_answer")["acme:cont_o0kP"]) == {"acti_call": False}
 
 
 @pytest.mark.parametrize("status", [None, "created", "in-progress"])
@@ -216,13 +216,12 @@ def test_a_call_without_disposition_is_connected_if_it_was_completed_and_lasted(
 
 
 def test_a_call_that_could_not_be_made_is_no_touch_after_all():
-    assert touches(folded("call_created")["acme:cont_o0kP"]) == ["acti_call"]
-    assert touches(folded("call_created", "call_blocked")["acme:cont_o0kP"]) == []
+    assert touches(folded("call_created", "call_blocked")["acme:cont_o0kP"]) == {}
 
 
 def test_an_activity_that_is_given_to_another_contact_counts_there_alone():
     leads = folded("call_created", "call_completed", "call_updated_contact")
-    assert [touches(leads.get(person)) for person in PEOPLE[:2]] == [[], ["acti_call"]]
+    assert [list(touches(leads.get(person))) for person in PEOPLE[:2]] == [[], ["acti_call"]]
 
 
 def test_and_it_may_come_back():
@@ -232,7 +231,7 @@ def test_and_it_may_come_back():
     leads = folded("call_completed", "call_updated_contact")
     for event in read(json.dumps(body).encode()):
         fold(leads[event.subject.id], event)
-    assert [touches(leads.get(person)) for person in PEOPLE[:2]] == [["acti_call"], []]
+    assert [list(touches(leads.get(person))) for person in PEOPLE[:2]] == [["acti_call"], []]
 
 
 def test_an_email_went_out_when_it_was_sent_and_not_when_it_was_begun():
@@ -243,7 +242,7 @@ def test_an_email_went_out_when_it_was_sent_and_not_when_it_was_begun():
 
 def test_an_email_to_an_address_moves_to_the_contact_that_close_finds_for_it():
     leads = folded("email_sent_to_address", "email_updated_contact")
-    assert [touches(leads.get(person)) for person in PEOPLE] == [[], ["acti_mail"], [], []]
+    assert [list(touches(leads.get(person))) for person in PEOPLE] == [[], ["acti_mail"], [], []]
 
 
 def test_an_email_that_was_told_of_nobody_before_it_was_sent_moves_from_nobody():
@@ -266,26 +265,27 @@ def test_what_has_moved_stands_also_where_both_subjects_become_one():
         one = Lead()
         for event in order:
             fold(one, event)
-        assert touches(one) == ["acti_mail"]
+        assert list(touches(one)) == ["acti_mail"]
 
 
 def test_an_address_belongs_to_the_contact_that_carries_it():
     bruce, old = "acme:email:f035b6ea4dfd1b78b4a28279a4f7fcc9", "acme:cont_o0kP"
-    assert value(folded("contact_created")[bruce].record, MERGED) == f"lead:{old}"
-    assert value(folded("contact_created", "contact_deleted")[bruce].record, MERGED) is None
-    assert facts(folded("contact_created", "contact_deleted")[old]) is None
+    assert fields_of(folded("contact_created")[bruce].record)[MERGED] == f"lead:{old}"
+    assert fields_of(folded("contact_created", "contact_deleted")[bruce].record)[MERGED] is None
+    assert fields_of(folded("contact_created", "contact_deleted")[old].record)[DELETED] is True
 
 
 def test_the_owner_and_the_stage_of_a_company_hold_since_its_contact_was_created():
-    known = facts(folded("contact_created", "lead_created", "lead_updated_status")["acme:cont_o0kP"])
-    assert [(span.value, span.since <= known.created_at) for span in known.owners] == [("ana", True)]
-    assert [(span.value, span.since <= known.created_at) for span in known.stages] == [("lead", True), ("sql", False)]
+    lead = folded("contact_created", "lead_created", "lead_updated_status")["acme:cont_o0kP"]
+    created_at = fields_of(lead.record)["created_at"]
+    assert [(content, since <= created_at) for since, (_, _, content) in lead.owner.items()] == [("ana", True)]
+    assert [(content, since <= created_at) for since, (_, _, content) in lead.stage.items()] == [("lead", True), ("sql", False)]
 
 
 def test_a_company_that_is_merged_is_not_deleted_with_it():
     leads = folded("call_without_contact", "lead_created", "lead_merged", "lead_updated_in_merge", "lead_deleted_in_merge")
-    assert value(leads["acme:lead_IIDH"].record, MERGED) == "lead:acme:lead_zwqY"
-    assert touches(leads["acme:lead_IIDH"]) == ["acti_call"]
+    assert fields_of(leads["acme:lead_IIDH"].record)[MERGED] == "lead:acme:lead_zwqY"
+    assert list(touches(leads["acme:lead_IIDH"])) == ["acti_call"]
 
 
 # --- whatever comes

@@ -1,17 +1,19 @@
 import asyncio
 import base64
+import hmac
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 from prometheus_client import CollectorRegistry
+from pydantic import SecretStr
 
 from models.units import MINUTE, SECOND, Millis
 from streams.config import Settings
 from streams.errors import Retry
 from streams.inbound import gateway
 from streams.inbound.normalise import Delivery
-from streams.inbound.providers import standard
+from streams.inbound.providers import PROVIDERS, Unauthentic, standard
 from streams.inbound.providers.close import provider
 
 TOKEN = "token_of_acme_0123456789"
@@ -189,14 +191,70 @@ async def test_a_token_that_nobody_has_is_not_found(client, topic, registry, tok
     assert refusals(registry) == {("", "unknown_token"): 1}
 
 
-async def test_a_token_that_nobody_has_costs_as_much_work_as_a_wrong_signature(client, monkeypatch):
-    wrong = signed(b"")
-    verified = []
-    sign = standard.sign
-    monkeypatch.setattr(standard, "sign", lambda *parts: verified.append(parts[2]) or sign(*parts))
-    assert (await post(client, token="token_of_another_crm", headers=wrong)).status_code == 401
-    assert (await post(client, token="nobodys")).status_code == 404
-    assert verified == [BODY, BODY]
+@pytest.fixture
+def work(monkeypatch) -> list[tuple[bytes, bytes]]:
+    """What was done to tell whether a delivery is authentic: bodies that were digested, digests that were compared."""
+    done: list[tuple[bytes, bytes]] = []
+    sign, compare = standard.sign, hmac.compare_digest
+    monkeypatch.setattr(standard, "sign", lambda *parts: done.append((b"sign", parts[2])) or sign(*parts))
+    monkeypatch.setattr(hmac, "compare_digest", lambda one, other: done.append((b"compare", other)) or compare(one, other))
+    return done
+
+
+@pytest.mark.parametrize("signature", [{}, {"webhook-id": "msg 1"}, {"webhook-signature": "v2,x"}, {"webhook-timestamp": "1"}])
+async def test_a_token_that_nobody_has_costs_as_much_work_as_a_wrong_signature(client, work, signature):
+    """One connection has two secrets, the other one: that does not show either."""
+    headers = signed(b"another body") | signature
+
+    async def spent(token: str) -> tuple[int, list[tuple[bytes, bytes]]]:
+        work.clear()
+        status = (await post(client, token=token, headers=headers)).status_code
+        return status, [(step, b"" if step == b"compare" else what) for step, what in work]
+
+    of_nobody, of_acme, of_another = [await spent(token) for token in ("nobodys", TOKEN, "token_of_another_crm")]
+    assert [status for status, _ in (of_nobody, of_acme, of_another)] == [404, 401, 401]
+    assert of_nobody[1] == of_acme[1] == of_another[1]
+    if not signature:
+        assert [step for step, _ in of_nobody[1]].count(b"sign") == 2
+
+
+async def test_a_token_that_nobody_has_is_tried_with_every_provider_in_use(settings, topic, registry, monkeypatch):
+    tried = []
+
+    class Other:
+        KEPT_HEADERS = frozenset()
+
+        @staticmethod
+        def verify(headers, body, secrets, now):
+            tried.append((body, len(secrets)))
+            raise Unauthentic("x-signature", "does not match")
+
+    monkeypatch.setitem(PROVIDERS, "other", Other)
+    third = settings.connections[1].model_copy(
+        update={"name": "third", "provider": "other", "token": SecretStr("token_of_a_third_crm")}
+    )
+    app = gateway.create(
+        settings.model_copy(update={"connections": (*settings.connections, third)}), topic, lambda: NOW, registry
+    )
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        assert (await post(client, token="token_of_a_third_crm")).status_code == 401
+        assert (await post(client, token="nobodys")).status_code == 404
+    assert tried == [(BODY, 2), (BODY, 2)]
+
+
+async def test_without_connections_nobody_comes_in(topic):
+    app = gateway.create(Settings(), topic, lambda: NOW)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        assert (await post(client)).status_code == 404
+
+
+async def test_by_default_a_body_may_have_a_mebibyte_and_no_byte_more(settings, topic):
+    usual = settings.model_copy(update={"gateway": Settings().gateway})
+    app = gateway.create(usual, topic, lambda: NOW)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        for length, status in ((2**20, 202), (2**20 + 1, 413)):
+            body = b"x" * length
+            assert (await post(client, content=body, headers=signed(body))).status_code == status
 
 
 async def test_so_it_does_with_a_signature_of_close(client, monkeypatch):
@@ -204,8 +262,9 @@ async def test_so_it_does_with_a_signature_of_close(client, monkeypatch):
     monkeypatch.setattr(provider, "sign", lambda *parts: verified.append(parts[1]) or "")
     headers = {"close-sig-hash": "0" * 64, "close-sig-timestamp": str(NOW // SECOND)}
     assert (await post(client, token="token_of_close_0123456", headers=headers)).status_code == 401
+    of_close = list(verified)
     assert (await post(client, token="nobodys", headers=headers)).status_code == 404
-    assert verified == [BODY, BODY]
+    assert verified == of_close * 2 == [BODY] * 4
 
 
 async def chunks(count: int) -> AsyncIterator[bytes]:
@@ -217,30 +276,47 @@ async def test_a_body_within_the_limit_may_come_in_pieces(client):
     assert (await post(client, content=chunks(10), headers=signed(b"x" * LIMIT))).status_code == 202
 
 
-async def test_a_body_that_says_it_is_too_large_is_not_read(client, topic, registry):
-    async def unread() -> AsyncIterator[bytes]:
-        pytest.fail("read")
-        yield b""
-
+async def test_a_body_that_says_it_is_too_large_is_refused(client, topic, registry):
     for length in (LIMIT + 1, "9" * 5000, "0" * 10 + "1001"):
-        answer = await post(client, content=unread(), headers=signed() | {"content-length": str(length)})
+        answer = await post(client, headers=signed() | {"content-length": str(length)})
         assert (answer.status_code, answer.headers["connection"]) == (413, "close")
     assert topic.records == []
     assert refusals(registry) == {("acme", "too_large"): 3}
 
 
-async def test_a_body_that_grows_too_large_is_not_read_on(client, topic):
+@pytest.mark.parametrize("unwanted", [{"content-length": str(LIMIT + 1)}, {"content-encoding": "gzip"}])
+async def test_who_waits_for_our_word_is_refused_before_the_body(client, unwanted):
+    async def unread() -> AsyncIterator[bytes]:
+        pytest.fail("read")
+        yield b""
+
+    answer = await post(client, content=unread(), headers=signed() | unwanted | {"expect": "100-continue"})
+    assert answer.status_code in {413, 415}
+
+
+async def test_a_refused_body_is_taken_in_so_that_the_sender_gets_to_the_answer_but_not_for_ever(client, topic, monkeypatch):
+    monkeypatch.setattr(gateway, "MOST_DISCARDED", 5 * LIMIT)
     read = 0
 
-    async def endless() -> AsyncIterator[bytes]:
+    async def sent(pieces: int) -> AsyncIterator[bytes]:
         nonlocal read
-        while True:
+        for _ in range(pieces):
             read += 100
             yield b"x" * 100
 
-    assert (await post(client, content=endless())).status_code == 413
-    assert read <= LIMIT + 200
+    assert (await post(client, content=sent(30))).status_code == 413
+    assert read == 3 * LIMIT
+    assert (await post(client, content=sent(1_000_000))).status_code == 413
+    assert read <= 8 * LIMIT + 200
     assert topic.records == []
+
+
+async def test_a_refused_body_that_does_not_come_is_not_waited_for_in_vain(client):
+    async def slow() -> AsyncIterator[bytes]:
+        yield BODY
+        await asyncio.Event().wait()
+
+    assert (await post(client, content=slow(), headers=signed() | {"content-encoding": "br"})).status_code == 415
 
 
 async def test_a_sender_that_goes_away_leaves_nothing_behind(settings, topic, registry):
@@ -279,7 +355,7 @@ async def test_a_body_that_takes_too_long_is_refused(client, topic, registry):
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip", "GZIP"])
-async def test_an_encoded_body_is_refused_unread(client, topic, encoding):
+async def test_an_encoded_body_is_refused(client, topic, encoding):
     answer = await post(client, headers=signed() | {"content-encoding": encoding})
     assert (answer.status_code, topic.records) == (415, [])
 

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from models.events import LeadUpserted, decode, encode
-from models.units import MINUTE, SECOND, Millis, isoformat, millis
+from models.units import DAY, MINUTE, SECOND, Millis, isoformat, millis
 from streams.errors import Poison
 from streams.inbound.normalise import Delivery, Normalised, dead_letter_of, normalise
 from streams.inbound.providers import standard
@@ -78,6 +78,31 @@ def test_a_bad_event_of_a_batch_is_a_dead_letter_and_the_others_work():
     assert (unnamed["where"], unnamed["index"]) == ("$.id", 2)
 
 
+def test_of_a_hundred_events_with_one_bad_ninety_nine_work():
+    events = [event(id=f"ev-{number}", subject={"kind": "lead", "id": str(number)}) for number in range(100)]
+    events[42]["timestamp"] = "yesterday"
+    result = normalised(*events)
+    assert [decode(value).id for _, value in result.events] == [f"ev-{number}" for number in range(100) if number != 42]
+    (letter,) = letters(result)
+    assert (letter["index"], letter["where"], json.loads(letter["body"])) == (42, "$.timestamp", events[42])
+
+
+def test_what_happened_over_five_minutes_after_its_receipt_is_a_dead_letter_and_what_is_planned_is_not():
+    def at(field: str, instant: int, kind: str) -> dict[str, object]:
+        channel = {"channel": "call"} if kind == "touch" else {}
+        return event(
+            type=f"{kind}.upserted", object={"kind": kind, "id": "1"}, data={field: isoformat(Millis(instant))} | channel
+        )
+
+    limit = RECEIVED + 5 * MINUTE
+    assert len(normalised(at("at", limit, "touch"), at("scheduled_at", RECEIVED + 90 * DAY, "meeting")).events) == 2
+    result = normalised(
+        *(at(field, limit + 1, kind) for field, kind in (("at", "touch"), ("at", "reply"), ("booked_at", "meeting")))
+    )
+    assert [letter["where"] for letter in letters(result)] == ["$.data.at", "$.data.at", "$.data.booked_at"]
+    assert all("over 5 minutes after the receipt" in letter["reason"] for letter in letters(result))
+
+
 def test_a_delivery_that_cannot_be_taken_apart_is_one_dead_letter_without_an_index():
     (letter,) = letters(normalise(delivery(b"[{"), standard))
     assert (letter["index"], letter["body"]) == (None, "[{")
@@ -117,6 +142,9 @@ def test_control_characters_in_names_are_kept():
         (b'{"type": "erased", "id": NaN}', "malformed"),
         (b'{"type": "erased", "id": "\\ud83d"}', "truncated"),
         (b'{"type": "erased", "id": "\xff"}', "utf-8"),
+        (json.dumps(event(data={"owner": "half a \ud83d pair"})).encode(), "surrogate"),
+        (json.dumps(event(data={"owner": float("inf")})).encode(), "malformed"),
+        (json.dumps(event(data={"owner": ["ada"]})).encode(), "got `array`"),
         (b'{"type": "erased", "x": ' + b"[" * 5000 + b"]" * 5000 + b"}", "nested too deeply"),
         (json.dumps(event(sequence=10**400)).encode(), "<="),
         (json.dumps(event(sequence=2**64)).encode(), "<="),

@@ -180,6 +180,16 @@ async def test_what_nobody_can_read_is_a_dead_letter(normaliser, kafka_of_ours, 
     assert told == [("acme", "$", "leadbeat.dead.v1"), ("", "crm.deliveries.v1[1]@1", "leadbeat.dead.v1")]
 
 
+async def test_what_leadbeat_does_not_know_is_counted_and_stays_in_the_deliveries(normaliser, kafka_of_ours, metrics):
+    await normaliser.load(HERE, ends(0, 9, None))
+    body = json.dumps([event(1) | {"type": "invoice.paid"}, event(2), {"type": "zzz"}]).encode()
+    await normaliser.apply(HERE, [record(0, body, delivery()[1])])
+    assert [(sent.topic, sent.key) for sent in kafka_of_ours.sent] == [("crm.events.v1", b"lead:acme:2")]
+    assert metrics.get_sample_value("leadbeat_events_unknown_total", {"connection": "acme"}) == 2
+    assert metrics.get_sample_value("leadbeat_dead_letters_total", {"connection": "acme"}) == 0
+    assert normaliser.applied(HERE) == 1
+
+
 async def test_a_tick_from_the_future_is_refused_and_counted(normaliser, metrics):
     await normaliser.load(HERE, ends(0, 9, None))
     await normaliser.apply(HERE, [tick(0, NOW + 301), tick(1, NOW + 300), tick(2, NOW)])

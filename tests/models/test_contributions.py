@@ -5,13 +5,16 @@ from itertools import takewhile
 import build
 import strategies
 from build import DAY, HOUR, MINUTE, NOON, RULES, SECOND, folded
-from engine import BEGINNING, counted
+from engine import BEGINNING, changed, counted, seen
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.catalogue import MEASURES
-from models.contributions import ALERT_LIMIT, NOTHING, Threshold, Waiting, difference, evaluate
+from models.codes import Codes
+from models.contributions import ALERT_LIMIT, evaluate
+from models.meaning import Threshold, Waiting, meanings
 from models.measures import Kind
+from models.state.facts import facts
 from models.state.lead import Lead
 from models.units import Millis
 
@@ -23,21 +26,21 @@ LONG_AFTER = Millis(NOON + 1000 * DAY)
 @given(HISTORIES, RULEBOOKS, strategies.WHEN, st.data())
 def test_nothing_changes_before_the_next_change(history, rules, known_until, data):
     lead = folded(*history)
-    now = evaluate(lead, rules, known_until)
+    now = seen(lead, rules, known_until)
     last = (now.next_change or LONG_AFTER) - 1
     assert last >= known_until
-    assert evaluate(lead, rules, Millis(last)) == now
-    assert evaluate(lead, rules, Millis(data.draw(st.integers(known_until, last)))) == now
+    assert seen(lead, rules, Millis(last)) == now
+    assert seen(lead, rules, Millis(data.draw(st.integers(known_until, last)))) == now
 
 
 def turns(lead, rules, start):
     """What a lead means at an instant and at each one at which time alone changes it."""
-    meaning = evaluate(lead, rules, start)
+    meaning = seen(lead, rules, start)
     yield start, meaning
     while meaning.next_change is not None:
         assert meaning.next_change > start
         start = meaning.next_change
-        meaning = evaluate(lead, rules, start)
+        meaning = seen(lead, rules, start)
         yield start, meaning
 
 
@@ -45,27 +48,24 @@ def turns(lead, rules, start):
 def test_walking_every_change_comes_to_what_is_seen_at_once(history, rules, start, end):
     lead = folded(*history)
     start, end = sorted((start, end))
-    walked, total = NOTHING, {}
-    for _, meaning in takewhile(lambda turn: turn[0] <= end, turns(lead, rules, start)):
-        total = _added(total, difference(meaning.contributions, walked.contributions))
-        walked = meaning
-    assert total == evaluate(lead, rules, end).contributions
-    assert walked == evaluate(lead, rules, end)
+    *_, (_, walked) = takewhile(lambda turn: turn[0] <= end, turns(lead, rules, start))
+    assert walked == seen(lead, rules, end)
 
 
 @given(HISTORIES, RULEBOOKS)
 def test_a_lead_comes_to_rest(history, rules):
     *before, (_, last) = turns(folded(*history), rules, BEGINNING)
     assert len(before) < 100
-    assert last == evaluate(folded(*history), rules, LONG_AFTER)
+    assert last == seen(folded(*history), rules, LONG_AFTER)
 
 
 @given(HISTORIES, HISTORIES, RULEBOOKS, strategies.WHEN)
 def test_a_difference_turns_one_leads_contributions_into_anothers(one, two, rules, known_until):
-    old, new = (evaluate(folded(*history), rules, known_until).contributions for history in (one, two))
-    assert _added(old, difference(new, old)) == new
-    assert all(difference(new, old).values())
-    assert difference(new, new) == {}
+    old, new = folded(*one), folded(*two)
+    changes = changed(new, old, rules, known_until)
+    before, after = (seen(lead, rules, known_until).contributions for lead in (old, new))
+    assert _added(before, changes) == after
+    assert changed(new, new, rules, known_until) == {}
 
 
 def _added(contributions, changes):
@@ -75,8 +75,9 @@ def _added(contributions, changes):
 
 @given(HISTORIES, RULEBOOKS, strategies.WHEN)
 def test_contributions_are_positive_and_stand_in_the_whole_and_each_dimension_once(history, rules, known_until):
-    for (number, names, at, value), times in evaluate(folded(*history), rules, known_until).contributions.items():
-        measure = MEASURES[number]
+    measures = {measure.id: measure for measure in MEASURES}
+    for (name, names, at, value), times in seen(folded(*history), rules, known_until).contributions.items():
+        measure = measures[name]
         dims = [name.partition("=")[0] for name in names]
         assert times > 0
         assert value >= 0
@@ -90,7 +91,7 @@ def test_contributions_are_positive_and_stand_in_the_whole_and_each_dimension_on
 
 @given(HISTORIES, RULEBOOKS, strategies.WHEN)
 def test_routing_and_rep_delay_sum_to_the_response_time(history, rules, known_until):
-    contributions = evaluate(folded(*history), rules, known_until).contributions
+    contributions = seen(folded(*history), rules, known_until).contributions
 
     def total(measure):
         return sum(value for _, value in counted(contributions, measure))
@@ -100,7 +101,7 @@ def test_routing_and_rep_delay_sum_to_the_response_time(history, rules, known_un
 
 @given(HISTORIES, RULEBOOKS, strategies.WHEN)
 def test_a_lead_that_waits_is_the_level_and_all_that_is_overdue_is_a_breach(history, rules, known_until):
-    meaning = evaluate(folded(*history), rules, known_until)
+    meaning = seen(folded(*history), rules, known_until)
     assert bool(counted(meaning.contributions, "leads_awaiting_response")) == (meaning.waiting is not None)
     if counted(meaning.contributions, "leads_overdue"):
         assert (meaning.waiting.due, 1) in counted(meaning.contributions, "sla_breaches")
@@ -108,24 +109,27 @@ def test_a_lead_that_waits_is_the_level_and_all_that_is_overdue_is_a_breach(hist
 
 @given(HISTORIES, RULEBOOKS, strategies.WHEN)
 def test_each_threshold_is_a_warning_or_a_breach_that_counts(history, rules, known_until):
-    meaning = evaluate(folded(*history), rules, known_until)
+    meaning = seen(folded(*history), rules, known_until)
     told = {percent: [] for percent in (50, 80, 100)}
-    for threshold in meaning.thresholds:
-        told[threshold.percent].append((threshold.at, 1))
+    for percent, at, _, _ in meaning.thresholds:
+        told[percent].append((at, 1))
     assert sorted(told[50]) == counted(meaning.contributions, "sla_warnings_50")
     assert sorted(told[80]) == counted(meaning.contributions, "sla_warnings_80")
     assert sorted(told[100]) == counted(meaning.contributions, "sla_breaches")
 
 
+NOTHING = seen(Lead(), RULES, NOON)
+
+
 @given(HISTORIES, RULEBOOKS, strategies.WHEN)
 def test_a_lead_that_is_gone_means_nothing(history, rules, known_until):
     gone = build.deleted(changed_at=NOON + DAY)
-    assert evaluate(folded(*history, gone), rules, known_until) == NOTHING
-    assert evaluate(folded(*history, build.erased()), rules, known_until) == NOTHING
+    assert seen(folded(*history, gone), rules, known_until) == NOTHING
+    assert seen(folded(*history, build.erased()), rules, known_until) == NOTHING
 
 
 def test_a_lead_without_facts_means_nothing():
-    assert evaluate(Lead(), RULES, NOON) == NOTHING
+    assert NOTHING == ({}, None, [], None)
 
 
 WAITING = folded(build.lead(created_at=NOON, owner="ana", owner_at=NOON, lead_source="inbound"))
@@ -137,20 +141,22 @@ def test_a_waiting_lead_turns_at_each_share_of_its_sla_and_when_it_is_judged():
 
 
 def test_a_waiting_lead_tells_since_when_until_when_and_where():
-    slices = ("", "rep=ana", "team=north", "lead_source=inbound")
-    assert evaluate(WAITING, RULES, NOON).waiting == Waiting(NOON, NOON + 5 * MINUTE, slices)
+    waiting = seen(WAITING, RULES, NOON).waiting
+    assert waiting == Waiting(NOON, NOON + 5 * MINUTE, "ana", "north", "inbound")
+    assert waiting.slices == ("", "rep=ana", "team=north", "lead_source=inbound")
 
 
 def test_a_threshold_tells_whom_it_is_about():
-    (threshold,) = evaluate(WAITING, RULES, Millis(NOON + 150 * SECOND)).thresholds
-    assert threshold == Threshold(NOON + 150 * SECOND, 50, NOON, NOON + 5 * MINUTE, "ana", "north")
+    codes, known_until = Codes(RULES), Millis(NOON + 150 * SECOND)
+    (meaning,) = meanings(evaluate([facts(WAITING, codes)], codes, known_until), codes, known_until)
+    assert meaning.thresholds == (Threshold(known_until, 50, NOON, NOON + 5 * MINUTE, "ana", "north"),)
 
 
 def test_a_waiting_leads_level_moves_with_its_owners_team():
     lead = folded(build.lead(created_at=NOON, owner="ben", owner_at=NOON), build.call("t1", NOON - HOUR))
-    before = evaluate(lead, RULES, Millis(NOON + 6 * MINUTE))
+    before = seen(lead, RULES, Millis(NOON + 6 * MINUTE))
     assert before.next_change == NOON + 10 * MINUTE
-    after = evaluate(lead, RULES, before.next_change)
+    after = seen(lead, RULES, before.next_change)
     assert counted(before.contributions, "leads_overdue", "team=north") == [(0, 1)]
     assert counted(after.contributions, "leads_overdue", "team=south") == [(0, 1)]
 
@@ -163,10 +169,10 @@ def test_a_waiting_leads_level_moves_with_the_team_of_whoever_owns_it_now():
 
 def test_a_touch_ahead_of_the_clock_contacts_the_lead_when_its_ten_seconds_begin():
     lead = folded(build.call("t1", NOON), build.call("t2", NOON + 25 * SECOND))
-    before = evaluate(lead, RULES, NOON)
+    before = seen(lead, RULES, NOON)
     assert counted(before.contributions, "leads_contacted") == [(NOON, 1)]
     assert before.next_change == NOON + 18 * SECOND
-    after = evaluate(lead, RULES, before.next_change)
+    after = seen(lead, RULES, before.next_change)
     assert counted(after.contributions, "leads_contacted") == [(NOON + 25 * SECOND, 1)]
 
 
@@ -174,7 +180,7 @@ def test_a_lead_is_contacted_once_in_each_slice_at_the_last_touch_within_it():
     lead = folded(
         build.call("t1", NOON, rep="ana"), build.email("t2", NOON + MINUTE, rep="cleo"), build.call("t3", NOON - 1, rep="cleo")
     )
-    contributions = evaluate(lead, RULES, Millis(NOON + HOUR)).contributions
+    contributions = seen(lead, RULES, Millis(NOON + HOUR)).contributions
     slices = {"": 60_000, "rep=ana": 0, "rep=cleo": 60_000, "channel=call": 0, "channel=email": 60_000}
     for name, after in slices.items():
         assert counted(contributions, "leads_contacted", name) == [(NOON + after, 1)]
@@ -182,7 +188,7 @@ def test_a_lead_is_contacted_once_in_each_slice_at_the_last_touch_within_it():
 
 def test_what_is_alike_is_counted_as_often_as_it_occurs():
     lead = folded(build.call("t1", NOON, rep="ana"), build.call("t2", NOON, rep="ana"))
-    assert counted(evaluate(lead, RULES, NOON).contributions, "calls") == [(NOON, 1), (NOON, 1)]
+    assert counted(seen(lead, RULES, NOON).contributions, "calls") == [(NOON, 1), (NOON, 1)]
 
 
 def test_thresholds_are_told_for_a_quarter_of_an_hour():

@@ -1,12 +1,14 @@
 """Rules: who is where when, how soon an answer is due, and what contradicts itself."""
 
 import build
+import numpy as np
 import pytest
 from build import DAY, HOUR, MINUTE, NOON, ROSTER, RULES, SECOND, member, sla
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from models.codes import NEVER, Codes
 from models.errors import InvalidRulesError
 from models.rules import OTHER, UNASSIGNED, UNKNOWN, Rules
 from models.units import Millis
@@ -31,6 +33,26 @@ ENTRIES = st.lists(
 )
 
 
+def team_of(rules, rep, at):
+    codes = Codes(rules)
+    (found,) = codes.teams(np.array([codes.rep.code(rep)]), np.array([at])).tolist()
+    return codes.team.names[found]
+
+
+def team_changes(rules, rep, at):
+    codes = Codes(rules)
+    (change,) = codes.next_team_changes(np.array([codes.rep.code(rep)]), at).tolist()
+    return None if change == NEVER else change
+
+
+def target_of(rules, at, team, source=None, segment=None):
+    codes = Codes(rules)
+    named = {UNASSIGNED: 0, OTHER: 1}.get(team, codes.team.code(team))
+    asked = (at, named, codes.lead_source.code(source), codes.segment.code(segment))
+    (target,) = codes.sla_targets(*(np.array([each]) for each in asked)).tolist()
+    return target or None
+
+
 @given(POLICIES, INSTANTS, NAMES.filter(bool), NAMES, NAMES)
 def test_the_most_specific_then_latest_then_last_written_policy_applies(policies, at, team, source, segment):
     best = None
@@ -39,27 +61,29 @@ def test_the_most_specific_then_latest_then_last_written_policy_applies(policies
         if policy.valid_from <= at and all(name is None or name == actual for name, actual in wanted):
             rank = (sum(name is not None for name, _ in wanted), policy.valid_from, number)
             best = max(best or (rank, policy.target_ms), (rank, policy.target_ms))
-    assert Rules(sla=tuple(policies)).sla_target(at, team, source, segment) == (best and best[1])
+    assert target_of(Rules(sla=tuple(policies)), at, team, source, segment) == (best and best[1])
 
 
 @given(ENTRIES, INSTANTS, st.sampled_from(("ana", "ben", "zoe")))
 def test_a_reps_team_is_that_of_the_latest_entry_up_to_then(entries, at, rep):
     before = [entry for entry in entries if entry.rep == rep and entry.valid_from <= at]
     latest = max(before, key=lambda entry: entry.valid_from, default=None)
-    assert Rules(roster=tuple(entries)).team(rep, at) == ((latest and latest.team) or OTHER)
+    rules = Rules(roster=tuple(entries))
+    assert rules.team(rep, at) == team_of(rules, rep, at) == ((latest and latest.team) or OTHER)
 
 
 @given(ENTRIES, INSTANTS, st.sampled_from(("ana", "ben", "zoe")))
 def test_a_team_does_not_change_before_the_roster_says_so(entries, at, rep):
     rules = Rules(roster=tuple(entries))
-    change = rules.next_team_change(rep, at)
+    change = team_changes(rules, rep, at)
     assert change is None or change > at
     assert rules.team(rep, Millis((change or NOON + DAY) - 1)) == rules.team(rep, at)
     assert change in {None, *(entry.valid_from for entry in entries if entry.rep == rep)}
 
 
 def test_a_rep_is_named_unassigned_or_other():
-    assert [RULES.rep(rep) for rep in (None, "ana", "cleo", "dora", "stranger")] == [
+    codes = Codes(RULES)
+    assert [codes.rep.names[codes.rep.code(rep)] for rep in (None, "ana", "cleo", "dora", "stranger")] == [
         UNASSIGNED,
         "ana",
         "cleo",
@@ -83,11 +107,11 @@ def test_a_rep_is_named_unassigned_or_other():
     ],
 )
 def test_a_team_is_the_rosters_at_the_time(rep, at, team):
-    assert RULES.team(rep, at) == team
+    assert RULES.team(rep, at) == team_of(RULES, rep, at) == team
 
 
 def test_nobodys_team_never_changes():
-    assert RULES.next_team_change(None, Millis(0)) is None
+    assert team_changes(RULES, None, 0) is None
 
 
 def test_those_are_present_who_are_in_a_team_then():
@@ -98,7 +122,8 @@ def test_those_are_present_who_are_in_a_team_then():
 
 
 def test_a_lead_source_is_unknown_known_or_other():
-    assert [RULES.lead_source(value) for value in (None, "inbound", "outbound", "partner")] == [
+    sources = Codes(replace(RULES, sla=(sla(HOUR, lead_source="partner"),))).lead_source
+    assert [sources.names[sources.code(value)] for value in (None, "inbound", "outbound", "partner")] == [
         UNKNOWN,
         "inbound",
         "outbound",
@@ -108,26 +133,34 @@ def test_a_lead_source_is_unknown_known_or_other():
 
 def test_an_older_policy_that_names_more_applies_before_a_newer_one_that_names_less():
     rules = Rules(sla=(sla(HOUR, segment="smb", team="north"), sla(MINUTE, NOON - DAY, team="north")))
-    assert rules.sla_target(NOON, "north", None, "smb") == HOUR
-    assert rules.sla_target(NOON, "north", None, None) == MINUTE
+    assert target_of(rules, NOON, "north", None, "smb") == HOUR
+    assert target_of(rules, NOON, "north", None, None) == MINUTE
 
 
 def test_an_answer_is_due_in_five_minutes_unless_said_otherwise():
-    assert Rules().sla_target(NOON, OTHER, None, None) == 5 * MINUTE
-    assert Rules(sla=()).sla_target(NOON, OTHER, None, None) is None
+    assert target_of(Rules(), NOON, OTHER, None, None) == 5 * MINUTE
+    assert target_of(Rules(sla=()), NOON, OTHER, None, None) is None
+
+
+def test_a_policy_may_name_what_the_rest_of_the_rules_does_not_know():
+    named = sla(HOUR, lead_source="partner"), sla(MINUTE, lead_source=OTHER), sla(SECOND, team=OTHER), sla(DAY, team=UNASSIGNED)
+    rules = Rules(sla=named, roster=ROSTER)
+    assert [target_of(rules, NOON, "north", source) for source in ("partner", OTHER, "stranger")] == [HOUR, MINUTE, None]
+    assert [target_of(rules, NOON, team) for team in (OTHER, UNASSIGNED)] == [SECOND, DAY]
+    assert target_of(Rules(sla=(sla(HOUR, team="ghosts"),)), NOON, OTHER) is None
 
 
 def test_a_policy_that_names_something_does_not_match_what_is_not_known():
     rules = Rules(sla=(sla(MINUTE, segment="smb"),))
-    assert rules.sla_target(NOON, "north", None, None) is None
+    assert target_of(rules, NOON, "north", None, None) is None
 
 
 def test_a_changed_copy_looks_up_anew():
     assert RULES.team("ben", NOON) == "north"
     moved = replace(RULES, roster=(member("ben", "south"),))
     assert moved.team("ben", NOON) == "south"
-    assert RULES.sla_target(NOON, "north", None, None) == 5 * MINUTE
-    assert replace(RULES, sla=(sla(HOUR),)).sla_target(NOON, "north", None, None) == HOUR
+    assert target_of(RULES, NOON, "north", None, None) == 5 * MINUTE
+    assert target_of(replace(RULES, sla=(sla(HOUR),)), NOON, "north", None, None) == HOUR
 
 
 def test_sound_rules_pass():

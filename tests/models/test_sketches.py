@@ -4,19 +4,26 @@ from collections import Counter
 from fractions import Fraction
 from math import ceil
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.sketches import RELATIVE_ERROR, ZERO, bucket, estimate, maximum, quantile
+from models.sketches import BUCKETS, LONGEST, RELATIVE_ERROR, ZERO, buckets, estimate, maximum, quantile
 
 DURATIONS = st.one_of(
     st.integers(0, 10**12),
     st.integers(0, 1000),
     st.integers(0, 12).map(lambda power: 10**power),
-    st.integers(0, 3000).map(lambda power: int(((1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)) ** (power / 2))),
+    st.integers(0, 3000).map(lambda power: min(LONGEST, int(((1 + RELATIVE_ERROR) / (1 - RELATIVE_ERROR)) ** (power / 2)))),
 )
 SHARES = st.one_of(st.sampled_from((0.5, 0.9, 0.95, 1.0)), st.integers(1, 1000).map(lambda share: share / 1000))
+
+
+def bucket(duration):
+    (found,) = buckets(np.array([duration])).tolist()
+    assert 0 <= found < BUCKETS
+    return found
 
 
 def sketch(durations):

@@ -3,15 +3,17 @@
 import build
 import pytest
 from build import DAY, HOUR, MINUTE, NOON, RULES
-from engine import Engine
+from engine import Engine, once
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.catalogue import FIGURES, MEASURES
+from models.catalogue import FIGURES
 from models.catalogue.activity import calls, calls_connected, meeting_no_shows, meetings_held, touches
 from models.catalogue.speed import lead_response_time, leads_awaiting_response
+from models.codes import Codes
 from models.kpis import Formula, count, latency, level_now, oldest, ratio
 from models.rollup import Totals
+from models.rules import Rules
 from models.snapshot import Cell, Line, State, evaluate, slices
 from models.sums import LEVEL_ROW, Sums
 from models.units import Millis
@@ -65,9 +67,9 @@ def test_a_count_is_what_was_counted_also_where_that_is_nothing(amount):
 
 @given(st.lists(st.integers(0, 10**9), min_size=1, max_size=50), st.integers(0, 40))
 def test_the_figures_of_a_duration_are_those_of_the_sorted_list(durations, least):
-    totals = Totals("UTC")
+    totals = Totals(Codes(Rules()))
     for duration in durations:
-        totals.add({(MEASURES.index(lead_response_time), ("",), NOON, duration): 1})
+        totals.add([once("lead_response_time", NOON, duration)])
     totals.advance(NOON)
     n, ordered, state = len(durations), sorted(durations), State.OK if len(durations) >= least else State.INSUFFICIENT
     samples, average, *quantiles = (

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.panes import Cells
-from models.sums import CHUNK, LEVEL_ROW, Sums, merge, pack, series_name, split_name, unpack
+from models.sums import CHUNK, LEVEL_ROW, Changed, Sums, merge, pack, series_name, split_name, unpack
+from models.windows import Pane
 
+HOUR = Pane.HOUR
 AMOUNTS = st.one_of(st.integers(-3, 3), st.integers(-(2**53), 2**53))
 COLUMN = st.dictionaries(st.integers(0, CHUNK - 1), AMOUNTS)
 ENTRIES = st.lists(st.tuples(st.integers(0, 4 * CHUNK), AMOUNTS))
@@ -23,6 +25,11 @@ def read(cells: Cells) -> dict[int, int]:
     ids, amounts = cells.columns()
     assert len(set(ids.tolist())) == len(ids)
     return dict(zip(ids.tolist(), amounts.tolist(), strict=True))
+
+
+def put(cells, *entries):
+    if entries:
+        cells.add(*(np.array(column, np.int64) for column in zip(*entries, strict=True)))
 
 
 def added(entries):
@@ -45,44 +52,44 @@ def test_a_chunk_without_anything_is_no_bytes_at_all():
 
 @given(ENTRIES)
 def test_cells_hold_what_was_added(entries):
-    cells = Cells()
-    cells.add(*zip(*entries, strict=True)) if entries else None
+    cells = Cells(HOUR)
+    put(cells, *entries)
     assert read(cells) == added(entries)
 
 
 @given(ENTRIES, ENTRIES)
 def test_cells_go_on_from_what_was_cut_and_tell_what_changed_since(before, after):
-    cells = Cells()
+    cells = Cells(HOUR)
     for series, amount in before:
-        cells.add([series], [amount])
+        put(cells, (series, amount))
     stored = {number: chunk for number, chunk in cells.cut().items() if chunk}
-    again = Cells(stored)
+    again = Cells(HOUR, stored)
     assert again.cut() == {}
     for series, amount in after:
-        again.add([series], [amount])
-        cells.add([series], [amount])
+        put(again, (series, amount))
+        put(cells, (series, amount))
     assert read(again) == read(cells) == added(before + after)
     changes = again.cut()
     assert changes == cells.cut()
     assert set(changes) == {series // CHUNK for series, _ in after}
     stored = {number: chunk for number, chunk in (stored | dict(changes)).items() if chunk}
-    assert read(Cells(stored)) == added(before + after)
+    assert read(Cells(HOUR, stored)) == added(before + after)
 
 
 def test_cells_that_are_read_in_between_still_tell_what_changed():
-    cells = Cells()
-    cells.add([CHUNK + 3], [5])
+    cells = Cells(HOUR)
+    put(cells, (CHUNK + 3, 5))
     read(cells)
-    cells.add([CHUNK + 3], [-5])
+    put(cells, (CHUNK + 3, -5))
     assert read(cells) == {}
     assert cells.cut() == {1: b""}
 
 
 def test_cells_are_packed_again_once_they_are_cut():
-    cells = Cells()
-    cells.add([3], [5])
+    cells = Cells(HOUR)
+    put(cells, (3, 5))
     cells.cut()
-    assert (cells._open, len(cells._packed)) == ({}, 1)
+    assert (cells._waiting, len(cells._packed)) == ([], 1)
 
 
 def test_a_series_gets_the_next_id_once():
@@ -139,3 +146,13 @@ def test_the_merge_of_nothing_is_nothing():
 def test_a_series_name_tells_its_parts_whatever_the_value_is(measure, part, dim, value):
     assert split_name(series_name(measure, f"{dim}={value}", part)) == (measure, part, dim, value)
     assert split_name(series_name(measure, "", part)) == (measure, part, "", "")
+
+
+def test_chunks_that_were_added_to_are_told_once_however_many_there_are():
+    changed = Changed()
+    changed.mark(0, np.array([3, 5, CHUNK]))
+    many = 3 * CHUNK * CHUNK
+    changed.mark(2, np.array([9 * CHUNK + 1, many]))
+    changed.mark(1, np.array([], np.int64))
+    assert [changed.take(row) for row in (0, 1, 2)] == [[0, 1], [], [9, many // CHUNK]]
+    assert changed.take(0) == changed.take(2) == []

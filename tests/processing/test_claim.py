@@ -17,6 +17,7 @@ from streams.processing.cut import (
     cut_trim,
 )
 from streams.tables import Applied, KpiKeys, Pane, Progress, read_kpis, read_outbox, read_panes, read_totals
+from streams.tables.rows import LAYOUT
 
 pytestmark = pytest.mark.redis
 
@@ -28,7 +29,10 @@ class TestClaim:
         held = await claim_partition(redis, keys, 4, "mine")
 
         assert held == Applied(1, "mine", 0, 0, Progress())
-        assert (await redis.hget(keys.applied, "layout"), await redis.hget(keys.applied, "partitions")) == (b"1", b"4")
+        assert (await redis.hget(keys.applied, "layout"), await redis.hget(keys.applied, "partitions")) == (
+            LAYOUT.encode(),
+            b"4",
+        )
 
     async def test_each_one_counts_and_reads_what_is_stored(self, redis, keys, held):
         await committed(redis, cut_checkpoint(keys, held, WRITES, PROGRESS))
@@ -48,8 +52,8 @@ class TestClaim:
         assert await applied(redis, keys) == held
 
     async def test_another_layout_is_refused(self, redis, keys, held):
-        await redis.hset(keys.applied, "layout", "2")
-        with pytest.raises(Fatal, match="layout 2 is stored, this process has 1"):
+        await redis.hset(keys.applied, "layout", "99")
+        with pytest.raises(Fatal, match=f"layout 99 is stored, this process has {LAYOUT}"):
             await claim_partition(redis, keys, 4, "theirs")
 
     @pytest.mark.parametrize("field", ["layout", "partitions", "claim", "seq", "aside", "generation"])

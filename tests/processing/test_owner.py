@@ -7,6 +7,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from services import until
 
+from models.codes import Codes
 from models.rules import Rules
 from streams.processing import owner as module
 from streams.processing.checkpoint import claim_partition
@@ -35,7 +36,7 @@ class Controls:
 @pytest.fixture
 def owner(redis):
     rules = Rules()
-    terms = Terms("lb", 4, rules, valuation_of(rules), 0.5, "alerts", "dead")
+    terms = Terms("lb", 4, Codes(rules), valuation_of(rules), 0.5, "alerts", "dead")
     owner = Owner(redis, None, terms, ProcessorMetrics(CollectorRegistry()))
     owner.attach(Controls())
     return owner

@@ -12,6 +12,7 @@ from engine import Engine, panes_of, sums_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.codes import Codes
 from models.errors import InvalidEventError
 from models.events import encode
 from models.rollup import Totals
@@ -56,7 +57,7 @@ class Store:
         self.progress = progress
 
     def load(self, rules: Any, capacity: int) -> Partition:
-        partition = Partition(0, rules, SOURCES, Totals(rules.zone), capacity=capacity)
+        partition = Partition(0, Codes(rules), SOURCES, Totals(Codes(rules)), capacity=capacity)
         tables = (self.series[:], self.windows, self.levels, self.oldest, self.due, self.open, list(self.panes))
         restore(partition, self.progress, Tables(*tables), {pane: dict(chunks) for pane, chunks in self.panes.items()})
         return partition

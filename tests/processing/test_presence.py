@@ -46,7 +46,7 @@ async def test_the_same_rules_and_newer_ones_are_welcome(floor):
 
 
 async def test_the_later_of_two_that_differ_refuses_naming_both(floor):
-    floor.counts_s = 0.5
+    floor.counts_s = 3.0
     first = await floor.come(MINE)
     living = asyncio.create_task(first.keep())
     with pytest.raises(Fatal, match=r"rules_version 7: .*\(aaaaaaaaaaaa\) runs, .*\(bbbbbbbbbbbb\) was to start"):
@@ -69,7 +69,7 @@ async def test_one_that_died_is_waited_for(floor):
 
 
 async def test_one_that_slept_too_long_comes_after_those_who_came_meanwhile(floor):
-    floor.counts_s = 0.5
+    floor.counts_s = 3.0
     sleeper = await floor.come(MINE)
     second = await floor.come(OTHER)
     living = asyncio.create_task(second.keep())

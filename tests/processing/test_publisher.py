@@ -9,6 +9,7 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 from build import NOON
 
+from models.codes import Codes
 from models.kpis import MINIMUM_N
 from models.rollup import Totals
 from models.rules import Rules
@@ -44,7 +45,7 @@ class Floor:
 
     def __init__(self, redis: Any, rules: Rules, partitions: int = 1) -> None:
         self.redis, self.rules, self.topic = redis, rules, Topic()
-        self.partitions = [Partition(number, rules, 1, Totals(rules.zone)) for number in range(partitions)]
+        self.partitions = [Partition(number, Codes(rules), 1, Totals(Codes(rules))) for number in range(partitions)]
         self.applied: list[Applied] = []
         self.publisher = self.new_publisher()
 

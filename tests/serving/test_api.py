@@ -140,7 +140,8 @@ async def test_the_definition_comes_if_asked_for():
         ("window=2h", "window", "5m, 15m, 1h, 4h, 24h, 7d, 30d, 60d, 90d, today, week, month, quarter, year, now"),
         ("by=weather", "by", "whole, rep, team, lead_source, channel, sentiment"),
         ("text=yes", "text", "0, 1"),
-        ("kpis=calls", "query", "kpi, window, by, slice, text"),
+        ("format=xml", "format", "json, csv"),
+        ("kpis=calls", "query", "kpi, window, by, slice, text, format"),
     ],
 )
 async def test_what_is_not_known_is_refused_with_what_is(query, where, valid):
@@ -156,6 +157,7 @@ def test_the_readme_has_every_parameter_and_what_it_may_be():
     assert tuple(rows) == PARAMETERS
     for parameter in ("window", "by"):
         assert re.findall(r"`(\S+)`", rows[parameter]) == list(VALID[parameter])
+    assert re.findall(r"`(\S+)`", rows["format"])[:2] == list(VALID["format"])
 
 
 async def test_rows_of_another_catalogue_are_not_told():

@@ -2,13 +2,12 @@
 
 import asyncio
 import subprocess
-import sys
 
 import httpx
 import pytest
 from build import MINUTE, call
 from published import at_noon, of_kpis, publish, samples
-from services import Server, answers, free_port, until_sync
+from services import answers, until_sync
 
 from streams.config import ExporterSettings, Settings
 from streams.errors import Fatal
@@ -18,20 +17,6 @@ from streams.serving.profile import Profile
 from streams.tables import connect
 
 METRICS = Profile(("1h",), 1).helps.keys()
-
-
-@pytest.fixture
-def exporter(redis_server, tmp_path):
-    """`leadbeat exporter` on the session's Redis: its server and its address."""
-    port = free_port()
-    config = tmp_path / "leadbeat.toml"
-    config.write_text(f'[redis]\nurl = "{redis_server.url}"\n[exporter]\nport = {port}\n')
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "streams.cli", "exporter", "--config", str(config)]
-    server = Server("exporter", command, tmp_path, lambda: answers(f"{url}/livez"))
-    server.start()
-    yield server, url
-    server.kill()
 
 
 def publish_now(redis_server):

@@ -55,6 +55,12 @@ async def test_working_hours_go_by_the_clock_of_the_round(entry, began):
     assert found.get(("leadbeat_working_time_began_timestamp_seconds", ())) == began
 
 
+@pytest.mark.parametrize(("zone", "offset_s"), [("UTC", 0), ("Asia/Kolkata", 19_800), ("America/New_York", -18_000)])
+async def test_the_offset_from_utc_goes_by_the_clock_of_the_round(zone, offset_s):
+    found = samples(await page(at_noon(), Settings(organisation=Organisation(zone=zone))))
+    assert found["leadbeat_utc_offset_seconds", ()] == offset_s
+
+
 async def test_every_metric_says_what_it_is_and_none_is_not_a_number():
     text = await page(at_noon())
     helps = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# HELP leadbeat_")}

@@ -8,7 +8,8 @@ from published import at_noon, publish
 from services import free_port
 
 from streams.errors import Fatal, Retry
-from streams.serving.table import CACHED_S, Place, RedisTable, Snapshot, place_of
+from streams.serving.cached import CACHED_S
+from streams.serving.table import Place, RedisTable, Snapshot, place_of
 from streams.tables import KpiKeys, connect
 
 PREFIX = "lb"
@@ -50,7 +51,7 @@ async def test_before_the_first_round_there_is_none(redis):
 
 async def test_a_read_is_taken_for_the_present_for_a_quarter_of_a_second(redis):
     watch = Watch()
-    table = RedisTable(redis, PREFIX, watch)
+    table = RedisTable(redis, PREFIX, monotonic=watch)
     assert (await table.read()).round is None
     await publish(redis, PREFIX, at_noon())
     watch.now += CACHED_S - 0.001
@@ -69,7 +70,7 @@ async def test_those_who_ask_together_share_one_read(redis):
 async def test_a_redis_that_is_gone_and_comes_back():
     watch = Watch()
     gone = connect(f"redis://127.0.0.1:{free_port()}/0", timeout_s=0.5)
-    table = RedisTable(gone, PREFIX, watch)
+    table = RedisTable(gone, PREFIX, monotonic=watch)
     errors = []
     for _ in range(2):
         with pytest.raises(Retry) as caught:

@@ -73,18 +73,32 @@ def test_an_assignment_voids_the_batches_of_the_one_before(delivery, share):
     assert delivery.admit(old) == []
 
 
-def test_what_comes_while_a_partition_is_held_is_noted(delivery, share):
+def test_what_comes_while_a_partition_is_held_waits_and_so_does_what_comes_behind_it(delivery, share):
     share.held_at = 1.0
-    assert delivery.admit(batch(share, 10)) == []
-    assert share.missed
+    first, second = batch(share, 10), batch(share, 11)
+    assert delivery.admit(first) == []
+    assert delivery.next_waiting(HERE, share) is None
+    share.held_at = None
+    assert delivery.admit(second) == []
     assert share.expected == 10
+    for each in (first, second):
+        assert delivery.next_waiting(HERE, share) is each
+        assert delivery.check(share, each) == each.records
+        share.waiting.popleft()
+    assert delivery.next_waiting(HERE, share) is None
+
+
+def test_nothing_that_waits_is_delivered_of_a_share_that_is_gone(delivery, share):
+    share.held_at = 1.0
+    delivery.admit(batch(share, 10))
+    share.held_at = None
+    delivery.add(HERE)
+    assert delivery.next_waiting(HERE, share) is None
 
 
 def test_only_what_is_loaded_and_free_is_fetched(delivery, share):
     assert delivery.open() == {HERE} == delivery.loaded()
     share.held_at = 1.0
-    assert delivery.open() == set()
-    share.held_at, share.moving = None, True
     assert delivery.open() == set()
     assert delivery.loaded() == {HERE}
 

@@ -6,12 +6,12 @@ from itertools import permutations
 import build
 import strategies
 from build import HOUR, NOON, folded
+from engine import standing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.state.facts import facts
 from models.state.lead import Lead, fold, merge, pack, unpack
-from models.state.registers import MERGED, value
+from models.state.registers import MERGED, fields_of, register
 
 MERGES = st.lists(strategies.merges(), max_size=3)
 HISTORIES = st.builds(lambda told, merges: [*merges, *told, *merges[:1]], strategies.histories(), MERGES)
@@ -75,7 +75,7 @@ def test_a_lead_folds_on_after_unpacking_as_it_would_have_in_memory(before, afte
     for event in after:
         fold(lead, event)
     assert lead == folded(*before, *after)
-    assert facts(lead) == facts(folded(*before, *after))
+    assert standing(lead) == standing(folded(*before, *after))
 
 
 @given(HISTORIES, st.data())
@@ -94,29 +94,29 @@ def test_a_merge_with_an_erased_lead_erases_both_ways(history):
 
 @given(HISTORIES, HISTORIES)
 def test_what_stands_does_not_depend_on_the_order_of_folding(mine, other):
-    assert facts(folded(*mine, *other)) == facts(folded(*other, *mine))
+    assert standing(folded(*mine, *other)) == standing(folded(*other, *mine))
 
 
 def test_of_equal_versions_the_same_value_wins_in_every_order():
     versions = [build.lead(lead_source=value) for value in ("inbound", "outbound", None)]
-    assert {folded(*order).record["lead_source"][2] for order in permutations(versions)} == {None}
+    assert {register(folded(*order).record, "lead_source")[2] for order in permutations(versions)} == {None}
 
 
 def test_of_merges_the_latest_holds_in_every_order():
     told = (build.merged("a"), build.merged("b", changed_at=NOON + HOUR), build.merged(None, changed_at=NOON - HOUR))
-    assert {value(folded(*order).record, MERGED) for order in permutations(told)} == {"lead:b"}
+    assert {fields_of(folded(*order).record)[MERGED] for order in permutations(told)} == {"lead:b"}
     undone = build.merged(None, changed_at=NOON + HOUR, sequence=1)
-    assert {value(folded(*order).record, MERGED) for order in permutations((*told, undone))} == {None}
+    assert {fields_of(folded(*order).record)[MERGED] for order in permutations((*told, undone))} == {None}
 
 
 def test_a_later_sequence_wins_over_a_larger_value():
     low, high = build.lead(lead_source="zulu", sequence=1), build.lead(lead_source="alpha", sequence=2)
     assert folded(low, high) == folded(high, low)
-    assert folded(low, high).record["lead_source"] == (NOON, 2, "alpha")
+    assert register(folded(low, high).record, "lead_source") == (NOON, 2, "alpha")
 
 
 def test_a_later_version_wins_over_a_larger_sequence():
     early = build.lead(lead_source="zulu", sequence=9)
     late = build.lead(lead_source="alpha", changed_at=NOON + HOUR)
     assert folded(early, late) == folded(late, early)
-    assert folded(early, late).record["lead_source"] == (NOON + HOUR, 0, "alpha")
+    assert register(folded(early, late).record, "lead_source") == (NOON + HOUR, 0, "alpha")

@@ -1,0 +1,150 @@
+"""How fast one worker process takes events from a real Kafka into a real Redis, checkpoints included; prints one JSON line.
+
+    make bench-engine [ARGS="--leads 200000"]
+
+The log is written first. The clock runs from when the worker has its partitions until the whole log is durable. `correct` says
+that Redis then holds what the workload itself counted.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import services
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from benchmarks import workload
+from benchmarks.process import Process
+from models.sums import Sums
+from models.units import Millis
+from models.windows import WINDOW_INDEX
+from streams.inbound.outlet import Outgoing, Outlet
+from streams.tables import Keys, connect, read_applied, read_totals
+from streams.topics import Topics, ensure
+
+END: Final = Millis(1_772_000_000_000)
+LIMIT_S: Final = 900
+LOOK_S: Final = 0.05
+AT_ONCE: Final = 20_000
+
+CONFIG: Final = """
+ticks = "external"
+checkpoint_ms = 1000
+organisation.zone = "Europe/Berlin"
+lead_sources = {sources}
+sla = [{{ target = "10m" }}, {{ target = "1h", lead_source = "outbound" }}]
+roster = [{roster}]
+kafka = {{ bootstrap = "{bootstrap}" }}
+redis = {{ url = "{redis}" }}
+"""
+
+
+async def run(leads: int) -> dict[str, Any]:
+    """One run; what it measured."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        for name in ("kafka", "redis"):
+            (Path(folder) / name).mkdir()
+        kafka = services.kafka(Path(folder) / "kafka")
+        stack.callback(kafka.server.stop)
+        redis = services.redis(Path(folder) / "redis")
+        stack.callback(redis.server.stop)
+        counts, ends = await _write(kafka.bootstrap, leads)
+        config = Path(folder) / "leadbeat.toml"
+        config.write_text(_config(kafka.bootstrap, redis.url))
+        command = [sys.executable, "-m", "streams.cli", "worker", "--part", "processor", "--config", str(config)]
+        worker = Process.start(command, Path(folder) / "worker.log")
+        stack.callback(worker.end)
+        server = Process(redis.server.process)
+        return await _measure(redis.url, worker, server, counts, ends)
+
+
+def _config(bootstrap: str, redis: str) -> str:
+    teams = ((rep, workload.TEAMS[number % len(workload.TEAMS)]) for number, rep in enumerate(workload.REPS))
+    roster = ", ".join(f'{{ rep = "{rep}", team = "{team}" }}' for rep, team in teams)
+    return CONFIG.format(sources=json.dumps(workload.SOURCES), roster=roster, bootstrap=bootstrap, redis=redis)
+
+
+async def _write(bootstrap: str, leads: int) -> tuple[Counter[str], dict[int, int]]:
+    """Write the log; what it counts in the last 24 hours, and where each partition ends."""
+    await ensure(bootstrap, workload.PARTITIONS, 1)
+    counts: Counter[str] = Counter()
+    topic = Topics().events
+    waiting: list[Outgoing] = []
+    async with Outlet(bootstrap).running() as outlet:
+        for record in workload.log(leads, END, counts):
+            waiting.append(Outgoing(topic, record.partition, record.key, record.value))
+            if len(waiting) == AT_ONCE:
+                await outlet.send(waiting)
+                waiting.clear()
+        await outlet.send(waiting)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await consumer.start()
+    try:
+        ends = await consumer.end_offsets([TopicPartition(topic, number) for number in range(workload.PARTITIONS)])
+    finally:
+        await consumer.stop()
+    return counts, {partition.partition: end for partition, end in ends.items()}
+
+
+async def _measure(url: str, worker: Process, server: Process, counts: Counter[str], ends: dict[int, int]) -> dict[str, Any]:
+    keys = [Keys("lb", number) for number in range(workload.PARTITIONS)]
+    async with connect(url) as redis:
+
+        async def offsets() -> list[int | None]:
+            return [None if part is None else part.progress.offset or 0 for part in await read_applied(redis, keys)]
+
+        await _until(lambda found: None not in found, offsets, worker)
+        before = time.monotonic(), worker.cpu_s(), server.cpu_s()
+        await _until(lambda found: found == [ends[number] for number in range(len(keys))], offsets, worker)
+        after = time.monotonic(), worker.cpu_s(), server.cpu_s()
+        seconds, cpu, redis_cpu = (now - then for now, then in zip(after, before, strict=True))
+        totals: Counter[str] = Counter()
+        for each in keys:
+            applied = (await read_applied(redis, [each]))[0]
+            totals.update(_whole(await read_totals(redis, each.of(applied.progress.generation))))
+        events = counts["events"]
+        wrong = {name: (totals[name], count) for name, count in counts.items() if name != "events" and totals[name] != count}
+        info = await redis.info("memory")
+    return {
+        "benchmark": "engine",
+        "events": events,
+        "leads": counts["leads_created"],
+        "events_per_s": round(events / seconds),
+        "cpu_s_per_million": round(cpu / events * 1e6, 1),
+        "redis_cpu_s_per_million": round(redis_cpu / events * 1e6, 1),
+        "rss_mib": round(worker.peak_mib()),
+        "redis_mib": round(info["used_memory"] / 2**20),
+        "seconds": round(seconds, 2),
+        "correct": not wrong,
+        **({"wrong": wrong} if wrong else {}),
+    }
+
+
+def _whole(totals: Any) -> Counter[str]:
+    """The whole's series in the window of 24 hours."""
+    row = WINDOW_INDEX["24h"]
+    sums = Sums(totals.series)
+    for number, packed in totals.windows["24h"].items():
+        sums.set_chunk(row, number, packed)
+    return Counter({name: values[row] for name, values in sums.nonzero() if "|" not in name})
+
+
+async def _until(holds: Any, look: Any, worker: Process) -> None:
+    deadline = time.monotonic() + LIMIT_S
+    while not holds(await look()):
+        if not worker.lives() or time.monotonic() > deadline:
+            raise SystemExit(f"the worker does not get there: {worker.output()}")
+        await asyncio.sleep(LOOK_S)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--leads", type=int, default=200_000)
+    print(json.dumps(asyncio.run(run(parser.parse_args().leads))))

@@ -1,0 +1,95 @@
+"""What an evaluation says of each lead by itself: its open clock, what must be told of it, when to look again."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from models.codes import NEVER, Codes, Mask, key
+from models.contributions import ALERT_LIMIT, Evaluation, Thresholds
+from models.rules import ALERT_PERCENTS
+from models.units import Millis
+
+
+class Waiting(NamedTuple):
+    """An open clock: since when, until when it should be answered, and the values that it counts under."""
+
+    since: Millis
+    due: Millis | None
+    rep: str
+    team: str
+    lead_source: str
+
+    @property
+    def slices(self) -> tuple[str, ...]:
+        """The slices that it stands in, the whole first."""
+        return ("", f"rep={self.rep}", f"team={self.team}", f"lead_source={self.lead_source}")
+
+
+class Threshold(NamedTuple):
+    """A share of an SLA that passed unanswered: when, and of which clock."""
+
+    at: Millis
+    percent: int
+    clock: Millis
+    due: Millis
+    rep: str
+    team: str
+
+
+class Meaning(NamedTuple):
+    """One lead: its open clock, the thresholds that are not too long past to be told, and its next change by time alone."""
+
+    waiting: Waiting | None
+    thresholds: tuple[Threshold, ...]
+    next_change: Millis | None
+
+
+def meanings(evaluation: Evaluation, codes: Codes, known_until: Millis) -> Iterator[Meaning]:
+    """What an evaluation says of each of its leads, in turn."""
+    waiting = _waiting(evaluation, codes)
+    thresholds = _thresholds(evaluation.thresholds, codes, known_until)
+    for place, at in enumerate(evaluation.next_change.tolist()):
+        yield Meaning(waiting.get(place), tuple(thresholds.get(place, ())), None if at == NEVER else Millis(at))
+
+
+def _waiting(evaluation: Evaluation, codes: Codes) -> dict[int, Waiting]:
+    reps, teams, sources = codes.rep.names, codes.team.names, codes.lead_source.names
+    found = zip(*(column.tolist() for column in evaluation.waiting), strict=True)
+    return {
+        of: Waiting(since, None if due == NEVER else due, reps[rep], teams[team], sources[source])
+        for of, since, due, rep, team, source in found
+    }
+
+
+def _thresholds(found: Thresholds, codes: Codes, known_until: Millis) -> dict[int, list[Threshold]]:
+    fresh = np.flatnonzero(~too_late(found, known_until))
+    by_lead: dict[int, list[Threshold]] = {}
+    for of, at, percent, start, due, rep, team in zip(*(column[fresh].tolist() for column in found), strict=True):
+        threshold = Threshold(at, percent, start, due, codes.rep.names[rep], codes.team.names[team])
+        by_lead.setdefault(of, []).append(threshold)
+    return by_lead
+
+
+def too_late(thresholds: Thresholds, known_until: Millis) -> Mask:
+    """Which thresholds are so long past their due time that nobody is told (imports); they count all the same."""
+    late: Mask = known_until - thresholds.due > ALERT_LIMIT
+    return late
+
+
+def count_appeared_late(new: Thresholds, old: Thresholds, known_until: Millis) -> int:
+    """How many thresholds there are that were not there before and that nobody is told."""
+    late = too_late(new, known_until)
+    if not late.any():
+        return 0
+    count = 0
+    for percent in ALERT_PERCENTS:
+        mine, theirs = late & (new.percent == percent), old.percent == percent
+        was_there = np.isin(key(new.of[mine], new.start[mine]), key(old.of[theirs], old.start[theirs]))
+        count += int(np.count_nonzero(~was_there))
+    return count
+
+
+def threshold_name(threshold: Threshold) -> str:
+    """What a state remembers of a threshold that was told: percent, inquiry and instant."""
+    return f"{threshold.percent}:{threshold.clock}:{threshold.at}"

@@ -1,0 +1,140 @@
+"""Many leads' facts as tables, and who is behind each: the owner, the rep who acted, their team."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.codes import NOBODY, Codes, Ints
+from models.state import facts as rows
+from models.state.facts import Facts
+from models.tables import Meetings, Occurrences, Replies, Spans, Table, Touches, ones, zeros
+from models.units import Millis
+
+_OF_LEADS = frozenset({"lead_source", "segment"})
+"""Dimensions that apply as now to all facts of a lead."""
+
+
+class Views:
+    """The facts of some leads seen through the rules at one instant; each table is made at most once."""
+
+    def __init__(self, facts: Sequence[Facts], codes: Codes, known_until: Millis) -> None:
+        self.leads = len(facts)
+        self.codes = codes
+        self.known_until = known_until
+        self._facts = facts
+        lead = np.frombuffer(b"".join([each.lead for each in facts]), rows.LEAD)
+        self.everyone = np.arange(self.leads)
+        self.created_at = lead["created_at"].astype(np.int64)
+        self.lead_source = lead["lead_source"].astype(np.int64)
+        self.segment = lead["segment"].astype(np.int64)
+
+    def _rows(self, table: str, layout: "np.dtype[Any]") -> tuple[Ints, NDArray[Any]]:
+        """Whose the rows of a table are, and the rows."""
+        parts = list(map(attrgetter(table), self._facts))
+        counts = np.array(list(map(len, parts)), np.int64) // layout.itemsize
+        return np.repeat(self.everyone, counts), np.frombuffer(b"".join(parts), layout)
+
+    # --- facts
+
+    def _spans(self, table: str) -> Spans:
+        of, found = self._rows(table, rows.SPAN)
+        return Spans(self.leads, of, _ints(found["at"]), _ints(found["value"]))
+
+    @cached_property
+    def owners(self) -> Spans:
+        """Who has owned the leads since when."""
+        return self._spans("owners")
+
+    @cached_property
+    def stages(self) -> Spans:
+        """In which stage the leads have been since when."""
+        return self._spans("stages")
+
+    @cached_property
+    def inquiries(self) -> Table:
+        """When the leads asked for something; their creation is an inquiry by itself."""
+        of, found = self._rows("inquiries", rows.INQUIRY)
+        return Table(self.leads, of, _ints(found["at"]))
+
+    @cached_property
+    def all_touches(self) -> Touches:
+        """Touch objects by anybody."""
+        of, found = self._rows("touches", rows.TOUCH)
+        flags = found["flags"]
+        return Touches(
+            self.leads,
+            of,
+            _ints(found["at"]),
+            _ints(found["rep"]),
+            _ints(found["channel"]),
+            (flags & rows.AUTOMATED) > 0,
+            (flags & rows.CONNECTED) > 0,
+            (flags & rows.DELIVERED) > 0,
+        )
+
+    @cached_property
+    def all_replies(self) -> Replies:
+        """All that came back, of whatever kind."""
+        of, found = self._rows("replies", rows.REPLY)
+        columns = (_ints(found[name]) for name in ("at", "answers", "channel", "kind", "sentiment"))
+        return Replies(self.leads, of, *columns)
+
+    @cached_property
+    def all_meetings(self) -> Meetings:
+        """Meetings, whatever became of them, in the order of their ids."""
+        of, found = self._rows("meetings", rows.MEETING)
+        booked_at, scheduled_at = _ints(found["booked_at"]), _ints(found["scheduled_at"])
+        rep, outcome = _ints(found["rep"]), _ints(found["outcome"])
+        return Meetings(self.leads, of, booked_at, booked_at, scheduled_at, rep, found["demo"] > 0, outcome)
+
+    def codes_of(self, found: Occurrences, dim: str) -> Ints:
+        """The codes of a dimension that occurrences count under: their own, or their leads'."""
+        codes: Ints = getattr(self, dim)[found.of] if dim in _OF_LEADS else getattr(found, dim)
+        return codes
+
+    # --- who
+
+    def owner_at(self, of: Ints, at: Ints) -> Ints:
+        """Who owned each of some leads at an instant."""
+        return self.owners.column(self.owners.value, self.owners.last_until(of, at), NOBODY)
+
+    @cached_property
+    def owner_now(self) -> Ints:
+        """Who owns the leads as far as is known."""
+        return self.owners.column(self.owners.value, self.owners.last(), NOBODY)
+
+    def acted(self, table: Table, rep: Ints, channel: Ints | None = None) -> Occurrences:
+        """What reps did; where nobody is named, the owner at that instant."""
+        unnamed = np.flatnonzero(rep == NOBODY)
+        if len(unnamed):
+            rep = rep.copy()
+            rep[unnamed] = self.owner_at(table.of[unnamed], table.at[unnamed])
+        return self._by(table, rep, self.codes.teams(rep, table.at), channel)
+
+    def owned(self, of: Ints, at: Ints, channel: Ints | None = None) -> Occurrences:
+        """What nobody did: it is the owner's at that instant."""
+        rep = self.owner_at(of, at)
+        return self._by(Table(self.leads, of, at), rep, self.codes.teams(rep, at), channel)
+
+    def _by(self, table: Table, rep: Ints, team: Ints, channel: Ints | None) -> Occurrences:
+        count = len(table.of)
+        none = zeros(count)
+        return Occurrences(self.leads, table.of, table.at, rep, team, none if channel is None else channel, none, ones(count))
+
+    @cached_property
+    def _now(self) -> Occurrences:
+        """Every lead as it is now."""
+        teams = self.codes.teams(self.owner_now, np.full(self.leads, self.known_until, np.int64))
+        return self._by(Table(self.leads, self.everyone, zeros(self.leads)), self.owner_now, teams, None)
+
+    def now(self, of: Ints) -> Occurrences:
+        """Some leads as they are now: levels have no instant."""
+        return self._now.where(of)
+
+
+def _ints(column: NDArray[Any]) -> Ints:
+    return column.astype(np.int64)

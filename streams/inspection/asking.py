@@ -1,0 +1,89 @@
+"""What somebody means who names a table: `window:1h` of all partitions, or a key as Redis has it, `lb:{2}:1:window:1h`."""
+
+import re
+from datetime import datetime
+from typing import Final, NamedTuple
+
+from models.units import millis
+from streams.errors import Fatal
+
+TABLES: Final = {
+    "applied": "how far each partition has come, and who holds it",
+    "lead:CONNECTION:ID": "what is known of a lead: every field with its version",
+    "state:lead:BUCKET": "which leads lie in one of the 256 buckets, and how large they are",
+    "parts": "which panes and windows there are",
+    "pane:SIZE:START": "the sums of one pane, such as pane:10s:2026-03-02T12:00:10Z (or its start in ms)",
+    "window:NAME": "the sums of a window, such as window:1h",
+    "level": "what is so now, such as leads that wait",
+    "oldest": "the oldest open clock of each slice",
+    "series": "the names behind the numbers of the sums",
+    "changed": "what the publisher reads next, by the checkpoint that changed it",
+    "due": "when time alone changes something about a lead next",
+    "open": "the leads that wait, since when, and when they are due",
+    "members:MEASURE": "who is behind a number",
+    "outbox": "alerts that are still to be sent",
+    "kpi:WINDOW": "the KPI rows of a window, or of now: what people and programs read",
+    "kpi:applied": "which round the KPI rows are of",
+    "workers": "which workers are there",
+}
+"""What can be asked for, and what it holds. What stands in capitals is to be filled in."""
+
+NAMES: Final = frozenset(name.partition(":")[0] for name in TABLES)
+BARE: Final = frozenset(name for name in TABLES if ":" not in name)
+ADVICE: Final = "`leadbeat table` lists what there is"
+
+
+class Asked(NamedTuple):
+    """A table by its name (`window`) and what is to be filled in (`1h`); of one partition and generation, or of any (None)."""
+
+    name: str
+    rest: str
+    partition: int | None = None
+    generation: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.name}:{self.rest}" if self.rest else self.name
+
+
+def asked(text: str, prefix: str) -> Asked:
+    """What a text asks for. Raises Fatal for what is no table, or is under another prefix."""
+    found = _key(text, prefix)
+    if found.name not in NAMES:
+        raise Fatal("table", f"{text!r} is none", ADVICE)
+    if bool(found.rest) == (found.name in BARE):
+        forms = " or ".join(name for name in TABLES if name.partition(":")[0] == found.name)
+        raise Fatal("table", f"{text!r} is none", f"ask for {forms}")
+    return found._replace(rest=_start_in_ms(found.rest)) if found.name == "pane" else found
+
+
+def _key(text: str, prefix: str) -> Asked:
+    match = re.fullmatch(r"([^:{}]*):\{(\w+)\}:(?:(\d+):)?(.+)", text)
+    if match is None:
+        name, _, rest = text.partition(":")
+        return Asked(name, rest)
+    if match[1] != prefix:
+        raise Fatal("table", f"{text!r} is not under the prefix {prefix!r}", "name the settings file that it belongs to")
+    if match[2] == "workers":
+        return Asked("workers", "")
+    if match[2] == "kpi":
+        return Asked("kpi", match[4])
+    if not match[2].isdigit():
+        raise Fatal("table", f"{text!r} is none", ADVICE)
+    name, _, rest = match[4].partition(":")
+    return Asked(name, rest, int(match[2]), None if match[3] is None else int(match[3]))
+
+
+def _start_in_ms(rest: str) -> str:
+    """A pane's size and start with the start as its key spells it."""
+    size, _, start = rest.partition(":")
+    if start.isdigit():
+        return rest
+    try:
+        moment = datetime.fromisoformat(start)
+        return f"{size}:{millis(moment)}" if moment.tzinfo else _refuse_start(start)
+    except ValueError:
+        return _refuse_start(start)
+
+
+def _refuse_start(start: str) -> str:
+    raise Fatal("table", f"{start!r} is no start of a pane", "give it as 2026-03-02T12:00:10Z, or in ms")

@@ -1,0 +1,46 @@
+"""What the settings say, and our own services over HTTP."""
+
+import platform
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+
+from models.errors import LeadbeatError
+from streams.config import Settings
+from streams.inspection.findings import Finding, fail, ok, warn
+from streams.inspection.seen import ServiceSeen
+
+
+def of_mistakes(fault: LeadbeatError) -> Iterator[Finding]:
+    """Settings that cannot be used: each mistake by itself."""
+    _, *mistakes = fault.what.split("\n") if "\n" in fault.what else ["", fault.what]
+    for mistake in mistakes:
+        yield fail(fault.where, mistake.strip(), fault.todo)
+
+
+def of_settings(settings: Settings) -> Iterator[Finding]:
+    """Settings that can be used, though they may say less than they should."""
+    yield ok("version", f"leadbeat {version('leadbeat')} on Python {platform.python_version()}")
+    told = f"connections: {len(settings.connections)}, reps: {len({entry.rep for entry in settings.roster})}"
+    yield ok("configuration", f"valid ({told}, SLA policies: {len(settings.sla)}, zone {settings.organisation.zone})")
+    if not settings.connections:
+        yield warn("configuration", "no connection: no CRM can deliver", "add one for each: [[connections]]")
+    if not settings.roster:
+        yield warn("configuration", "no roster: every rep counts as other", "name the reps and their teams: [[roster]]")
+    if not settings.sla:
+        yield warn("configuration", "no SLA: no lead is ever overdue, and nobody is warned", "give a target: [[sla]]")
+
+
+def of_services(services: Sequence[ServiceSeen]) -> Iterator[Finding]:
+    """Services that should answer where the settings put them."""
+    for service in services:
+        if service.fault:
+            todo = f"start it; if it runs on another machine, ask there, or set {_section(service.name)}.host"
+            yield fail(service.name, f"cannot be reached at {service.url}: {service.fault}", todo)
+        elif not service.ready:
+            yield fail(service.name, f"at {service.url} is not ready: {service.told}", "look into its log")
+        else:
+            yield ok(service.name, f"is ready at {service.url}")
+
+
+def _section(name: str) -> str:
+    return name if name in {"gateway", "exporter"} else "worker"

@@ -1,0 +1,46 @@
+"""What a route is to whoever reads the API's description: said beside the code that serves it, put together in `openapi`."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+from streams.serving.answers import JSON, Refusal
+
+
+class Parameter(NamedTuple):
+    """A parameter of the query.
+
+    `values`: what it may be (none: anything); `highest`: it is a whole number, up to this. `repeated`: each adds a value.
+    """
+
+    name: str
+    text: str
+    values: Collection[str] = ()
+    repeated: bool = False
+    highest: int | None = None
+
+
+class Told(NamedTuple):
+    """An answer: what it says, and by media type the type of its JSON, or, for text, what stands in it."""
+
+    text: str
+    content: Mapping[str, Any]
+
+
+class Operation(NamedTuple):
+    """GET of a path."""
+
+    path: str
+    name: str
+    text: str
+    answers: Mapping[int, Told]
+    parameters: Sequence[Parameter] = ()
+
+
+FAULTS: Final = {
+    500: Told("What stands in Redis is not of this version.", {JSON: Refusal}),
+    503: Told("Not now: Redis does not answer, or nothing has been published yet. Ask again.", {JSON: Refusal}),
+}
+"""What every answer out of Redis may be instead."""
+
+NOT_KNOWN: Final = {400: Told("A parameter, or its value, is not known; `todo` lists what is.", {JSON: Refusal})}
+"""What an answer to a question may be instead."""

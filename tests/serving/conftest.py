@@ -1,0 +1,62 @@
+"""The exporter as a process, and its page in a browser over a floor whose rounds and queue the test tells."""
+
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from browsing import browsing
+from playwright.async_api import Browser
+from queued import Floor, Partitions
+from services import Chromium, Redis, Server, answers, free_port
+
+from streams.tables import connect
+
+
+def started_exporter(redis: Redis, folder: Path) -> tuple[Server, str]:
+    """`leadbeat exporter`, ready: its server and its address."""
+    port = free_port()
+    config = folder / "leadbeat.toml"
+    config.write_text(f'[redis]\nurl = "{redis.url}"\n[exporter]\nport = {port}\n')
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "streams.cli", "exporter", "--config", str(config)]
+    server = Server("exporter", command, folder, lambda: answers(f"{url}/livez"))
+    server.start()
+    return server, url
+
+
+@pytest.fixture
+def exporter(redis_server: Redis, tmp_path: Path) -> Iterator[tuple[Server, str]]:
+    """An exporter of one's own, that may be ended, on the session's Redis."""
+    server, url = started_exporter(redis_server, tmp_path)
+    yield server, url
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def shared_exporter(shared_redis: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of an exporter that the module's tests share; ask for `redis_server` beside it, so that it shows nothing."""
+    server, url = started_exporter(shared_redis, tmp_path_factory.mktemp("exporter"))
+    yield url
+    server.kill()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(chromium: Chromium) -> AsyncIterator[Browser]:
+    """A browser, for the module's tests."""
+    async with browsing(chromium) as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def floor(redis_server: Redis) -> AsyncIterator[Floor]:
+    """A floor on the session's Redis, on which nothing has happened."""
+    async with connect(redis_server.url) as redis:
+        yield Floor(redis, await Partitions.claimed(redis))
+
+
+@pytest.fixture
+def url(shared_exporter: str, redis_server: Redis) -> str:
+    """The page over an empty Redis."""
+    return f"{shared_exporter}/"

@@ -1,0 +1,158 @@
+"""The API's description: valid, whole, and true of an exporter that runs."""
+
+import asyncio
+import json
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+import pytest
+from build import MINUTE, call
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from published import at_noon, publish, shelves
+from queued import Partitions, clock
+from services import CHECKOUT
+from starlette.routing import Route
+
+from streams.config import Settings
+from streams.serving import health
+from streams.serving.app import create
+from streams.serving.board import stream
+from streams.serving.openapi import OPERATIONS, PATH, document
+from streams.serving.selection import VALID
+from streams.serving.waiting import HIGHEST_LIMIT, PARAMETERS
+from streams.tables import connect
+
+DOCUMENT = json.loads(json.dumps(document()))
+PAGES = {"/", "/board/{name:path}"}
+"""Routes for people."""
+
+
+def test_it_is_valid_openapi():
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
+    broken = DOCUMENT | {"paths": {"/x": {"get": {"parameters": [{"name": "x", "in": "nowhere"}]}}}}
+    assert list(OpenAPIV31SpecValidator(broken).iter_errors())
+
+
+def test_the_copy_in_the_documentation_is_fresh(run):
+    code, text, _ = run("openapi")
+    assert (code, json.loads(text)) == (0, DOCUMENT)
+    assert (CHECKOUT / "docs" / "openapi.json").read_text() == text, "make docs"
+
+
+def test_every_route_is_described_and_nothing_else():
+    routes = create(Settings(), shelves(at_noon())).routes
+    assert {route.path for route in routes if isinstance(route, Route)} - PAGES == DOCUMENT["paths"].keys()
+
+
+def parameters_of(path: str) -> dict[str, dict[str, Any]]:
+    """The schema of each parameter."""
+    return {parameter["name"]: parameter["schema"] for parameter in DOCUMENT["paths"][path]["get"]["parameters"]}
+
+
+def test_parameters_have_the_values_that_are_taken():
+    found = parameters_of("/api/v1/kpis")
+    for name, valid in VALID.items():
+        assert found[name].get("items", found[name])["enum"] == list(valid)
+    assert found.keys() == {*VALID, "slice"}
+    waiting = {
+        parameter["name"]: parameter["schema"] for parameter in DOCUMENT["paths"]["/api/v1/waiting"]["get"]["parameters"]
+    }
+    assert waiting["limit"] == {"type": "integer", "minimum": 0, "maximum": HIGHEST_LIMIT}
+    assert tuple(waiting) == PARAMETERS
+
+
+def schema_of(path: str, status: int, media: str) -> Draft202012Validator:
+    """What checks an answer's content."""
+    told = DOCUMENT["paths"][path]["get"]["responses"][str(status)]["content"][media]["schema"]
+    return Draft202012Validator({"components": DOCUMENT["components"], "allOf": [told]})
+
+
+def check(answer: httpx.Response, path: str, text: str | None = None) -> tuple[str, int, str]:
+    """An answer is as described; says which it was."""
+    media = answer.headers["content-type"].partition(";")[0]
+    if text is None:
+        text = answer.text
+    content = json.loads(text) if media == "application/json" else text
+    errors = [error.message for error in schema_of(path, answer.status_code, media).iter_errors(content)]
+    assert errors == [], (path, answer.status_code, errors[:3])
+    return path, answer.status_code, media
+
+
+def store(redis_server, **strange: str) -> None:
+    """A round and a lead that waits; if so wished, with strange rows and a strange partition."""
+    now = health.wall()
+
+    async def connected():
+        async with connect(redis_server.url) as redis:
+            await publish(redis, "lb", at_noon(call("c1", now - MINUTE, rep="ana", changed_at=now), clock=now))
+            partitions = await Partitions.claimed(redis)
+            await partitions.show(now, {clock("lead-1", now): now - MINUTE, clock("lead-2", None): now})
+            if strange:
+                await redis.hset("lb:{kpi}:1h", mapping=strange)
+                await redis.hset("lb:{0}:applied", "generation", "none")
+
+    asyncio.run(connected())
+
+
+STREAM = "/api/v1/stream"
+QUESTIONS = {
+    "/api/v1/kpis": (
+        "",
+        "text=1&kpi=calls",
+        "kpi=oldest_lead_waiting",
+        "format=csv&by=rep",
+        "window=2h",
+        "slice=nobody-at-all",
+    ),
+    "/api/v1/waiting": ("", "overdue=0&limit=1", "rep=ana&team=north&lead_source=inbound", "limit=many"),
+}
+
+
+def test_every_described_answer_is_given_by_an_exporter_that_runs_as_it_is_described(redis_server, exporter):
+    _, url = exporter
+    seen = set()
+
+    def ask_all() -> None:
+        for path in DOCUMENT["paths"].keys() - {STREAM}:
+            for question in QUESTIONS.get(path, ("",)):
+                seen.add(check(httpx.get(f"{url}{path}?{question}", timeout=30), path))
+
+    ask_all()
+    store(redis_server)
+    ask_all()
+    seen |= asyncio.run(watched(f"{url}{STREAM}"))
+    store(redis_server, calls="no row")
+    ask_all()
+    described = {
+        (operation.path, status, media)
+        for operation in OPERATIONS
+        for status, told in operation.answers.items()
+        for media in told.content
+    }
+    assert seen == described
+    assert httpx.get(f"{url}{PATH}").json() == DOCUMENT
+
+
+async def watched(url: str) -> set[tuple[str, int, str]]:
+    """Open streams until no more are let in."""
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(httpx.AsyncClient(limits=httpx.Limits(max_connections=None), timeout=30))
+        seen = {check(await client.get(url, params={"window": "2h"}), STREAM)}
+        open_streams = []
+        for _ in range(stream.MOST_WATCHERS + 1):
+            answer = await stack.enter_async_context(client.stream("GET", url, params={"rep": "ana"}))
+            open_streams.append(answer.aiter_text())  # one that is forgotten is closed
+            seen.add(check(answer, STREAM, await anext(open_streams[-1])))
+        return seen
+
+
+@pytest.mark.parametrize(
+    "change", [{"clock": "noon"}, {"kpis": [{}]}, {"exact": 1}, {"kpis": [{"id": "calls", "window": "2h", "state": "ok"}]}]
+)
+def test_an_answer_of_another_form_would_be_seen(change):
+    content = {"clock": 1, "known_until": 1, "round": 1, "exact": True, "stale": False, "kpis": []}
+    schema = schema_of("/api/v1/kpis", 200, "application/json")
+    assert schema.is_valid(content)
+    assert not schema.is_valid(content | change)
