@@ -187,8 +187,14 @@ class Erased(_Event, frozen=True, tag="erased", kw_only=True):
     """The person asked to be forgotten: what is known goes, for good."""
 
 
+class Merged(_Event, frozen=True, tag="merged", kw_only=True):
+    """The subject is, or was merged with, `into`, who goes on for both; null undoes it."""
+
+    into: SubjectRef | None
+
+
 Event: TypeAlias = (
-    LeadUpserted | InquiryUpserted | TouchUpserted | ReplyUpserted | MeetingUpserted | Deleted | Restored | Erased
+    LeadUpserted | InquiryUpserted | TouchUpserted | ReplyUpserted | MeetingUpserted | Deleted | Restored | Erased | Merged
 )
 
 EVENT_TYPES = frozenset(
@@ -201,6 +207,7 @@ EVENT_TYPES = frozenset(
         "deleted",
         "restored",
         "erased",
+        "merged",
     }
 )
 
@@ -245,10 +252,13 @@ def instants(event: Event) -> Iterator[tuple[str, Millis, bool]]:
 
 
 def believe(event: Event, received_at: Millis) -> None:
-    """Check the event's instants against its receipt.
+    """Check what an event says that its form cannot tell, such as its instants against its receipt.
 
-    Raises InvalidEventError if one is outside 1990 to 2100, or *has happened* more than 5 minutes after the receipt.
+    Raises InvalidEventError if one is outside 1990 to 2100, or *has happened* more than 5 minutes after the receipt, or if a
+    subject is merged into itself.
     """
+    if isinstance(event, Merged) and event.into == event.subject:
+        raise InvalidEventError("$.into", "is the subject itself", "send null to undo a merge")
     check_instants(event)
     for path, at, planned in instants(event):
         if at > received_at + AHEAD_LIMIT and not planned:

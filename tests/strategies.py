@@ -112,6 +112,12 @@ def events(of: str = "lead-1") -> st.SearchStrategy[Event]:
     return st.one_of(heads, heads, heads, touches, touches, touches, replies, replies, meetings, meetings, inquiries, removals)
 
 
+def merges(of: str = "lead-1") -> st.SearchStrategy[Event]:
+    """The lead is merged into one of two others, or that is undone."""
+    into = st.sampled_from(("lead-8", "lead-9", None))
+    return st.builds(lambda into, version: build.merged(into, of=of, **version), into, VERSIONS)
+
+
 WAIT = st.sampled_from((MINUTE, 0, 1, 150 * SECOND, 4 * MINUTE, 5 * MINUTE, 5 * MINUTE + 1, 20 * MINUTE, HOUR, DAY, 8 * DAY))
 """How long the next thing takes; a good part of an SLA, exactly all of it, or a little more."""
 

@@ -10,9 +10,10 @@ from typing import Any, TypeAlias
 import msgspec
 from msgspec import UNSET, Struct, field
 
-from models.events import Deleted, Erased, Event, LeadUpserted, Restored
+from models.events import Deleted, Erased, Event, LeadUpserted, Merged, Restored
 from models.state.registers import (
     DELETED,
+    MERGED,
     Record,
     Register,
     Timeline,
@@ -55,6 +56,9 @@ def fold(lead: Lead, event: Event) -> bool:
     if isinstance(event, Deleted | Restored):
         target = lead.record if event.object is None else _object(lead, f"{event.object.kind}:{event.object.id}")
         return put(target, version, event.sequence, {DELETED: isinstance(event, Deleted)})
+    if isinstance(event, Merged):
+        into = None if event.into is None else f"{event.into.kind}:{event.into.id}"
+        return put(lead.record, version, event.sequence, {MERGED: into})
     if isinstance(event, LeadUpserted):
         return _fold_lead(lead, event, version)
     key = f"{event.object.kind}:{event.object.id}"

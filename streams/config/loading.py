@@ -14,7 +14,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from models.rules import OTHER, UNASSIGNED
-from streams.config.settings import Section, Settings, instant
+from streams.config.settings import Settings
+from streams.config.values import Section, instant
 from streams.errors import Fatal
 
 PREFIX = "LEADBEAT_"
@@ -24,6 +25,7 @@ Place: TypeAlias = tuple[int | str, ...]
 Mistake: TypeAlias = tuple[Place, str]
 
 PLAINLY = {
+    "dict_type": "is not a table",
     "missing": "is missing",
     "model_type": "is not a table",
     "string_sub_type": "is not text",
@@ -104,6 +106,7 @@ def _resolve_secrets(raw: dict[str, Any], folder: Path) -> Iterator[Mistake]:
     for index, connection in enumerate(connections if isinstance(connections, list) else []):
         if isinstance(connection, dict):
             yield from _resolve(connection, "token", folder, ("connections", index))
+            yield from _resolve(connection, "email_key", folder, ("connections", index))
             yield from _resolve_list(connection, folder, ("connections", index))
 
 

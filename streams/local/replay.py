@@ -18,6 +18,7 @@ from models.state.facts import facts
 from models.state.lead import Lead, fold
 from models.units import SECOND, Millis
 from models.windows import DUE_LAG
+from streams.config import Connection
 from streams.inbound.normalise import Unknown
 from streams.local.recording import Fact, Mistake, read
 
@@ -68,12 +69,19 @@ class Replay:
     recorded: Recorded
 
 
-def replay(recording: Iterable[bytes], rules: Rules, minimum_n: Mapping[Formula, int], as_of: AsOf = AsOf()) -> Replay:
+def replay(
+    recording: Iterable[bytes],
+    rules: Rules,
+    minimum_n: Mapping[Formula, int],
+    as_of: AsOf = AsOf(),
+    connections: Mapping[str, Connection] = {},
+) -> Replay:
     """Every figure of the catalogue at an instant, from a recording in any order.
 
-    Lines that cannot be read are told in `recorded.mistakes`. Raises LeadbeatError if no line can be.
+    Deliveries are read with the settings of their connections, by name, where there are any. Lines that cannot be read are told
+    in `recorded.mistakes`. Raises LeadbeatError if no line can be.
     """
-    recorded = collect(recording, as_of)
+    recorded = collect(recording, as_of, connections)
     if not recorded.events and not recorded.later:
         first = f", first of all {recorded.mistakes[0]}" if recorded.mistakes else ""
         raise LeadbeatError("recording", f"it holds no event that can be read{first}", "see leadbeat schema")
@@ -87,11 +95,11 @@ def replay(recording: Iterable[bytes], rules: Rules, minimum_n: Mapping[Formula,
     return Replay(clock, known_until, tuple(lines), recorded)
 
 
-def collect(recording: Iterable[bytes], as_of: AsOf) -> Recorded:
+def collect(recording: Iterable[bytes], as_of: AsOf, connections: Mapping[str, Connection] = {}) -> Recorded:
     """Fold all that counts."""
     recorded = Recorded()
     for number, line in enumerate(recording, start=1):
-        for found in read(number, line):
+        for found in read(number, line, connections):
             match found:
                 case Mistake():
                     recorded.mistakes.append(found)

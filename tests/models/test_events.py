@@ -21,7 +21,9 @@ from models.events import (
     Erased,
     Event,
     LeadUpserted,
+    Merged,
     Restored,
+    SubjectRef,
     TouchUpserted,
     believe,
     decode,
@@ -29,7 +31,7 @@ from models.events import (
     instants,
 )
 
-EVENTS = st.one_of(strategies.events(), st.just(build.erased()))
+EVENTS = st.one_of(strategies.events(), strategies.merges(), st.just(build.erased()))
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -159,21 +161,34 @@ def test_every_event_type_is_read_and_written():
     found = set()
     for kind in EVENT_TYPES:
         name = kind.partition(".")[0]
-        body = EVENT | {"type": kind, "object": {"kind": name, "id": "1"}, "data": {}}
+        body = EVENT | {"type": kind, "object": {"kind": name, "id": "1"}, "data": {}, "into": None}
         if name not in {"inquiry", "touch", "reply", "meeting"}:
             body["object"] = None
         found.add(json.loads(encode(decode(json.dumps(body).encode())))["type"])
     assert found == EVENT_TYPES
 
 
+def test_a_merge_names_another_subject_or_nobody_and_says_so():
+    subject = {"kind": "lead", "id": "1"}
+    body = {name: EVENT[name] for name in ("id", "timestamp")} | {"type": "merged", "subject": subject}
+    assert decode(json.dumps(body | {"into": None}).encode()).into is None
+    assert decode(json.dumps(body | {"into": {"kind": "lead", "id": "2"}}).encode()).into == SubjectRef("lead", "2")
+    for into, where in (({}, "$"), ({"into": {"kind": "lead"}}, "$.into")):
+        with pytest.raises(InvalidEventError) as caught:
+            decode(json.dumps(body | into).encode())
+        assert caught.value.where == where
+
+
+def test_a_merge_of_a_subject_into_itself_is_not_believed():
+    with pytest.raises(InvalidEventError) as caught:
+        believe(build.merged("1", of="1"), NOON)
+    assert caught.value.where == "$.into"
+    believe(build.merged("2", of="1"), NOON)
+
+
 def test_events_are_told_apart_by_type():
-    assert [type(event) for event in (build.lead(), build.touch(), build.deleted(), build.restored(), build.erased())] == [
-        LeadUpserted,
-        TouchUpserted,
-        Deleted,
-        Restored,
-        Erased,
-    ]
+    events = (build.lead(), build.touch(), build.deleted(), build.restored(), build.erased(), build.merged(None))
+    assert [type(event) for event in events] == [LeadUpserted, TouchUpserted, Deleted, Restored, Erased, Merged]
 
 
 def test_each_instant_is_told_and_only_the_scheduled_one_is_planned():
