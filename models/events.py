@@ -197,6 +197,30 @@ Event: TypeAlias = (
     LeadUpserted | InquiryUpserted | TouchUpserted | ReplyUpserted | MeetingUpserted | Deleted | Restored | Erased | Merged
 )
 
+
+class Absorbed(Struct, frozen=True, tag_field="type", tag="absorbed", kw_only=True):
+    """A part of what is known of a merged lead, for the one that it was merged into (`subject`).
+
+    It is *derived*: Leadbeat tells itself of it, and takes it from nobody else.
+    `path` says whose part it is and over whom it came; without a path, the part is no longer given. `channel` names the part to
+    its receiver, for whom the largest `sequence` in it holds. `lead` is packed (models.state.lead), and empty for one over whom
+    it came already, to whom it only says that they are merged in a circle.
+    """
+
+    id: Name
+    subject: SubjectRef
+    channel: str
+    sequence: Annotated[int, Meta(ge=0)]
+    path: tuple[str, ...] = ()
+    lead: bytes = b""
+    schema_version: Literal[1] = 1
+
+
+Logged: TypeAlias = Event | Absorbed
+"""What the events topic holds, but for ticks."""
+
+DERIVED_TYPES = frozenset({"absorbed"})
+
 EVENT_TYPES = frozenset(
     {
         "lead.upserted",
@@ -214,6 +238,7 @@ EVENT_TYPES = frozenset(
 _Decoded = TypeVar("_Decoded")
 
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_log_decoder: msgspec.json.Decoder[Logged] = msgspec.json.Decoder(Logged)
 _encoder = msgspec.json.Encoder()
 
 
@@ -223,6 +248,11 @@ def decode(body: bytes | msgspec.Raw) -> Event:
     Raises InvalidEventError with the path of the offending field; never anything else, whatever the bytes are.
     """
     return decoded(_decoder, body)
+
+
+def decode_logged(body: bytes) -> Logged:
+    """One event of the events topic from its JSON. Raises InvalidEventError as `decode` does."""
+    return decoded(_log_decoder, body)
 
 
 def decoded(decoder: msgspec.json.Decoder[_Decoded], body: bytes | msgspec.Raw) -> _Decoded:
@@ -236,7 +266,7 @@ def decoded(decoder: msgspec.json.Decoder[_Decoded], body: bytes | msgspec.Raw) 
         raise InvalidEventError(path.rstrip("`") or "$", what, "see the event schema") from None
 
 
-def encode(event: Event) -> bytes:
+def encode(event: Logged) -> bytes:
     """The event's JSON on one line."""
     return _encoder.encode(event)
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints, Valida
 
 from models.events import Channel, Stage
 from models.units import MINUTE, Duration
-from streams.config.values import GivenName, Section, Target, Text
+from streams.config.values import GivenName, Section, Target, Text, secret_key
 
 SMALLEST_KEY_BYTES = 24
 
@@ -51,9 +51,7 @@ def _signing_secret(secret: SecretStr, info: ValidationInfo) -> SecretStr:
 def _email_key(key: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
     if key is None and info.data.get("provider") == "close":
         raise ValueError("is missing: 32 to 128 hex digits that nobody can guess (openssl rand -hex 32)")
-    if key is not None and not re.fullmatch(r"([0-9a-fA-F]{2}){16,64}", key.get_secret_value()):
-        raise ValueError("must be 32 to 128 hex digits that nobody can guess (openssl rand -hex 32)")
-    return key
+    return secret_key(key)
 
 
 class CloseFields(Section):

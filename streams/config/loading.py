@@ -100,9 +100,10 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 def _resolve_secrets(raw: dict[str, Any], folder: Path) -> Iterator[Mistake]:
     """Put what `*_file` and `*_env` keys point at under the secret's own key, where also what cannot be had is a mistake."""
     connections = raw.get("connections")
-    redis = raw.get("redis")
-    if isinstance(redis, dict):
-        yield from _resolve(redis, "url", folder, ("redis",))
+    for name, key in (("redis", "url"), ("worker", "subject_key")):
+        section = raw.get(name)
+        if isinstance(section, dict):
+            yield from _resolve(section, key, folder, (name,))
     for index, connection in enumerate(connections if isinstance(connections, list) else []):
         if isinstance(connection, dict):
             yield from _resolve(connection, "token", folder, ("connections", index))

@@ -6,7 +6,7 @@ A settings object that is made by hand holds what it is given and reads nothing;
 from itertools import chain
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
 from models.calendars import WorkingHours
 from models.kpis import MINIMUM_N, Formula
@@ -27,6 +27,7 @@ from streams.config.values import (
     WindowName,
     Zone,
     instant,
+    secret_key,
     shifts,
 )
 
@@ -71,12 +72,18 @@ class WorkerSettings(Section):
     """Where a worker's two processes tell of themselves (`/livez`, `/readyz`, `/metrics`; port 0: nowhere), and how they work.
 
     `skip_lost_events`: go on, and count them, when Kafka has dropped events that were never applied (else the worker stops).
+    `subject_key`: what the ids of leads are hashed with that were erased; it never changes.
     """
 
     host: Text = "127.0.0.1"
     normaliser_port: Port = 0
     processor_port: Port = 0
     skip_lost_events: bool = False
+    subject_key: Annotated[SecretStr | None, AfterValidator(secret_key)] = None
+
+    def hashing_key(self) -> bytes:
+        """The subject key's bytes; none without one."""
+        return b"" if self.subject_key is None else bytes.fromhex(self.subject_key.get_secret_value())
 
 
 class Organisation(Section):

@@ -6,7 +6,7 @@ from ipaddress import IPv6Address
 from typing import Annotated, Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 
 from models.calendars import Shift
 from models.rules import OTHER, UNASSIGNED, UNKNOWN
@@ -83,6 +83,13 @@ def _is_ipv6(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def secret_key(key: SecretStr | None) -> SecretStr | None:
+    """The key of a keyed hash, in hex, as it is. Raises ValueError, with what to write instead, for anything else."""
+    if key is not None and not re.fullmatch(r"([0-9a-fA-F]{2}){16,64}", key.get_secret_value()):
+        raise ValueError("must be 32 to 128 hex digits that nobody can guess (openssl rand -hex 32)")
+    return key
 
 
 def shifts(text: str) -> tuple[Shift, ...]:

@@ -13,7 +13,7 @@ Row: TypeAlias = dict[str, Any]
 
 
 def lead_rows(packed: bytes) -> Iterator[Row]:
-    """A lead: its fields and timelines, then those of its objects, then the alerts that were sent for it."""
+    """A lead: its fields and timelines, those of its objects, the alerts sent for it, and whose facts it was given."""
     lead, notified = unpack_lead(packed)
     yield from _fields("", lead.record)
     yield from _timeline("owner", lead.owner)
@@ -24,6 +24,9 @@ def lead_rows(packed: bytes) -> Iterator[Row]:
         yield _row("", "erased", value=True)
     for alert in notified:
         yield _row("", "alert_sent", value=alert)
+    for portion in lead.absorbed.values():
+        if portion.path:
+            yield _row("", "absorbed", value=" > ".join(portion.path))
 
 
 def _fields(name: str, record: Record) -> Iterator[Row]:

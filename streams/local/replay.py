@@ -14,6 +14,7 @@ from models.rollup import Totals
 from models.rules import Rules
 from models.snapshot import Line, slices
 from models.snapshot import evaluate as tell
+from models.state.absorption import settle, whole
 from models.state.facts import facts
 from models.state.lead import Lead, fold
 from models.units import SECOND, Millis
@@ -90,7 +91,9 @@ def replay(
     codes = Codes(rules)
     totals = Totals(codes)
     totals.advance(clock)
-    oldest = _add(totals, list(recorded.leads.values()), codes, known_until)
+    settle(recorded.leads)
+    leads = [whole(lead, subject) for subject, lead in recorded.leads.items()]
+    oldest = _add(totals, leads, codes, known_until)
     lines = tell(FIGURES, totals.sums, oldest, slices(rules, clock), minimum_n)
     return Replay(clock, known_until, tuple(lines), recorded)
 

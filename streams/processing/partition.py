@@ -11,15 +11,18 @@ from typing import Final
 
 from models.codes import Codes
 from models.contributions import difference, evaluate
-from models.events import Event
+from models.events import Logged
 from models.meaning import Meaning, Threshold, count_appeared_late, meanings, threshold_name
 from models.rollup import Cut, Totals
+from models.state.absorption import NOTHING_GIVEN, Given, given, handed, whole
 from models.state.facts import NOTHING, Facts, facts
 from models.state.lead import Lead, fold, pack, unpack
 from models.units import Millis
 from models.windows import DUE_LAG
+from streams.processing.absorbed import absorbed
 from streams.processing.alerts import alert
 from streams.processing.due import DueSet
+from streams.processing.hashing import Hashing, Tombstones
 from streams.processing.open_clocks import OpenClocks, OpenClocksCut
 from streams.tables.rows import Outgoing
 
@@ -32,18 +35,20 @@ AT_ONCE: Final = 5_000
 
 @dataclass(slots=True)
 class Remembered:
-    """A lead in memory: its state, the thresholds already told, and its facts as they were last looked at."""
+    """A lead in memory: its state, the thresholds already told, its facts as last looked at, and what it gives to others."""
 
     lead: Lead
     notified: list[str]
     facts: Facts = NOTHING
+    given: Given = field(default_factory=lambda: NOTHING_GIVEN)
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionCut:
     """All that changed since the last cut. None stands for what is gone."""
 
-    states: Mapping[str, bytes]
+    states: Mapping[str, bytes | None]
+    erased: Sequence[bytes]
     totals: Cut
     due: Mapping[str, Millis | None]
     open_clocks: OpenClocksCut
@@ -54,7 +59,7 @@ class PartitionCut:
 
 @dataclass(slots=True)
 class Partition:
-    """The memory of one events partition. `sources` is how many deliveries partitions tick."""
+    """The memory of one events partition. `sources` is how many deliveries partitions tick; as many are those of events."""
 
     number: int
     codes: Codes
@@ -64,10 +69,14 @@ class Partition:
     open_clocks: OpenClocks = field(default_factory=OpenClocks)
     ticks: dict[int, Millis] = field(default_factory=dict)
     alerts_topic: str = "leadbeat.alerts.v1"
+    events_topic: str = "crm.events.v1"
+    tombstones: Tombstones = field(default_factory=lambda: Tombstones(Hashing()))
     capacity: int = 50_000
     suppressed_alerts: int = 0
     unchanging: int = 0
     """How many events have told nothing new."""
+    hashes_ids: bool = False
+    """Whether anything was kept or sent under a hashed id."""
     _leads: OrderedDict[str, Remembered] = field(default_factory=OrderedDict)
     _unsaved: set[str] = field(default_factory=set)
     _outgoing: list[Outgoing] = field(default_factory=list)
@@ -112,13 +121,13 @@ class Partition:
             if subject in self._leads:
                 continue
             if packed is None:
-                self._leads[subject] = Remembered(Lead(), [])
+                self._leads[subject] = Remembered(Lead(erased=subject in self.tombstones), [])
             else:
                 lead, notified = unpack(packed)
-                self._leads[subject] = Remembered(lead, notified, facts(lead, self.codes))
+                self._leads[subject] = Remembered(lead, notified, facts(whole(lead, subject), self.codes), given(lead, subject))
 
-    def apply(self, events: Iterable[Event]) -> None:
-        """Fold events of remembered subjects, then take the difference once per subject."""
+    def apply(self, events: Iterable[Logged], through: int) -> None:
+        """Fold events of remembered subjects, the last one at offset `through`, then take the difference once per subject."""
         changed: dict[str, Facts] = {}
         for event in events:
             subject = event.subject.id
@@ -130,11 +139,22 @@ class Partition:
             self._leads.move_to_end(subject)
         for subject in changed:
             remembered = self._leads[subject]
-            remembered.facts = facts(remembered.lead, self.codes)
+            remembered.facts = facts(whole(remembered.lead, subject), self.codes)
+            self._pass_on(subject, remembered, through)
+            if remembered.lead.erased:
+                self.tombstones.add(subject)
+                self.hashes_ids = True
         self._unsaved.update(changed)
         self._look_again(
             {subject: old for subject, old in changed.items() if old != self._leads[subject].facts}, self.known_until
         )
+
+    def _pass_on(self, subject: str, remembered: Remembered, through: int) -> None:
+        """Hand what a merged lead gives, and gives no longer, to whom it is, or was, merged into."""
+        before, remembered.given = remembered.given, given(remembered.lead, subject)
+        for part in handed(before, remembered.given):
+            self._outgoing.append(absorbed(self.events_topic, self.sources, self.tombstones.hashing, part, through))
+            self.hashes_ids = True
 
     def due_by(self, clock: Millis) -> list[str]:
         """The subjects that a tick to an instant makes due, in the order in which they fire."""
@@ -190,12 +210,13 @@ class Partition:
 
     def cut(self) -> PartitionCut:
         """Take out all that changed since the last cut. Until `saved`, its subjects stay in memory."""
-        states = {}
+        states: dict[str, bytes | None] = {}
         for subject in self._unsaved:
             remembered = self._leads[subject]
-            states[subject] = pack(remembered.lead, remembered.notified)
+            states[subject] = None if remembered.lead.erased else pack(remembered.lead, remembered.notified)
         cut = PartitionCut(
             states,
+            self.tombstones.cut(),
             self.totals.cut(),
             self.due.cut(),
             self.open_clocks.cut(),

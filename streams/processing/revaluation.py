@@ -13,6 +13,7 @@ import structlog
 
 from models.contributions import evaluate
 from models.meaning import meanings, threshold_name
+from models.state.absorption import whole
 from models.state.facts import facts
 from models.state.lead import pack, unpack
 from models.units import Millis
@@ -59,7 +60,8 @@ async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
     quiet: dict[str, bytes] = {}
     async for states in walk_states(redis, keys):
         leads = [unpack(packed) for packed in states.values()]
-        evaluation = evaluate([facts(lead, partition.codes) for lead, _ in leads], partition.codes, known_until)
+        standing = [facts(whole(lead, subject), partition.codes) for subject, (lead, _) in zip(states, leads, strict=True)]
+        evaluation = evaluate(standing, partition.codes, known_until)
         partition.totals.add(evaluation.contributions)
         told = meanings(evaluation, partition.codes, known_until)
         for subject, (lead, notified), meaning in zip(states, leads, told, strict=True):

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry
 
 from models.codes import Codes
 from streams.config import Settings
+from streams.processing.hashing import Hashing
 from streams.processing.owner import Owner, Terms
 from streams.processing.presence import Presence
 from streams.processing.publisher import Edition, Publisher
@@ -52,7 +53,9 @@ class Worker:
             settings.checkpoint_ms / 1000,
             topics.alerts,
             topics.dead,
+            topics.events,
             settings.worker.skip_lost_events,
+            Hashing(settings.worker.hashing_key()),
         )
         self._edition = Edition(
             settings.redis.prefix,

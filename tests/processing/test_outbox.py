@@ -22,7 +22,7 @@ class Broker:
     fails: Callable[[bytes], bool] = lambda _: False
     sent: list[tuple[str, bytes | None, bytes]] = field(default_factory=list)
 
-    async def send_and_wait(self, topic: str, value: bytes, key: bytes | None) -> None:
+    async def send_and_wait(self, topic: str, value: bytes, key: bytes | None, partition: int | None = None) -> None:
         await asyncio.sleep(0)
         if self.fails(value):
             raise ConnectionError("no broker")

@@ -16,7 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from models.errors import InvalidEventError
-from models.events import EVENT_TYPES, Event, decode
+from models.events import DERIVED_TYPES, EVENT_TYPES, Event, decode
 from models.units import Millis
 from streams.inbound.providers.contract import SECONDS, Element, Unauthentic, shaped, timely
 
@@ -121,13 +121,16 @@ def read(element: Element) -> Sequence[Event] | None:
     try:
         return (decode(element),)
     except InvalidEventError as error:
-        if error.where == "$.type" and _is_unknown(element):
+        kind = _type_of(element) if error.where == "$.type" else None
+        if kind in DERIVED_TYPES:
+            raise InvalidEventError("$.type", f"{kind!r} is what Leadbeat derives itself", "send `merged`") from None
+        if kind is not None and kind not in EVENT_TYPES:
             return None
         raise
 
 
-def _is_unknown(element: Element) -> bool:
+def _type_of(element: Element) -> str | None:
     try:
-        return msgspec.json.decode(element, type=_Head).type not in EVENT_TYPES
+        return msgspec.json.decode(element, type=_Head).type
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return False
+        return None
