@@ -81,7 +81,7 @@ def whole(lead: Lead, own: SubjectId) -> Lead:
     objects = {key: list(record) for key, record in lead.objects.items()}
     together = Lead(list(lead.record), dict(lead.owner), dict(lead.stage), objects)
     for portion in lead.absorbed.values():
-        if own not in portion.path and portion.lead:
+        if portion.lead:
             merge(together, unpack(portion.lead)[0])
     return together
 

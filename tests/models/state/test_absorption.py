@@ -144,6 +144,13 @@ def test_a_circle_that_opens_counts_at_its_end():
     assert calls(talked(A, B, *circle, build.merged(None, of="b", changed_at=LATER))) == {"b": 2}
 
 
+def test_one_of_a_circle_that_is_merged_elsewhere_counts_nothing_at_once():
+    lead = talked(A, B, build.merged("b", of="a"), build.merged("a", of="b"))["a"]
+    assert calls({"a": lead}) == {"a": 2}
+    fold(lead, build.merged("c", of="a", changed_at=LATER))
+    assert calls({"a": lead}) == {}
+
+
 def test_a_merge_that_is_undone_leaves_each_its_own():
     assert calls(talked(A, B, build.merged("b", of="a"), build.merged(None, of="a", changed_at=LATER))) == {"a": 1, "b": 1}
 
