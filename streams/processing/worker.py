@@ -114,6 +114,10 @@ class Worker:
 
 async def run(settings: Settings, redis: Redis) -> None:
     """Process events until SIGTERM. Raises Fatal if that cannot go on."""
+    if settings.worker.subject_key is None:
+        log.warning(
+            "without_subject_key", todo="set worker.subject_key before leads are merged or erased; see docs/operations.md"
+        )
     await check_server(redis, settings.redis.prefix)
     await check_layout(redis, settings.redis.prefix, settings.kafka.partitions)
     metrics = registry()

@@ -12,7 +12,7 @@ from models.units import HOUR, MINUTE
 from streams.topics import partition_of
 
 LIMIT_S = 240
-LEADS = 4_000
+LEADS = 2_000
 
 
 @pytest.mark.timeout(600)

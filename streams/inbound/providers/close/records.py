@@ -77,6 +77,8 @@ def _tell_lead(case: Case) -> None:
     if not change.is_deletion:
         _tell_contacts(case, company, is_merged=company == gone)
     elif company != gone:
+        # A merged lead lives on in the other one though it is deleted; what a deleted company has told does not.
+        case.telling.merged(company, None)
         case.telling.deleted(company)
 
 
