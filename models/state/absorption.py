@@ -140,7 +140,7 @@ def settle(leads: dict[SubjectId, Lead]) -> None:
         for own in waiting:
             after = given(leads[own], own)
             for part in handed(told.get(own, NOTHING_GIVEN), after):
-                if fold(leads.setdefault(part.target, Lead()), part.event("/".join(part.path), sequence, "settled")):
-                    changed[part.target] = None
+                fold(leads.setdefault(part.target, Lead()), part.event("/".join(part.path), sequence, "settled"))
+                changed[part.target] = None
             told[own] = after
         waiting = changed

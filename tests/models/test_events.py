@@ -17,6 +17,7 @@ from models.events import (
     EARLIEST,
     EVENT_TYPES,
     LATEST,
+    Absorbed,
     Deleted,
     Erased,
     Event,
@@ -27,6 +28,7 @@ from models.events import (
     TouchUpserted,
     believe,
     decode,
+    decode_logged,
     encode,
     instants,
 )
@@ -262,3 +264,11 @@ def test_an_instant_is_the_same_in_any_zone():
     at = decode(json.dumps(EVENT).encode()).data.at
     assert at == datetime(2026, 3, 2, 10, 59, tzinfo=UTC)
     assert [at for _, at, _ in instants(decode(json.dumps(EVENT).encode()))][1] == NOON - HOUR - 60 * SECOND
+
+
+def test_what_leadbeat_derives_lies_in_the_log_and_is_no_event_of_a_webhook():
+    part = Absorbed(id="a", subject=SubjectRef("lead", "1"), channel="c", sequence=7, path=("2", "3"), lead=b"\x00\xff")
+    assert decode_logged(encode(part)) == part
+    assert decode_logged(encode(build.merged("2"))) == build.merged("2")
+    with pytest.raises(InvalidEventError, match="absorbed"):
+        decode(encode(part))
