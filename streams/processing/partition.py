@@ -180,12 +180,12 @@ class Partition:
                 self._tell(subject, each, meaning.thresholds)
             self.open_clocks.put(subject, meaning.waiting)
             self.due.put(subject, due_at(each.notified, meaning))
-            self._unsaved.add(subject)
 
     def _tell(self, subject: str, remembered: Remembered, thresholds: Sequence[Threshold]) -> None:
         for threshold in thresholds:
             if threshold_name(threshold) not in remembered.notified:
                 remembered.notified.append(threshold_name(threshold))
+                self._unsaved.add(subject)
                 self._outgoing.append(alert(self.alerts_topic, subject, threshold))
 
     def cut(self) -> PartitionCut:
