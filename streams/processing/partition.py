@@ -5,17 +5,20 @@ What changed leaves as a `PartitionCut`, which a checkpoint makes durable as a w
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from models.codes import Codes
 from models.contributions import difference, evaluate
 from models.events import Event
-from models.meaning import Meaning, Threshold, count_appeared_late, meanings, threshold_name
+from models.meaning import count_appeared_late, meanings
+from models.news import News, news
 from models.rollup import Cut, Totals
-from models.state.facts import NOTHING, Facts, facts
+from models.state.facts import NOTHING, Facts, facts, facts_after
 from models.state.lead import Lead, fold, pack, unpack
+from models.state.told import Alerts
 from models.units import Millis
 from models.windows import DUE_LAG
 from streams.processing.alerts import alert
@@ -32,11 +35,12 @@ AT_ONCE: Final = 5_000
 
 @dataclass(slots=True)
 class Remembered:
-    """A lead in memory: its state, the thresholds already told, and its facts as they were last looked at."""
+    """A lead in memory: its state, what was told of it, its facts, and those that the totals have of it."""
 
     lead: Lead
-    notified: list[str]
+    told: Alerts
     facts: Facts = NOTHING
+    counted: Facts = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Partition:
     unchanging: int = 0
     """How many events have told nothing new."""
     _leads: OrderedDict[str, Remembered] = field(default_factory=OrderedDict)
+    _uncounted: dict[str, None] = field(default_factory=dict)
     _unsaved: set[str] = field(default_factory=set)
     _outgoing: list[Outgoing] = field(default_factory=list)
     _ticks_changed: bool = False
@@ -112,29 +117,26 @@ class Partition:
             if subject in self._leads:
                 continue
             if packed is None:
-                self._leads[subject] = Remembered(Lead(), [])
+                self._leads[subject] = Remembered(Lead(), {})
             else:
-                lead, notified = unpack(packed)
-                self._leads[subject] = Remembered(lead, notified, facts(lead, self.codes))
+                lead, told = unpack(packed)
+                stands = facts(lead, self.codes)
+                self._leads[subject] = Remembered(lead, told, stands, stands)
 
     def apply(self, events: Iterable[Event]) -> None:
-        """Fold events of remembered subjects, then take the difference once per subject."""
-        changed: dict[str, Facts] = {}
+        """Fold events of remembered subjects. The totals have them from the next tick or cut, once for each subject."""
+        leads, codes, uncounted, unsaved = self._leads, self.codes, self._uncounted, self._unsaved
         for event in events:
             subject = event.subject.id
-            remembered = self._leads[subject]
-            if fold(remembered.lead, event):
-                changed.setdefault(subject, remembered.facts)
-            else:
+            remembered = leads[subject]
+            leads.move_to_end(subject)
+            change = fold(remembered.lead, event)
+            if change is None:
                 self.unchanging += 1
-            self._leads.move_to_end(subject)
-        for subject in changed:
-            remembered = self._leads[subject]
-            remembered.facts = facts(remembered.lead, self.codes)
-        self._unsaved.update(changed)
-        self._look_again(
-            {subject: old for subject, old in changed.items() if old != self._leads[subject].facts}, self.known_until
-        )
+                continue
+            remembered.facts = facts_after(change, remembered.facts, remembered.lead, codes)
+            uncounted[subject] = None
+            unsaved.add(subject)
 
     def due_by(self, clock: Millis) -> list[str]:
         """The subjects that a tick to an instant makes due, in the order in which they fire."""
@@ -160,40 +162,44 @@ class Partition:
         if clock is None:
             return
         known_until = Millis(clock - DUE_LAG)
-        subjects = self.due_by(clock)
-        for start in range(0, len(subjects), AT_ONCE):
-            some = subjects[start : start + AT_ONCE]
-            self._look_again({subject: self._leads[subject].facts for subject in some}, known_until, fire=True)
+        told = self._count({**self._uncounted, **dict.fromkeys(self.due_by(clock))}, known_until, tell=True)
+        self._outgoing += [alert(self.alerts_topic, subject, each) for each, subject in sorted(told, key=_by_time)]
         self.totals.advance(clock)
 
-    def _look_again(self, before: Mapping[str, Facts], known_until: Millis, *, fire: bool = False) -> None:
-        """Add what some leads mean now less what they meant with their facts as they were `before`, at the last tick."""
-        if not before:
-            return
-        remembered = [self._leads[subject] for subject in before]
-        old = evaluate(list(before.values()), self.codes, self.known_until)
-        new = evaluate([each.facts for each in remembered], self.codes, known_until)
-        self.totals.add(difference(new, old))
-        self.suppressed_alerts += count_appeared_late(new.thresholds, old.thresholds, known_until)
-        for subject, each, meaning in zip(before, remembered, meanings(new, self.codes, known_until), strict=True):
-            if fire:
-                self._tell(subject, each, meaning.thresholds)
-            self.open_clocks.put(subject, meaning.waiting)
-            self.due.put(subject, due_at(each.notified, meaning))
+    def _count(self, subjects: Iterable[str], known_until: Millis, *, tell: bool = False) -> list[tuple[News, str]]:
+        """Have the totals know what some leads mean at an instant; they know what they meant at the last tick.
 
-    def _tell(self, subject: str, remembered: Remembered, thresholds: Sequence[Threshold]) -> None:
-        for threshold in thresholds:
-            if threshold_name(threshold) not in remembered.notified:
-                remembered.notified.append(threshold_name(threshold))
-                self._unsaved.add(subject)
-                self._outgoing.append(alert(self.alerts_topic, subject, threshold))
+        What is to be told of them is given back, or, as alerts leave at ticks only, makes them due at the next.
+        """
+        found = []
+        for some in _batched(subjects):
+            leads = [self._leads[subject] for subject in some]
+            old = evaluate([each.counted for each in leads], self.codes, self.known_until)
+            new = evaluate([each.facts for each in leads], self.codes, known_until)
+            self.totals.add(difference(new, old))
+            self.suppressed_alerts += count_appeared_late(new.thresholds, old.thresholds, known_until)
+            told = [bool(each.told) for each in leads]
+            for subject, each, meaning in zip(some, leads, meanings(new, self.codes, known_until, told), strict=True):
+                each.counted = each.facts
+                self.open_clocks.put(subject, meaning.waiting)
+                due = meaning.next_change
+                if meaning.thresholds or each.told:
+                    if not tell:
+                        due = known_until if news(dict(each.told), meaning.thresholds) else due
+                    elif what := news(each.told, meaning.thresholds):
+                        found += [(item, subject) for item in what]
+                        self._unsaved.add(subject)
+                self.due.put(subject, due)
+        self._uncounted = {}
+        return found
 
     def cut(self) -> PartitionCut:
         """Take out all that changed since the last cut. Until `saved`, its subjects stay in memory."""
+        self._count(self._uncounted, self.known_until)
         states = {}
         for subject in self._unsaved:
             remembered = self._leads[subject]
-            states[subject] = pack(remembered.lead, remembered.notified)
+            states[subject] = pack(remembered.lead, remembered.told)
         cut = PartitionCut(
             states,
             self.totals.cut(),
@@ -209,16 +215,18 @@ class Partition:
 
     def saved(self) -> None:
         """The last cut is durable and none is under way: forget the least recently used leads beyond capacity."""
-        for subject in list(self._leads):
-            if len(self._leads) <= self.capacity:
-                break
-            if subject not in self._unsaved:
+        excess = len(self._leads) - self.capacity
+        if excess > 0:
+            for subject in [subject for subject in islice(self._leads, excess) if subject not in self._unsaved]:
                 del self._leads[subject]
 
 
-def due_at(notified: Sequence[str], meaning: Meaning) -> Millis | None:
-    """The next change, or a threshold that is still to be told: alerts leave at ticks only, so that batches do not matter."""
-    candidates = [threshold.at for threshold in meaning.thresholds if threshold_name(threshold) not in notified]
-    if meaning.next_change is not None:
-        candidates.append(meaning.next_change)
-    return min(candidates, default=None)
+def _batched(subjects: Iterable[str]) -> Iterator[list[str]]:
+    rest = iter(subjects)
+    while some := list(islice(rest, AT_ONCE)):
+        yield some
+
+
+def _by_time(told: tuple[News, str]) -> tuple[Millis, str, int, int]:
+    item, subject = told
+    return item.at, subject, item.percent, item.told.number
