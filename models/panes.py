@@ -52,7 +52,7 @@ class Cells:
             self._open = None
             return {}
         ids, amounts = self.columns()
-        numbers = np.unique(np.concatenate(self._changed) // self._chunk)
+        numbers = _unique(np.concatenate(self._changed) // self._chunk)
         bounds = np.searchsorted(ids, np.concatenate((numbers, numbers + 1)) * self._chunk).tolist()
         chunks = {}
         for number, low, high in zip(numbers.tolist(), bounds, bounds[len(numbers) :], strict=False):
@@ -63,6 +63,14 @@ class Cells:
                 self._packed.pop(number, None)
         self._changed = []
         return chunks
+
+
+def _unique(numbers: Ints) -> Ints:
+    """The different numbers, ascending; there is at least one."""
+    if numbers.max() == 0:
+        return _FIRST
+    numbers = np.sort(numbers)
+    return numbers[runs(numbers)]
 
 
 def summed(keys: Ints, amounts: Ints) -> tuple[Ints, Ints]:

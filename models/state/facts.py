@@ -64,14 +64,13 @@ def facts(lead: Lead, codes: Codes) -> Facts:
     own = fields_of(lead.record)
     if lead.erased or own.get(DELETED):
         return NOTHING
-    touches = _touches(lead, codes)
     return Facts(
         _own(own, codes),
         _spans(lead.owner, codes.rep.code),
         _spans(lead.stage, _STAGE_CODES.__getitem__),
         _inquiries(lead, own),
-        _joined(touches),
-        _replies(lead, touches, codes),
+        _joined(_touches(lead, codes)),
+        _replies(lead, codes),
         _meetings(lead, codes),
     )
 
@@ -87,7 +86,7 @@ def facts_after(change: Change, before: Facts, lead: Lead, codes: Codes) -> Fact
         case "touch":
             return _after_touch(change.key, before, lead, codes, new=change.new)
         case "reply":
-            return before._replace(replies=_replies(lead, _touches(lead, codes), codes))
+            return before._replace(replies=_replies(lead, codes))
         case "meeting":
             return before._replace(meetings=_meetings(lead, codes))
         case _:
@@ -101,9 +100,13 @@ def _after_touch(name: str, before: Facts, lead: Lead, codes: Codes, *, new: boo
         if row is None:
             return before
         if not before.touches or row[0] > _last_at(before.touches):
-            return before._replace(touches=before.touches + row[1])
+            return _with_touches(before, before.touches + row[1], before.replies)
     touches = _touches(lead, codes)
-    return before._replace(touches=_joined(touches), replies=_replies(lead, touches, codes) if before.replies else b"")
+    return _with_touches(before, _joined(touches), _replies(lead, codes) if before.replies else b"")
+
+
+def _with_touches(before: Facts, touches: bytes, replies: bytes) -> Facts:
+    return Facts(before.lead, before.owners, before.stages, before.inquiries, touches, replies, before.meetings)
 
 
 def _standing(lead: Lead, kind: str) -> Iterator[tuple[str, Fields]]:
@@ -166,11 +169,10 @@ def _touch(at: int, fields: Fields, codes: Codes) -> bytes:
     return _TOUCH.pack(at, codes.rep.code(get("rep")), codes.channel.code(get("channel")), flags)
 
 
-def _replies(lead: Lead, touches: list[Row], codes: Codes) -> bytes:
+def _replies(lead: Lead, codes: Codes) -> bytes:
     found = [(fields["at"], name, fields) for name, fields in _standing(lead, "reply:") if fields.get("at") is not None]
-    if not found:
-        return b""
-    places = {name: place for place, (_, name, _) in enumerate(touches)}
+    named = any(fields.get("in_reply_to") is not None for _, _, fields in found)
+    places = {name: place for place, (_, name, _) in enumerate(_touches(lead, codes))} if named else {}
     return b"".join([_reply(at, fields, places, codes) for at, _, fields in sorted(found, key=_by_time)])
 
 

@@ -5,7 +5,7 @@ What changed leaves as a `PartitionCut`, which a checkpoint makes durable as a w
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -29,6 +29,9 @@ from streams.tables.rows import Outgoing
 BEGINNING = Millis(0)
 """Where the due clock stands before there is a clock: nothing is due yet."""
 
+UNKNOWN: Final = Millis(-1)
+"""Stands for a due instant that is stored, and was not read."""
+
 AT_ONCE: Final = 5_000
 """Leads that are looked at together."""
 
@@ -41,6 +44,7 @@ class Remembered:
     told: Alerts
     facts: Facts = NOTHING
     counted: Facts = NOTHING
+    due: Millis | None = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +68,19 @@ class Partition:
     codes: Codes
     sources: int
     totals: Totals
+    alerts_topic: str = "leadbeat.alerts.v1"
+    capacity: int = 10_000
     due: DueSet = field(default_factory=DueSet)
     open_clocks: OpenClocks = field(default_factory=OpenClocks)
     ticks: dict[int, Millis] = field(default_factory=dict)
-    alerts_topic: str = "leadbeat.alerts.v1"
-    capacity: int = 50_000
     suppressed_alerts: int = 0
     unchanging: int = 0
     """How many events have told nothing new."""
     _leads: OrderedDict[str, Remembered] = field(default_factory=OrderedDict)
     _uncounted: dict[str, None] = field(default_factory=dict)
     _unsaved: set[str] = field(default_factory=set)
+    _under_way: set[str] = field(default_factory=set)
+    _told: list[tuple[News, str]] = field(default_factory=list)
     _outgoing: list[Outgoing] = field(default_factory=list)
     _ticks_changed: bool = False
 
@@ -138,10 +144,6 @@ class Partition:
             uncounted[subject] = None
             unsaved.add(subject)
 
-    def due_by(self, clock: Millis) -> list[str]:
-        """The subjects that a tick to an instant makes due, in the order in which they fire."""
-        return self.due.until(Millis(clock - DUE_LAG))
-
     def next_clock(self, ticks: Mapping[int, Millis]) -> Millis | None:
         """Where the clock would stand after some ticks; None if it would not move."""
         newest = dict(self.ticks)
@@ -152,50 +154,60 @@ class Partition:
         clock = min(at for source, at in newest.items() if source < self.sources)
         return clock if self.clock is None or clock > self.clock else None
 
-    def tick(self, ticks: Mapping[int, Millis]) -> None:
-        """Take in ticks. If the clock moves: fire what is due (its states are remembered), then slide the windows."""
-        clock = self.next_clock(ticks)
+    def take_ticks(self, ticks: Mapping[int, Millis]) -> None:
+        """Take in ticks; the clock is moved by `advance`."""
         for source, at in ticks.items():
             if at > self.ticks.get(source, BEGINNING):
                 self.ticks[source] = at
                 self._ticks_changed = True
-        if clock is None:
-            return
-        known_until = Millis(clock - DUE_LAG)
-        told = self._count({**self._uncounted, **dict.fromkeys(self.due_by(clock))}, known_until, tell=True)
-        self._outgoing += [alert(self.alerts_topic, subject, each) for each, subject in sorted(told, key=_by_time)]
+
+    def to_look_at(self, clock: Millis) -> list[str]:
+        """Some of the leads that are to be looked at before the clock moves: those that changed, then those that are due."""
+        changed = list(islice(self._uncounted, AT_ONCE))
+        return changed or self.due.until(self.due_clock(clock), AT_ONCE)
+
+    def look(self, subjects: Sequence[str], clock: Millis) -> None:
+        """Have the totals know what some remembered leads mean when the clock has moved."""
+        self._told += self._count(subjects, self.due_clock(clock), tell=True)
+
+    def advance(self, clock: Millis) -> None:
+        """Move the clock, when all leads that change by that are looked at: alerts leave, windows slide."""
+        self._outgoing += [alert(self.alerts_topic, subject, each) for each, subject in sorted(self._told, key=_by_time)]
+        self._told = []
         self.totals.advance(clock)
 
-    def _count(self, subjects: Iterable[str], known_until: Millis, *, tell: bool = False) -> list[tuple[News, str]]:
+    def _count(self, subjects: Sequence[str], known_until: Millis, *, tell: bool) -> list[tuple[News, str]]:
         """Have the totals know what some leads mean at an instant; they know what they meant at the last tick.
 
         What is to be told of them is given back, or, as alerts leave at ticks only, makes them due at the next.
         """
         found = []
-        for some in _batched(subjects):
-            leads = [self._leads[subject] for subject in some]
-            old = evaluate([each.counted for each in leads], self.codes, self.known_until)
-            new = evaluate([each.facts for each in leads], self.codes, known_until)
-            self.totals.add(difference(new, old))
-            self.suppressed_alerts += count_appeared_late(new.thresholds, old.thresholds, known_until)
-            told = [bool(each.told) for each in leads]
-            for subject, each, meaning in zip(some, leads, meanings(new, self.codes, known_until, told), strict=True):
-                each.counted = each.facts
-                self.open_clocks.put(subject, meaning.waiting)
-                due = meaning.next_change
-                if meaning.thresholds or each.told:
-                    if not tell:
-                        due = known_until if news(dict(each.told), meaning.thresholds) else due
-                    elif what := news(each.told, meaning.thresholds):
-                        found += [(item, subject) for item in what]
-                        self._unsaved.add(subject)
+        leads = [self._leads[subject] for subject in subjects]
+        old = evaluate([each.counted for each in leads], self.codes, self.known_until)
+        new = evaluate([each.facts for each in leads], self.codes, known_until)
+        self.totals.add(difference(new, old))
+        self.suppressed_alerts += count_appeared_late(new.thresholds, old.thresholds, known_until)
+        told = [bool(each.told) for each in leads]
+        for subject, each, meaning in zip(subjects, leads, meanings(new, self.codes, known_until, told), strict=True):
+            each.counted = each.facts
+            self._uncounted.pop(subject, None)
+            self.open_clocks.put(subject, meaning.waiting)
+            due = meaning.next_change
+            if meaning.thresholds or each.told:
+                if not tell:
+                    due = known_until if news(dict(each.told), meaning.thresholds) else due
+                elif what := news(each.told, meaning.thresholds):
+                    found += [(item, subject) for item in what]
+                    self._unsaved.add(subject)
+            if due != each.due:
+                each.due = due
                 self.due.put(subject, due)
-        self._uncounted = {}
         return found
 
     def cut(self) -> PartitionCut:
         """Take out all that changed since the last cut. Until `saved`, its subjects stay in memory."""
-        self._count(self._uncounted, self.known_until)
+        while changed := list(islice(self._uncounted, AT_ONCE)):
+            self._count(changed, self.known_until, tell=False)
         states = {}
         for subject in self._unsaved:
             remembered = self._leads[subject]
@@ -209,22 +221,23 @@ class Partition:
             dict(self.ticks),
             self.clock,
         )
-        self._unsaved, self._outgoing = set(), []
+        self._under_way, self._unsaved, self._outgoing = self._unsaved, set(), []
         self._ticks_changed = False
         return cut
 
     def saved(self) -> None:
-        """The last cut is durable and none is under way: forget the least recently used leads beyond capacity."""
+        """The last cut is durable and none is under way."""
+        self._under_way = set()
+        self.due.saved()
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the least recently used leads beyond capacity, but for those that Redis does not have as they are."""
         excess = len(self._leads) - self.capacity
         if excess > 0:
-            for subject in [subject for subject in islice(self._leads, excess) if subject not in self._unsaved]:
-                del self._leads[subject]
-
-
-def _batched(subjects: Iterable[str]) -> Iterator[list[str]]:
-    rest = iter(subjects)
-    while some := list(islice(rest, AT_ONCE)):
-        yield some
+            for subject in list(islice(self._leads, excess)):
+                if subject not in self._unsaved and subject not in self._under_way:
+                    del self._leads[subject]
 
 
 def _by_time(told: tuple[News, str]) -> tuple[Millis, str, int, int]:

@@ -45,7 +45,8 @@ async def revalue(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
         applied = await _commit(redis, cut_aside(next_keys, applied, piece))
     progress = replace(applied.progress, generation=next_keys.generation, valuation=valuation.encode())
     applied = await _commit(redis, cut_checkpoint(next_keys, applied, Writes(states=quiet), progress))
-    log.info("revalued", partition=partition.number, generation=progress.generation, due=len(partition.due))
+    log.info("revalued", partition=partition.number, generation=progress.generation)
+    partition.saved()
     return await remove(redis, keys, applied)
 
 
