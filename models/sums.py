@@ -5,6 +5,7 @@ no `|`. Ids are dense from 0 within one partition's generation. Chunks hold 256 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from sys import intern
 
 import msgspec
 import numpy as np
@@ -58,6 +59,7 @@ class Sums:
         """The id of a series; a new one gets the next."""
         found = self.ids.get(name)
         if found is None:
+            name = intern(name)  # all partitions have much the same ones
             found = self.ids[name] = len(self.names)
             self.names.append(name)
             self._reserve(found + 1)
