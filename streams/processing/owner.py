@@ -6,10 +6,11 @@ partition; folding runs on meanwhile for one interval, then the partition is hel
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final, TypeVar
 from zlib import crc32
 
 import structlog
@@ -18,6 +19,7 @@ from aiokafka.errors import KafkaError
 from models.codes import Codes
 from models.errors import InvalidEventError
 from models.rollup import Totals
+from models.units import Millis
 from models.windows import HORIZON_PANE
 from streams.dead_letters import Origin, dead_letter
 from streams.errors import Retry
@@ -25,12 +27,23 @@ from streams.processing.checkpoint import Fenced, Outcome, claim_partition, comm
 from streams.processing.cut import Checkpoint, cut_checkpoint
 from streams.processing.outbox import Outbox, Producer
 from streams.processing.partition import Partition
-from streams.processing.processor import process
+from streams.processing.processor import Stored, process
 from streams.processing.revaluation import remove, revalue
 from streams.processing.start import start_of
 from streams.processing.valuation import Valuation, check_not_older, decode_valuation
 from streams.processing.writes import restore, writes_of
-from streams.tables import Applied, Keys, Outgoing, Progress, Redis, read_applied, read_panes, read_states, read_totals
+from streams.tables import (
+    Applied,
+    Keys,
+    Outgoing,
+    Progress,
+    Redis,
+    read_applied,
+    read_due,
+    read_panes,
+    read_states,
+    read_totals,
+)
 from streams.telemetry import ProcessorMetrics
 from streams.transport import TP, Control, LogEnds, Record, fingerprint
 
@@ -42,6 +55,11 @@ CALM_S = 0.25
 
 PAUSE_S = 0.2
 """Between two attempts to read states from a Redis that does not answer."""
+
+CACHED_LEADS: Final = 20_000
+"""How many leads a worker with all partitions keeps in memory, 4 KiB each or so; others are read when they are needed."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -132,12 +150,14 @@ class Owner:
         if start.lost:
             log.error("events_lost", partition=tp.partition, events=start.lost, since=applied.progress.offset)
             self._metrics.lost.labels(tp.partition).inc(start.lost)
-        partition = Partition(tp.partition, terms.codes, terms.partitions, Totals(terms.codes), alerts_topic=terms.alerts_topic)
+        capacity = max(1, CACHED_LEADS // terms.partitions)
+        totals = Totals(terms.codes)
+        partition = Partition(tp.partition, terms.codes, terms.partitions, totals, terms.alerts_topic, capacity)
         keys = keys.of(applied.progress.generation)
         if decode_valuation(applied.progress.valuation) == terms.valuation:
-            totals = await read_totals(self._redis, keys)
-            panes = {pane: chunks async for pane, chunks in read_panes(self._redis, keys, totals.panes)}
-            restore(partition, applied.progress, totals, panes)
+            stored_totals = await read_totals(self._redis, keys)
+            panes = {pane: chunks async for pane, chunks in read_panes(self._redis, keys, stored_totals.panes)}
+            restore(partition, applied.progress, stored_totals, panes)
             applied = await remove(self._redis, keys.of(keys.generation - 1), applied)
         else:
             applied = await revalue(self._redis, keys, applied, partition, terms.valuation)
@@ -159,7 +179,8 @@ class Owner:
             if not records or self.owned.get(tp) is not owned:
                 return
             before = owned.partition.clock
-            await process(owned.partition, records, partial(self._fetch, tp, owned), partial(self._bury, tp))
+            stored = Stored(partial(self._read_states, tp, owned), partial(self._read_due, tp, owned))
+            await process(owned.partition, records, stored, partial(self._bury, tp))
             owned.offset, owned.fingerprint = records[-1].offset + 1, fingerprint(records[-1])
             if owned.partition.changed and owned.changed_at is None:
                 owned.changed_at = time.monotonic()
@@ -167,14 +188,22 @@ class Owner:
             owned.urgent |= crossed and time.monotonic() - owned.cut_at >= CALM_S
             self._consider(tp, owned)
 
-    async def _fetch(self, tp: TP, owned: Owned, subjects: Sequence[str]) -> Mapping[str, bytes]:
+    async def _read_states(self, tp: TP, owned: Owned, subjects: Sequence[str]) -> Mapping[str, bytes]:
+        return await self._read(tp, owned, partial(read_states, self._redis, owned.keys, subjects))
+
+    async def _read_due(self, tp: TP, owned: Owned, after: Millis, until: Millis) -> Mapping[str, Millis]:
+        found = await self._read(tp, owned, partial(read_due, self._redis, owned.keys, after, until))
+        return {subject: Millis(at) for subject, at in found.items()}
+
+    async def _read(self, tp: TP, owned: Owned, read: Callable[[], Awaitable[T]]) -> T:
+        """Read from Redis until it answers."""
         while True:
             try:
-                return await read_states(self._redis, owned.keys, subjects)
+                return await read()
             except Retry as fault:
-                log.warning("states_unreachable", partition=tp.partition, fault=str(fault))
+                log.warning("redis_unreachable", partition=tp.partition, fault=str(fault))
             if self.owned.get(tp) is not owned:
-                raise Retry(owned.keys.applied, "was dropped while its states were read", "it is loaded again")
+                raise Retry(owned.keys.applied, "was dropped while it was read", "it is loaded again")
             await asyncio.sleep(PAUSE_S)
 
     def _bury(self, tp: TP, record: Record, error: InvalidEventError) -> Outgoing:

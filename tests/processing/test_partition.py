@@ -18,7 +18,7 @@ from models.events import encode
 from models.rollup import Totals
 from models.units import Millis
 from streams.processing.partition import Partition
-from streams.processing.processor import process
+from streams.processing.processor import Stored, process
 from streams.processing.writes import restore, writes_of
 from streams.tables import Progress
 from streams.tables import Totals as Tables
@@ -58,7 +58,7 @@ class Store:
 
     def load(self, rules: Any, capacity: int) -> Partition:
         partition = Partition(0, Codes(rules), SOURCES, Totals(Codes(rules)), capacity=capacity)
-        tables = (self.series[:], self.windows, self.levels, self.oldest, self.due, self.open, list(self.panes))
+        tables = (self.series[:], self.windows, self.levels, self.oldest, self.open, list(self.panes))
         restore(partition, self.progress, Tables(*tables), {pane: dict(chunks) for pane, chunks in self.panes.items()})
         return partition
 
@@ -94,7 +94,7 @@ class Run:
             size = self.rng.randint(1, 6) if self.rough else 1
             items = self.log[offset : offset + size]
             records = [record(offset + place, item) for place, item in enumerate(items)]
-            await process(self.partition, records, self.fetch, refused)
+            await process(self.partition, records, Stored(self.fetch, self.fetch_due), refused)
             offset += len(records)
             self.maybe_saved(0.6)
             if self.pending is None and self.rng.random() < 0.6:
@@ -126,6 +126,14 @@ class Run:
         if self.rough:
             self.maybe_saved(0.5)  # a checkpoint ends while the states are on their way
         return {subject: self.store.states[subject] for subject in subjects if subject in self.store.states}
+
+    async def fetch_due(self, after: int, until: int) -> dict[str, int]:
+        if self.rough:
+            self.maybe_saved(0.3)
+        found = {subject: at for subject, at in self.store.due.items() if after < at <= until}
+        if self.rough:
+            self.maybe_saved(0.5)
+        return found
 
 
 def refused(_: Any, error: InvalidEventError) -> NoReturn:
