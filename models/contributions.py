@@ -38,7 +38,10 @@ class Contributions(NamedTuple):
 
 
 class Thresholds(NamedTuple):
-    """Shares of SLAs that passed unanswered: when, which share, of which clock (its start and due time), whose."""
+    """Shares of SLAs that passed unanswered: when, which share, of which clock (its start and due time), whose.
+
+    `answered_at` says when it was answered in the end, or NEVER.
+    """
 
     of: Ints
     at: Ints
@@ -47,6 +50,7 @@ class Thresholds(NamedTuple):
     due: Ints
     rep: Ints
     team: Ints
+    answered_at: Ints
 
 
 class Waiting(NamedTuple):
@@ -123,7 +127,7 @@ def _thresholds(story: Story) -> Thresholds:
     for percent in ALERT_PERCENTS:
         clocks, moments = story.misses[percent]
         share = np.full(len(clocks), percent, np.int64)
-        parts.append((moments.of, moments.at, share, clocks.at, clocks.due, moments.rep, moments.team))
+        parts.append((moments.of, moments.at, share, clocks.at, clocks.due, moments.rep, moments.team, clocks.answered_at))
     return Thresholds(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 

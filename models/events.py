@@ -6,15 +6,16 @@ own webhooks carry (one event, or an array of them) and what `crm.events.v1` hol
 subject id prefixed by its connection.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from types import NoneType
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from models.errors import InvalidEventError
-from models.units import MINUTE, Duration, Millis, isoformat, millis
+from models.units import MINUTE, Duration, Millis, isoformat, millis, moment
 
 AHEAD_LIMIT = Duration(5 * MINUTE)
 """How far what has happened may lie after its receipt; what is planned may lie further ahead."""
@@ -24,6 +25,8 @@ EARLIEST = Millis(631_152_000_000)
 
 LATEST = Millis(4_102_444_800_000)
 """2100-01-01, after any plan."""
+
+_FROM, _UNTIL = moment(EARLIEST), moment(LATEST)
 
 Instant: TypeAlias = Annotated[datetime, Meta(tz=True, description="RFC 3339, with its zone offset.")]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -124,6 +127,17 @@ class MeetingData(Struct, frozen=True):
     rep: Name | None | UnsetType = UNSET
     kind: Name | None | UnsetType = UNSET
     outcome: Literal["held", "no_show", "cancelled"] | None | UnsetType = UNSET
+
+
+INSTANTS: Final[Mapping[type, tuple[str, ...]]] = {
+    LeadData: ("created_at", "owner_at", "stage_at"),
+    InquiryData: ("at",),
+    TouchData: ("at",),
+    ReplyData: ("at",),
+    MeetingData: ("booked_at", "scheduled_at"),
+    NoneType: (),
+}
+"""The fields that are instants, by the type of an event's data."""
 
 
 class _Event(Struct, frozen=True, tag_field="type", kw_only=True):
@@ -275,8 +289,8 @@ def instants(event: Event) -> Iterator[tuple[str, Millis, bool]]:
     """Each instant in the event: its path, itself, and whether it is planned (else it *has happened*)."""
     yield "$.timestamp", millis(event.timestamp), False
     data = getattr(event, "data", None)
-    for name in ("created_at", "owner_at", "stage_at", "at", "booked_at", "scheduled_at"):
-        value = getattr(data, name, None)
+    for name in INSTANTS[type(data)]:
+        value = getattr(data, name)
         if isinstance(value, datetime):
             yield f"$.data.{name}", millis(value), name == "scheduled_at"
 
@@ -298,6 +312,10 @@ def believe(event: Event, received_at: Millis) -> None:
 
 def check_instants(event: Event) -> None:
     """Raise InvalidEventError if one of the event's instants is outside 1990 to 2100: the engine counts on it."""
+    data = getattr(event, "data", None)
+    found = [event.timestamp, *[getattr(data, name) for name in INSTANTS[type(data)]]]
+    if all(_FROM <= at < _UNTIL for at in found if isinstance(at, datetime)):
+        return
     for path, at, _ in instants(event):
         if not EARLIEST <= at < LATEST:
             raise InvalidEventError(path, f"{at} ms is outside the years 1990 to 2099", "send RFC 3339 instants")

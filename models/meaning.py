@@ -1,6 +1,6 @@
 """What an evaluation says of each lead by itself: its open clock, what must be told of it, when to look again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -27,7 +27,10 @@ class Waiting(NamedTuple):
 
 
 class Threshold(NamedTuple):
-    """A share of an SLA that passed unanswered: when, and of which clock."""
+    """A share of an SLA that passed unanswered: when, and of which clock; when that was answered after all.
+
+    `late` says that it was passed so long before the due clock that it is no longer told.
+    """
 
     at: Millis
     percent: int
@@ -35,22 +38,24 @@ class Threshold(NamedTuple):
     due: Millis
     rep: str
     team: str
+    answered_at: Millis | None
+    late: bool
 
 
 class Meaning(NamedTuple):
-    """One lead: its open clock, the thresholds that are not too long past to be told, and its next change by time alone."""
+    """One lead: its open clock, its thresholds (of those long past only if asked for), its next change by time alone."""
 
     waiting: Waiting | None
     thresholds: tuple[Threshold, ...]
     next_change: Millis | None
 
 
-def meanings(evaluation: Evaluation, codes: Codes, known_until: Millis) -> Iterator[Meaning]:
-    """What an evaluation says of each of its leads, in turn."""
+def meanings(evaluation: Evaluation, codes: Codes, known_until: Millis, told: Sequence[bool] = ()) -> Iterator[Meaning]:
+    """What an evaluation says of each of its leads, in turn; `told` says of which leads late thresholds are wanted too."""
     waiting = _waiting(evaluation, codes)
-    thresholds = _thresholds(evaluation.thresholds, codes, known_until)
+    thresholds = _thresholds(evaluation.thresholds, codes, known_until, np.array(told, np.bool_))
     for place, at in enumerate(evaluation.next_change.tolist()):
-        yield Meaning(waiting.get(place), tuple(thresholds.get(place, ())), None if at == NEVER else Millis(at))
+        yield Meaning(waiting.get(place), thresholds.get(place, ()), None if at == NEVER else Millis(at))
 
 
 def _waiting(evaluation: Evaluation, codes: Codes) -> dict[int, Waiting]:
@@ -62,12 +67,15 @@ def _waiting(evaluation: Evaluation, codes: Codes) -> dict[int, Waiting]:
     }
 
 
-def _thresholds(found: Thresholds, codes: Codes, known_until: Millis) -> dict[int, list[Threshold]]:
-    fresh = np.flatnonzero(~too_late(found, known_until))
-    by_lead: dict[int, list[Threshold]] = {}
-    for of, at, percent, start, due, rep, team in zip(*(column[fresh].tolist() for column in found), strict=True):
-        threshold = Threshold(at, percent, start, due, codes.rep.names[rep], codes.team.names[team])
-        by_lead.setdefault(of, []).append(threshold)
+def _thresholds(found: Thresholds, codes: Codes, known_until: Millis, told: Mask) -> dict[int, tuple[Threshold, ...]]:
+    late = too_late(found, known_until)
+    wanted = np.flatnonzero(~late | told[found.of] if len(told) else ~late)
+    by_lead: dict[int, tuple[Threshold, ...]] = {}
+    columns = (column[wanted].tolist() for column in (*found, late))
+    for of, at, percent, start, due, rep, team, answered_at, is_late in zip(*columns, strict=True):
+        answered = None if answered_at == NEVER else answered_at
+        threshold = Threshold(at, percent, start, due, codes.rep.names[rep], codes.team.names[team], answered, is_late)
+        by_lead[of] = (*by_lead.get(of, ()), threshold)
     return by_lead
 
 
@@ -88,8 +96,3 @@ def count_appeared_late(new: Thresholds, old: Thresholds, known_until: Millis) -
         was_there = np.isin(key(new.of[mine], new.start[mine]), key(old.of[theirs], old.start[theirs]))
         count += int(np.count_nonzero(~was_there))
     return count
-
-
-def threshold_name(threshold: Threshold) -> str:
-    """What a state remembers of a threshold that was told: percent, inquiry and instant."""
-    return f"{threshold.percent}:{threshold.clock}:{threshold.at}"

@@ -13,55 +13,64 @@ CHUNK: Final = {Pane.TEN_SECONDS: 2**20, Pane.FIVE_MINUTES: 1024, Pane.HOUR: 256
 
 
 class Cells:
-    """A sparse column of integers by series id. What is added waits until somebody looks, so that old panes stay small."""
+    """A sparse column of integers by series id. What is added waits until somebody looks; most panes are old and lie packed."""
 
     def __init__(self, size: Pane, packed: Chunks | None = None) -> None:
         self._chunk = CHUNK[size]
         self._packed: dict[int, bytes] = dict(packed or {})
+        self._open: tuple[Ints, Ints] | None = None
         self._waiting: list[tuple[Ints, Ints]] = []
-        self._changed: set[int] = set()
+        self._changed: list[Ints] = []
 
     def add(self, ids: Ints, amounts: Ints) -> None:
         """Add an amount to each of some series."""
         self._waiting.append((ids, amounts))
+        self._changed.append(ids)
 
     def columns(self) -> tuple[Ints, Ints]:
         """All ids, ascending, and amounts; an id occurs once."""
-        self._settle()
+        if self._open is None:
+            self._open = self._unpacked()
+        if self._waiting:
+            parts = [self._open, *self._waiting] if len(self._open[0]) else self._waiting
+            ids, amounts = summed(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+            left = amounts != 0
+            self._open = (ids, amounts) if left.all() else (ids[left], amounts[left])
+            self._waiting = []
+        return self._open
+
+    def _unpacked(self) -> tuple[Ints, Ints]:
         parts = [(number, *unpack(self._packed[number])) for number in sorted(self._packed)]
         if not parts:
-            return np.empty(0, np.int64), np.empty(0, np.int64)
+            return _NONE, _NONE
         ids = np.concatenate([offsets + number * self._chunk for number, offsets, _ in parts])
         return ids, np.concatenate([amounts for _, _, amounts in parts])
 
     def cut(self) -> Chunks:
-        """The chunks changed since the last cut, packed."""
-        self._settle()
-        chunks = {number: self._packed.get(number, b"") for number in self._changed}
-        self._changed.clear()
+        """The chunks changed since the last cut, packed. Cells that have not changed are left packed only."""
+        if not self._changed:
+            self._open = None
+            return {}
+        ids, amounts = self.columns()
+        numbers = _unique(np.concatenate(self._changed) // self._chunk)
+        bounds = np.searchsorted(ids, np.concatenate((numbers, numbers + 1)) * self._chunk).tolist()
+        chunks = {}
+        for number, low, high in zip(numbers.tolist(), bounds, bounds[len(numbers) :], strict=False):
+            chunks[number] = packed = pack(ids[low:high] - number * self._chunk, amounts[low:high])
+            if packed:
+                self._packed[number] = packed
+            else:
+                self._packed.pop(number, None)
+        self._changed = []
         return chunks
 
-    def _settle(self) -> None:
-        """Put what waits into the packed chunks."""
-        if not self._waiting:
-            return
-        ids, amounts = summed(*(np.concatenate(column) for column in zip(*self._waiting, strict=True)))
-        self._waiting.clear()
-        numbers = ids // self._chunk
-        bounds = runs(numbers).tolist()
-        for low, high in zip(bounds, [*bounds[1:], len(ids)], strict=True):
-            number = int(numbers[low])
-            self._put(number, ids[low:high] - number * self._chunk, amounts[low:high])
 
-    def _put(self, number: int, offsets: Ints, amounts: Ints) -> None:
-        before = self._packed.pop(number, b"")
-        if before:
-            held_offsets, held = unpack(before)
-            offsets, amounts = summed(np.concatenate((held_offsets, offsets)), np.concatenate((held, amounts)))
-        packed = pack(offsets, amounts)
-        if packed:
-            self._packed[number] = packed
-        self._changed.add(number)
+def _unique(numbers: Ints) -> Ints:
+    """The different numbers, ascending; there is at least one."""
+    if numbers.max() == 0:
+        return _FIRST
+    numbers = np.sort(numbers)
+    return numbers[runs(numbers)]
 
 
 def summed(keys: Ints, amounts: Ints) -> tuple[Ints, Ints]:
@@ -78,3 +87,4 @@ def runs(values: Ints) -> Ints:
 
 
 _FIRST = np.zeros(1, np.int64)
+_NONE = np.empty(0, np.int64)

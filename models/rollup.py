@@ -208,7 +208,7 @@ class Totals:
 
     def cut(self) -> Cut:
         """What changed since the last cut (or load), and remember that it was taken."""
-        rows = [{number: self.sums.chunk(row, number) for number in self._changed.take(row)} for row in range(LEVEL_ROW + 1)]
+        rows = [self.sums.chunks(row, self._changed.take(row)) for row in range(LEVEL_ROW + 1)]
         panes = {(pane, start): cells.cut() for pane, kept in self.panes.items() for start, cells in kept.items()}
         cut = Cut(
             self.sums.names[self._saved_series :],

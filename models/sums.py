@@ -4,7 +4,8 @@ A series is a measure (or a part of a duration: `#sum`, `#n`, `#b<bucket>`) in a
 no `|`. Ids are dense from 0 within one partition's generation. Chunks hold 256 series, zeros left out.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from sys import intern
 
 import msgspec
 import numpy as np
@@ -24,14 +25,12 @@ _decode = msgspec.msgpack.Decoder(tuple[list[int], list[int]]).decode
 
 
 def pack(offsets: NDArray[np.int64], amounts: NDArray[np.int64]) -> bytes:
-    """Ascending offsets within a chunk, delta-coded, and their amounts; empty bytes where nothing is left."""
-    kept = amounts.nonzero()[0]
-    if not len(kept):
+    """Ascending offsets within a chunk, delta-coded, and their amounts, none of them 0; empty bytes where there is none."""
+    if not len(offsets):
         return b""
-    offsets = offsets[kept]
     deltas = offsets.copy()
     deltas[1:] -= offsets[:-1]
-    return _encode((deltas.tolist(), amounts[kept].tolist()))
+    return _encode((deltas.tolist(), amounts.tolist()))
 
 
 def unpack(packed: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -60,6 +59,7 @@ class Sums:
         """The id of a series; a new one gets the next."""
         found = self.ids.get(name)
         if found is None:
+            name = intern(name)  # all partitions have much the same ones
             found = self.ids[name] = len(self.names)
             self.names.append(name)
             self._reserve(found + 1)
@@ -72,11 +72,17 @@ class Sums:
             grown[:, :size] = self.values
             self.values = grown
 
-    def chunk(self, row: int, number: int) -> bytes:
-        """A chunk of a row, packed."""
-        part = self.values[row, number * CHUNK : (number + 1) * CHUNK]
-        offsets = np.flatnonzero(part)
-        return pack(offsets, part[offsets])
+    def chunks(self, row: int, numbers: Sequence[int]) -> dict[int, bytes]:
+        """Some chunks of a row, packed; `numbers` ascend."""
+        if not numbers:
+            return {}
+        first = numbers[0] * CHUNK
+        found = np.flatnonzero(self.values[row, first : (numbers[-1] + 1) * CHUNK]) + first
+        amounts = self.values[row, found]
+        starts = np.array(numbers, np.int64) * CHUNK
+        lows, highs = (np.searchsorted(found, bounds).tolist() for bounds in (starts, starts + CHUNK))
+        bounds = zip(numbers, lows, highs, strict=True)
+        return {number: pack(found[low:high] - number * CHUNK, amounts[low:high]) for number, low, high in bounds}
 
     def set_chunk(self, row: int, number: int, packed: bytes) -> None:
         """Replace a chunk of a row by a packed one."""

@@ -1,6 +1,7 @@
 """Units and ids, so that a signature says what it takes."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NewType
 
 Millis = NewType("Millis", int)
@@ -33,4 +34,11 @@ def moment(at: Millis) -> datetime:
 
 def isoformat(at: Millis) -> str:
     """RFC 3339 in UTC with milliseconds, as our JSON carries instants."""
-    return moment(at).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    minute, rest = divmod(at, MINUTE)
+    seconds, milliseconds = divmod(rest, SECOND)
+    return f"{_minute(minute)}:{seconds:02}.{milliseconds:03}Z"
+
+
+@lru_cache(maxsize=4096)
+def _minute(number: int) -> str:
+    return moment(Millis(number * MINUTE)).isoformat(timespec="minutes").removesuffix("+00:00")

@@ -93,7 +93,7 @@ class Engine:
         """Save, forget everything, and load it."""
         self.save()
         self.totals = Totals.load(self.codes, self.totals.clock, Loaded(*self.stored))
-        self.leads = {of: unpack(pack(lead, []))[0] for of, lead in self.leads.items()}
+        self.leads = {of: unpack(pack(lead, {}))[0] for of, lead in self.leads.items()}
         self.facts = {of: facts(lead, self.codes) for of, lead in self.leads.items()}
         again = evaluate(list(self.facts.values()), self.codes, self.known_until)
         self.meanings = dict(zip(self.facts, meanings(again, self.codes, self.known_until), strict=True))

@@ -1,6 +1,6 @@
 """What Redis would hold of a partition, and records of its log, in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -53,9 +53,15 @@ class Store:
         tombstones = Tombstones(HASHING, self.erased)
         codes = Codes(rules)
         partition = Partition(self.number, codes, self.sources, Totals(codes), capacity=capacity, tombstones=tombstones)
-        tables = (self.series[:], self.windows, self.levels, self.oldest, self.due, self.open, list(self.panes))
+        tables = (self.series[:], self.windows, self.levels, self.oldest, self.open, list(self.panes))
         restore(partition, self.progress, Tables(*tables), {pane: dict(chunks) for pane, chunks in self.panes.items()})
         return partition
+
+    async def states_of(self, subjects: Sequence[str]) -> dict[str, bytes]:
+        return {subject: self.states[subject] for subject in subjects if subject in self.states}
+
+    async def due_between(self, after: int, until: int) -> dict[str, int]:
+        return {subject: at for subject, at in self.due.items() if after < at <= until}
 
 
 def put(table: dict[Any, Any], changes: Mapping[Any, Any]) -> None:

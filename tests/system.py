@@ -62,6 +62,7 @@ class System:
     gateway_port: int = field(default_factory=free_port)
     exporter_port: int = field(default_factory=free_port)
     services: list[Service] = field(default_factory=list)
+    appended: int = 0
     _numbers: Iterable[int] = field(default_factory=itertools.count)
 
     @property
@@ -159,28 +160,28 @@ class System:
             named = {name: _of_connection(event[name]) for name in ("subject", "into") if event.get(name)}
             key = f"lead:{named['subject']['id']}".encode()
             by_partition[partition_of(key, PARTITIONS)].append((key, json.dumps(event | named).encode(), []))
+            self.appended += 1
         await self._append(self.topics.events, by_partition)
 
     @asynccontextmanager
     async def under_load(self, events: Sequence[Event]) -> AsyncIterator[None]:
         """Append events, and the same ones again whenever few wait: however fast the workers are, there is work meanwhile."""
-
-        async def few_wait() -> bool:
-            return await self.waiting() < len(events)
+        enough = False
 
         async def feed() -> None:
-            while True:
+            while not enough:
                 await self.append(events)
                 await self.until(few_wait, LOAD_S, "the workers keep up")
+
+        async def few_wait() -> bool:
+            return enough or await self.waiting() < len(events)
 
         feeding = asyncio.create_task(feed())
         try:
             yield
         finally:
-            feeding.cancel()
-            await asyncio.wait([feeding])
-        if not feeding.cancelled():
-            feeding.result()
+            enough = True
+            await feeding
 
     async def tick(self, clock: int) -> None:
         """Append a tick to every deliveries partition."""
@@ -272,8 +273,8 @@ class System:
         return sum(int(row.get("offset") or 0) for row in (await self.stored()).values())
 
     async def waiting(self) -> int:
-        """How many records of the events topic are yet to be applied and stored."""
-        return await self.ends(self.topics.events) - await self.offsets()
+        """How many events that were appended are yet to be applied and stored."""
+        return self.appended - await self.offsets()
 
     async def settled(self, clock: int) -> int:
         """Tick on in the events topic, from a clock, until nothing is left to be told; the clock of the tick behind all."""

@@ -27,6 +27,7 @@ from streams.tables import (
     connect,
     read_applied,
     read_changes,
+    read_due,
     read_panes,
     read_states,
     read_totals,
@@ -114,14 +115,15 @@ class TestLoading:
         totals = await read_totals(redis, keys)
 
         assert totals.series == writes.series
-        assert totals.due == writes.due
+        assert await read_due(redis, keys, -1, 12_001) == writes.due
+        assert await read_due(redis, keys, 3, 6_005) == {f"crm:{number}": number for number in range(4, 6_006)}
         assert {pane: chunks async for pane, chunks in read_panes(redis, keys, totals.panes)} == writes.panes
 
     async def test_an_empty_generation_has_empty_totals(self, redis, keys, held):
         totals = await read_totals(redis, keys)
 
         assert (totals.series, totals.windows, totals.levels, totals.oldest, totals.panes) == ([], {}, {}, {}, [])
-        assert (totals.due, totals.open) == ({}, {})
+        assert (await read_due(redis, keys, -1, 1), totals.open) == ({}, {})
 
     async def test_panes_that_are_gone_are_empty(self, redis, keys):
         assert [found async for found in read_panes(redis, keys, [Pane("1d", 0)])] == [(Pane("1d", 0), {})]

@@ -71,6 +71,11 @@ def target_of(lead: Lead, own: SubjectId) -> SubjectId | None:
     return target if target != own else None
 
 
+def stands_alone(lead: Lead) -> bool:
+    """Whether a lead has never had to do with others."""
+    return not lead.absorbed and register(lead.record, MERGED) is None
+
+
 def whole(lead: Lead, own: SubjectId) -> Lead:
     """What counts for a lead, to be read only: its own facts with those it was given; nothing if it counts for another."""
     target = target_of(lead, own)
@@ -114,7 +119,7 @@ def _own_part(lead: Lead) -> bytes:
         for version, sequence, fields in lead.record
         if (kept := {name: content for name, content in fields.items() if name not in _ITS_OWN})
     ]
-    return pack(Lead(record, lead.owner, lead.stage, lead.objects), [])
+    return pack(Lead(record, lead.owner, lead.stage, lead.objects), {})
 
 
 def handed(before: Given, after: Given) -> Iterator[Handed]:
@@ -127,7 +132,7 @@ def handed(before: Given, after: Given) -> Iterator[Handed]:
             yield Handed(*place, part)
 
 
-_EMPTY: Final = pack(Lead(), [])
+_EMPTY: Final = pack(Lead(), {})
 
 
 def settle(leads: dict[SubjectId, Lead]) -> None:

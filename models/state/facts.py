@@ -3,15 +3,15 @@
 A table's rows are bytes, laid out as its `numpy` type says; each table is in the order of time, then of ids.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from struct import Struct
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from models.codes import NEVER, Codes
-from models.state.lead import Lead
-from models.state.registers import DELETED, Timeline, fields_of
+from models.state.lead import Change, Lead
+from models.state.registers import DELETED, Record, Timeline, fields_of
 
 LEAD: Final = np.dtype([("created_at", "<i8"), ("lead_source", "<i4"), ("segment", "<i4")])
 SPAN: Final = np.dtype([("at", "<i8"), ("value", "<i4")])
@@ -21,7 +21,7 @@ REPLY: Final = np.dtype([("at", "<i8"), ("answers", "<i4"), ("channel", "u1"), (
 MEETING: Final = np.dtype([("booked_at", "<i8"), ("scheduled_at", "<i8"), ("rep", "<i4"), ("demo", "u1"), ("outcome", "u1")])
 
 _LEAD, _SPAN, _INQUIRY = Struct("<qii"), Struct("<qi"), Struct("<q")
-_TOUCH, _REPLY, _MEETING = Struct("<qiBB"), Struct("<qiBBB"), Struct("<qqiBB")
+_AT, _TOUCH, _REPLY, _MEETING = Struct("<q"), Struct("<qiBB"), Struct("<qiBBB"), Struct("<qqiBB")
 
 AUTOMATED, CONNECTED, DELIVERED = 1, 2, 4
 """Flags of touches."""
@@ -64,43 +64,99 @@ def facts(lead: Lead, codes: Codes) -> Facts:
     own = fields_of(lead.record)
     if lead.erased or own.get(DELETED):
         return NOTHING
-    inquiries: set[int] = set()
-    touches: list[Row] = []
-    replies: list[tuple[int, str, Fields]] = []
-    meetings: list[Row] = []
-    for name, record in lead.objects.items():
-        fields = record[0][2] if len(record) == 1 else fields_of(record)
-        if fields.get(DELETED):
-            continue
-        at = fields.get("at")
-        if name.startswith("meeting:"):
-            meetings.append((0, name, _meeting(fields, codes)))
-        elif at is None:
-            continue
-        elif name.startswith("touch:"):
-            if fields.get("channel") is not None:
-                touches.append((at, name, _touch(at, fields, codes)))
-        elif name.startswith("reply:"):
-            replies.append((at, name, fields))
-        else:
-            inquiries.add(at)
-    created_at = own.get("created_at")
-    if created_at is not None:
-        inquiries.add(created_at)
-    touches.sort()
     return Facts(
-        _LEAD.pack(
-            NEVER if created_at is None else created_at,
-            codes.lead_source.code(own.get("lead_source")),
-            codes.segment.code(own.get("segment")),
-        ),
+        _own(own, codes),
         _spans(lead.owner, codes.rep.code),
         _spans(lead.stage, _STAGE_CODES.__getitem__),
-        b"".join([_INQUIRY.pack(at) for at in sorted(inquiries)]),
-        b"".join([row for _, _, row in touches]),
-        _replies(replies, touches, codes) if replies else b"",
-        b"".join([row for _, _, row in sorted(meetings)]),
+        _inquiries(lead, own),
+        _joined(_touches(lead, codes)),
+        _replies(lead, codes),
+        _meetings(lead, codes),
     )
+
+
+def facts_after(change: Change, before: Facts, lead: Lead, codes: Codes) -> Facts:
+    """What stands of a lead after a change, made from what stood before it: the same as `facts`, and quicker."""
+    own = fields_of(lead.record)
+    if lead.erased or own.get(DELETED):
+        return NOTHING
+    if change.key is None or before == NOTHING:
+        return facts(lead, codes)
+    match change.key.partition(":")[0]:
+        case "touch":
+            return _after_touch(change.key, before, lead, codes, new=change.new)
+        case "reply":
+            return before._replace(replies=_replies(lead, codes))
+        case "meeting":
+            return before._replace(meetings=_meetings(lead, codes))
+        case _:
+            return before._replace(inquiries=_inquiries(lead, own))
+
+
+def _after_touch(name: str, before: Facts, lead: Lead, codes: Codes, *, new: bool) -> Facts:
+    """After a change of a touch. Most are new and later than all others, and there is no reply yet that might name it."""
+    if new and not before.replies:
+        row = _standing_touch(lead.objects[name], codes)
+        if row is None:
+            return before
+        if not before.touches or row[0] > _last_at(before.touches):
+            return _with_touches(before, before.touches + row[1], before.replies)
+    touches = _touches(lead, codes)
+    return _with_touches(before, _joined(touches), _replies(lead, codes) if before.replies else b"")
+
+
+def _with_touches(before: Facts, touches: bytes, replies: bytes) -> Facts:
+    return Facts(before.lead, before.owners, before.stages, before.inquiries, touches, replies, before.meetings)
+
+
+def _standing(lead: Lead, kind: str) -> Iterator[tuple[str, Fields]]:
+    """The names and fields of a lead's objects of a kind, but of those that were deleted."""
+    for name, record in lead.objects.items():
+        if name.startswith(kind):
+            fields = record[0][2] if len(record) == 1 else fields_of(record)
+            if not fields.get(DELETED):
+                yield name, fields
+
+
+def _own(own: Fields, codes: Codes) -> bytes:
+    created_at = own.get("created_at")
+    return _LEAD.pack(
+        NEVER if created_at is None else created_at,
+        codes.lead_source.code(own.get("lead_source")),
+        codes.segment.code(own.get("segment")),
+    )
+
+
+def _inquiries(lead: Lead, own: Fields) -> bytes:
+    instants = {fields.get("at") for _, fields in _standing(lead, "inquiry:")}
+    instants.add(own.get("created_at"))
+    return b"".join([_INQUIRY.pack(at) for at in sorted(at for at in instants if at is not None)])
+
+
+def _touches(lead: Lead, codes: Codes) -> list[Row]:
+    found = ((name, fields) for name, fields in _standing(lead, "touch:") if _is_touch(fields))
+    return sorted([(fields["at"], name, _touch(fields["at"], fields, codes)) for name, fields in found])
+
+
+def _standing_touch(record: Record, codes: Codes) -> tuple[int, bytes] | None:
+    """The instant and the row of a touch that is new; None if it does not stand."""
+    fields = fields_of(record)
+    if fields.get(DELETED) or not _is_touch(fields):
+        return None
+    return fields["at"], _touch(fields["at"], fields, codes)
+
+
+def _is_touch(fields: Fields) -> bool:
+    return fields.get("at") is not None and fields.get("channel") is not None
+
+
+def _last_at(touches: bytes) -> int:
+    at: int = _AT.unpack_from(touches, len(touches) - _TOUCH.size)[0]
+    return at
+
+
+def _joined(rows: Iterable[Row]) -> bytes:
+    return b"".join([row for _, _, row in rows])
 
 
 def _touch(at: int, fields: Fields, codes: Codes) -> bytes:
@@ -113,8 +169,10 @@ def _touch(at: int, fields: Fields, codes: Codes) -> bytes:
     return _TOUCH.pack(at, codes.rep.code(get("rep")), codes.channel.code(get("channel")), flags)
 
 
-def _replies(found: list[tuple[int, str, Fields]], touches: list[Row], codes: Codes) -> bytes:
-    places = {name: place for place, (_, name, _) in enumerate(touches)}
+def _replies(lead: Lead, codes: Codes) -> bytes:
+    found = [(fields["at"], name, fields) for name, fields in _standing(lead, "reply:") if fields.get("at") is not None]
+    named = any(fields.get("in_reply_to") is not None for _, _, fields in found)
+    places = {name: place for place, (_, name, _) in enumerate(_touches(lead, codes))} if named else {}
     return b"".join([_reply(at, fields, places, codes) for at, _, fields in sorted(found, key=_by_time)])
 
 
@@ -126,6 +184,12 @@ def _reply(at: int, fields: Fields, places: Mapping[str, int], codes: Codes) -> 
         codes.channel.code(get("channel")),
         _KIND_CODES[get("kind")],
         codes.sentiment.code(get("sentiment")),
+    )
+
+
+def _meetings(lead: Lead, codes: Codes) -> bytes:
+    return b"".join(
+        [row for _, row in sorted([(name, _meeting(fields, codes)) for name, fields in _standing(lead, "meeting:")])]
     )
 
 

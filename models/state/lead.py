@@ -4,13 +4,13 @@
 events gives the same lead; the merge of two leads is the lead of the union of their events.
 """
 
-from datetime import datetime
 from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Struct, field
+from msgspec.structs import asdict
 
-from models.events import Absorbed, Deleted, Erased, LeadUpserted, Logged, Merged, Restored
+from models.events import INSTANTS, Absorbed, Deleted, Erased, LeadUpserted, Logged, Merged, Restored
 from models.state.registers import (
     DELETED,
     MERGED,
@@ -22,6 +22,7 @@ from models.state.registers import (
     put,
     put_span,
 )
+from models.state.told import Alerts
 from models.units import millis
 
 ObjectKey: TypeAlias = str
@@ -57,36 +58,56 @@ class Lead(Struct):
         return self.owner if name == "owner" else self.stage
 
 
-def fold(lead: Lead, event: Logged) -> bool:
-    """Fold one event of this lead into it, in place; tell whether anything changed. An erased lead swallows everything."""
+class Change(NamedTuple):
+    """What an event has changed: one of the lead's objects (and whether that was unknown before), or else the lead itself."""
+
+    key: ObjectKey | None = None
+    new: bool = False
+
+
+_OF_THE_LEAD = Change()
+
+
+def fold(lead: Lead, event: Logged) -> Change | None:
+    """Fold one event of this lead into it, in place; tell what changed, if anything. An erased lead swallows everything."""
     if lead.erased:
-        return False
+        return None
+    if isinstance(event, Absorbed):
+        return _OF_THE_LEAD if _put_portion(lead, event.channel, Portion(event.sequence, event.path, event.lead)) else None
+    version = millis(event.timestamp)
+    if isinstance(event, LeadUpserted):
+        return _OF_THE_LEAD if _fold_lead(lead, event, version) else None
     if isinstance(event, Erased):
         forget(lead)
-        return True
-    if isinstance(event, Absorbed):
-        return _put_portion(lead, event.channel, Portion(event.sequence, event.path, event.lead))
-    version = millis(event.timestamp)
-    if isinstance(event, Deleted | Restored | Merged):
+        return _OF_THE_LEAD
+    if isinstance(event, _MARKS):
         return _fold_mark(lead, event, version)
-    if isinstance(event, LeadUpserted):
-        return _fold_lead(lead, event, version)
+    return _fold_object(lead, event, version, _fields(event.data))
+
+
+_MARKS = (Deleted, Restored, Merged)
+
+
+def _fold_object(lead: Lead, event: Any, version: int, fields: dict[str, Any]) -> Change | None:
     key = f"{event.object.kind}:{event.object.id}"
     record = lead.objects.get(key)
-    if record is None:
-        record = []
-    changed = put(record, version, event.sequence, _fields(event.data))
-    if changed:
-        lead.objects[key] = record
-    return changed
+    if record is not None:
+        return Change(key) if put(record, version, event.sequence, fields) else None
+    if not fields:
+        return None
+    lead.objects[key] = [(version, event.sequence, fields)]
+    return Change(key, new=True)
 
 
-def _fold_mark(lead: Lead, event: Deleted | Restored | Merged, version: int) -> bool:
+def _fold_mark(lead: Lead, event: Deleted | Restored | Merged, version: int) -> Change | None:
+    mark: dict[str, Any]
     if isinstance(event, Merged):
-        into = None if event.into is None else f"{event.into.kind}:{event.into.id}"
-        return put(lead.record, version, event.sequence, {MERGED: into})
-    target = lead.record if event.object is None else _object(lead, f"{event.object.kind}:{event.object.id}")
-    return put(target, version, event.sequence, {DELETED: isinstance(event, Deleted)})
+        mark = {MERGED: None if event.into is None else f"{event.into.kind}:{event.into.id}"}
+    elif event.object is not None:
+        return _fold_object(lead, event, version, {DELETED: isinstance(event, Deleted)})
+    else:
+        mark = {DELETED: isinstance(event, Deleted)}
+    return _OF_THE_LEAD if put(lead.record, version, event.sequence, mark) else None
 
 
 def forget(lead: Lead) -> None:
@@ -105,7 +126,7 @@ def merge(lead: Lead, other: Lead) -> None:
     merge_timelines(lead.owner, other.owner)
     merge_timelines(lead.stage, other.stage)
     for key, record in other.objects.items():
-        merge_records(_object(lead, key), record)
+        merge_records(lead.objects.setdefault(key, []), record)
     for channel, portion in other.absorbed.items():
         _put_portion(lead, channel, portion)
 
@@ -118,12 +139,11 @@ def _put_portion(lead: Lead, channel: str, portion: Portion) -> bool:
     return True
 
 
-def _object(lead: Lead, key: ObjectKey) -> Record:
-    return lead.objects.setdefault(key, [])
-
-
 def _fold_lead(lead: Lead, event: LeadUpserted, version: int) -> bool:
-    changed = put(lead.record, version, event.sequence, _fields(event.data))
+    fields = _fields(event.data)
+    for name in _IN_TIMELINES:
+        fields.pop(name, None)
+    changed = put(lead.record, version, event.sequence, fields)
     for name, instant in TIMELINES.items():
         content = getattr(event.data, name)
         if content is not UNSET:
@@ -133,16 +153,16 @@ def _fold_lead(lead: Lead, event: LeadUpserted, version: int) -> bool:
     return changed
 
 
-_IN_TIMELINES = frozenset((*TIMELINES, *TIMELINES.values()))
+_IN_TIMELINES = (*TIMELINES, *TIMELINES.values())
 
 
 def _fields(data: Struct) -> dict[str, Any]:
     """The fields that an event tells, instants in ms."""
-    fields = {}
-    for name in data.__struct_fields__:
-        content = getattr(data, name)
-        if content is not UNSET and name not in _IN_TIMELINES:
-            fields[name] = millis(content) if isinstance(content, datetime) else content
+    fields = {name: content for name, content in asdict(data).items() if content is not UNSET}
+    for name in INSTANTS[type(data)]:
+        content = fields.get(name)
+        if content is not None:
+            fields[name] = millis(content)
     return fields
 
 
@@ -154,7 +174,7 @@ class _Packed(Struct, array_like=True, omit_defaults=True):
     stage: list[tuple[int, Register]]
     objects: dict[ObjectKey, Record]
     erased: bool
-    notified: list[str]
+    told: Alerts
     absorbed: dict[str, Portion] = field(default_factory=dict)
 
 
@@ -162,13 +182,13 @@ _packer = msgspec.msgpack.Encoder()
 _unpacker = msgspec.msgpack.Decoder(_Packed)
 
 
-def pack(lead: Lead, notified: list[str]) -> bytes:
-    """A lead and the ids of the alerts sent for it, as MessagePack."""
+def pack(lead: Lead, told: Alerts) -> bytes:
+    """A lead and what was told of it, as MessagePack."""
     owner, stage = list(lead.owner.items()), list(lead.stage.items())
-    return _packer.encode(_Packed(lead.record, owner, stage, lead.objects, lead.erased, notified, lead.absorbed))
+    return _packer.encode(_Packed(lead.record, owner, stage, lead.objects, lead.erased, told, lead.absorbed))
 
 
-def unpack(packed: bytes) -> tuple[Lead, list[str]]:
+def unpack(packed: bytes) -> tuple[Lead, Alerts]:
     """The inverse of `pack`."""
     raw = _unpacker.decode(packed)
-    return Lead(raw.record, dict(raw.owner), dict(raw.stage), raw.objects, raw.erased, raw.absorbed), raw.notified
+    return Lead(raw.record, dict(raw.owner), dict(raw.stage), raw.objects, raw.erased, raw.absorbed), raw.told

@@ -13,8 +13,8 @@ Row: TypeAlias = dict[str, Any]
 
 
 def lead_rows(packed: bytes) -> Iterator[Row]:
-    """A lead: its fields and timelines, those of its objects, the alerts sent for it, and whose facts it was given."""
-    lead, notified = unpack_lead(packed)
+    """A lead: fields and timelines, objects, alerts (the last message, and which it was), and whose facts it was given."""
+    lead, told = unpack_lead(packed)
     yield from _fields("", lead.record)
     yield from _timeline("owner", lead.owner)
     yield from _timeline("stage", lead.stage)
@@ -22,8 +22,8 @@ def lead_rows(packed: bytes) -> Iterator[Row]:
         yield from _fields(key, record)
     if lead.erased:
         yield _row("", "erased", value=True)
-    for alert in notified:
-        yield _row("", "alert_sent", value=alert)
+    for name, last in sorted(told.items()):
+        yield _row(f"alert:{name}", last.type, value=last.number)
     for portion in lead.absorbed.values():
         if portion.path:
             yield _row("", "absorbed", value=" > ".join(portion.path))

@@ -1,44 +1,77 @@
 """The due set: for each lead, the one instant at which it next needs a look though no event came."""
 
 from collections.abc import Mapping
+from heapq import heapify, heappop, heappush
+from typing import Final
 
-from sortedcontainers import SortedList
+from models.units import Duration, Millis
 
-from models.units import Millis
+STRETCH: Final = Duration(15 * 60_000)
+"""How much of what lies ahead is held in memory; the rest lies in Redis."""
+
+_ENOUGH: Final = 10_000
+"""Entries below which it does not matter how many of them hold no more."""
 
 
 class DueSet:
-    """Subjects by due instant, ordered by (instant, subject); remembers what changed since the last `cut`."""
+    """Subjects by due instant, as far as `ahead`; what is due later is only written, and read again when it draws near.
 
-    def __init__(self, stored: Mapping[str, Millis] | None = None) -> None:
-        self._due: dict[str, Millis] = dict(stored or {})
-        self._order: SortedList[tuple[Millis, str]] = SortedList((at, subject) for subject, at in self._due.items())
-        self._changed: set[str] = set()
+    A heap holds an entry for every instant that a subject was ever put at; those that hold no more are passed over when they
+    come up, and cleared away when they are most of it.
+    """
 
-    def __len__(self) -> int:
-        """How many subjects are due at some time."""
-        return len(self._due)
+    def __init__(self) -> None:
+        self.ahead = Millis(-1)
+        self._due: dict[str, Millis] = {}
+        self._heap: list[tuple[Millis, str]] = []
+        self._changed: dict[str, Millis | None] = {}
+        self._under_way: dict[str, Millis | None] = {}
 
     def put(self, subject: str, at: Millis | None) -> None:
         """A subject is due at an instant, or no more."""
-        old = self._due.get(subject)
-        if old == at:
-            return
-        if old is not None:
-            self._order.remove((old, subject))
-        if at is None:
-            del self._due[subject]
-        else:
-            self._due[subject] = at
-            self._order.add((at, subject))
-        self._changed.add(subject)
+        self._changed[subject] = at
+        self._place(subject, at)
 
-    def until(self, at: Millis) -> list[str]:
-        """The subjects due at or before an instant, in order."""
-        return [subject for _, subject in self._order.irange(maximum=(at, "\U0010ffff"))]
+    def _place(self, subject: str, at: Millis | None) -> None:
+        if at is None or at > self.ahead:
+            self._due.pop(subject, None)
+        elif self._due.get(subject) != at:
+            self._due[subject] = at
+            heappush(self._heap, (at, subject))
+            if len(self._heap) > 2 * len(self._due) + _ENOUGH:
+                self._heap = [(since, name) for name, since in self._due.items()]
+                heapify(self._heap)
+
+    def unstored(self) -> dict[str, Millis | None]:
+        """What was put since the last checkpoint that is known to be stored."""
+        return {**self._under_way, **self._changed}
+
+    def extend(self, ahead: Millis, found: Mapping[str, Millis | None]) -> None:
+        """Hold more of what lies ahead: `found` is who is due between the present end and the new one.
+
+        That is what Redis has there, overruled by what was `unstored` before it was read: a checkpoint may be stored meanwhile.
+        """
+        self.ahead = ahead
+        for subject, at in found.items():
+            self._place(subject, at)
+
+    def until(self, at: Millis, limit: int) -> list[str]:
+        """The first subjects due at or before an instant, in the order of their instants, then of their names."""
+        found: list[tuple[Millis, str]] = []
+        while self._heap and self._heap[0][0] <= at and len(found) < limit:
+            entry = heappop(self._heap)
+            if self._due.get(entry[1]) == entry[0] and (not found or found[-1] != entry):
+                found.append(entry)
+        for entry in found:
+            heappush(self._heap, entry)
+        return [subject for _, subject in found]
 
     def cut(self) -> dict[str, Millis | None]:
         """What changed since the last cut; None where a subject is due no more."""
-        changes = {subject: self._due.get(subject) for subject in self._changed}
-        self._changed.clear()
+        changes = self._under_way = self._changed
+        self._changed = {}
         return changes
+
+    def saved(self) -> None:
+        """The last cut is stored."""
+        self._under_way = {}

@@ -3,12 +3,16 @@
 import math
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import NamedTuple
-
-from sortedcontainers import SortedList
+from heapq import heapify, heappop, heappush
+from typing import Final, NamedTuple, TypeAlias
 
 from models.meaning import Waiting
 from models.units import Millis
+
+_Place: TypeAlias = tuple[Millis, float, str]
+
+_ENOUGH: Final = 10_000
+"""Entries below which it does not matter how many of them hold no more."""
 
 
 class Oldest(NamedTuple):
@@ -19,17 +23,25 @@ class Oldest(NamedTuple):
 
 
 class OpenClocks:
-    """Waiting leads by slice, ordered by inquiry; remembers what changed since the last `cut`."""
+    """Waiting leads by slice, the oldest on top of a heap; remembers what changed since the last `cut`.
+
+    Entries of leads that wait no more are passed over when they come up, and cleared away when they are most of it.
+    """
 
     def __init__(self, stored: Mapping[str, Waiting] | None = None) -> None:
-        self._waiting: dict[str, Waiting] = {}
-        self._order: defaultdict[str, SortedList[tuple[Millis, float, str]]] = defaultdict(SortedList)
+        self._waiting: dict[str, Waiting] = dict(stored or {})
         self._before: dict[str, Waiting | None] = {}
         self._touched: set[str] = set()
-        for subject, waiting in (stored or {}).items():
-            self.put(subject, waiting)
-        self._before.clear()
-        self._touched.clear()
+        self._clear()
+
+    def _clear(self) -> None:
+        self._heaps: defaultdict[str, list[_Place]] = defaultdict(list)
+        for subject, waiting in self._waiting.items():
+            for name in waiting.slices:
+                self._heaps[name].append(_place(subject, waiting))
+        for heap in self._heaps.values():
+            heapify(heap)
+        self._put = 0
 
     def __len__(self) -> int:
         """How many leads wait."""
@@ -37,27 +49,34 @@ class OpenClocks:
 
     def put(self, subject: str, waiting: Waiting | None) -> None:
         """A lead waits, or does no more."""
-        old = self._waiting.pop(subject, None)
-        if waiting is not None:
-            self._waiting[subject] = waiting
+        old = self._waiting.get(subject)
         if old == waiting:
             return
-        if old is not None:
-            for name in old.slices:
-                self._order[name].remove(_place(subject, old))
-        if waiting is not None:
-            for name in waiting.slices:
-                self._order[name].add(_place(subject, waiting))
         self._before.setdefault(subject, old)
-        self._touched.update(old.slices if old else (), waiting.slices if waiting else ())
+        if old is not None:
+            del self._waiting[subject]
+            self._touched.update(old.slices)
+        if waiting is None:
+            return
+        self._waiting[subject] = waiting
+        place, names = _place(subject, waiting), waiting.slices
+        self._touched.update(names)
+        for name in names:
+            heappush(self._heaps[name], place)
+        self._put += 1
+        if self._put > 2 * len(self._waiting) + _ENOUGH:
+            self._clear()
 
     def oldest(self, name: str) -> Oldest | None:
         """The oldest open clock in a slice; None if nobody waits there."""
-        order = self._order.get(name)
-        if not order:
-            return None
-        since, due, _ = order[0]
-        return Oldest(since, None if math.isinf(due) else Millis(int(due)))
+        heap = self._heaps.get(name)
+        while heap:
+            since, due, subject = heap[0]
+            waiting = self._waiting.get(subject)
+            if waiting is not None and _place(subject, waiting) == heap[0] and name in waiting.slices:
+                return Oldest(since, None if math.isinf(due) else Millis(int(due)))
+            heappop(heap)
+        return None
 
     def cut(self) -> "OpenClocksCut":
         """What changed since the last cut."""
@@ -80,5 +99,5 @@ class OpenClocksCut(NamedTuple):
     oldest: Mapping[str, Oldest | None]
 
 
-def _place(subject: str, waiting: Waiting) -> tuple[Millis, float, str]:
+def _place(subject: str, waiting: Waiting) -> _Place:
     return waiting.since, math.inf if waiting.due is None else float(waiting.due), subject

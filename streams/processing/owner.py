@@ -6,10 +6,11 @@ partition; folding runs on meanwhile for one interval, then the partition is hel
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final, TypeVar
 from zlib import crc32
 
 import structlog
@@ -18,6 +19,7 @@ from aiokafka.errors import KafkaError
 from models.codes import Codes
 from models.errors import InvalidEventError
 from models.rollup import Totals
+from models.units import Millis
 from models.windows import HORIZON_PANE
 from streams.dead_letters import Origin, dead_letter
 from streams.errors import Fatal, Retry
@@ -26,7 +28,7 @@ from streams.processing.cut import Checkpoint, cut_checkpoint
 from streams.processing.hashing import Hashing, Tombstones
 from streams.processing.outbox import Outbox, Producer
 from streams.processing.partition import Partition
-from streams.processing.processor import process
+from streams.processing.processor import Stored, process
 from streams.processing.revaluation import remove, revalue
 from streams.processing.start import start_of
 from streams.processing.valuation import Valuation, check_not_older, decode_valuation
@@ -38,6 +40,7 @@ from streams.tables import (
     Progress,
     Redis,
     read_applied,
+    read_due,
     read_erased,
     read_panes,
     read_states,
@@ -54,6 +57,11 @@ CALM_S = 0.25
 
 PAUSE_S = 0.2
 """Between two attempts to read states from a Redis that does not answer."""
+
+CACHED_LEADS: Final = 20_000
+"""How many leads a worker with all partitions keeps in memory, 4 KiB each or so; others are read when they are needed."""
+
+T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
@@ -152,9 +160,9 @@ class Owner:
         partition = await self._empty(tp, keys, applied)
         keys = keys.of(applied.progress.generation)
         if decode_valuation(applied.progress.valuation) == terms.valuation:
-            totals = await read_totals(self._redis, keys)
-            panes = {pane: chunks async for pane, chunks in read_panes(self._redis, keys, totals.panes)}
-            restore(partition, applied.progress, totals, panes)
+            stored_totals = await read_totals(self._redis, keys)
+            panes = {pane: chunks async for pane, chunks in read_panes(self._redis, keys, stored_totals.panes)}
+            restore(partition, applied.progress, stored_totals, panes)
             applied = await remove(self._redis, keys.of(keys.generation - 1), applied)
         else:
             applied = await revalue(self._redis, keys, applied, partition, terms.valuation)
@@ -174,7 +182,8 @@ class Owner:
             terms.codes,
             terms.partitions,
             Totals(terms.codes),
-            alerts_topic=terms.alerts_topic,
+            terms.alerts_topic,
+            max(1, CACHED_LEADS // terms.partitions),
             events_topic=terms.events_topic,
             tombstones=Tombstones(terms.hashing, await read_erased(self._redis, keys)),
             hashes_ids=bool(applied.progress.hashed_with),
@@ -190,7 +199,8 @@ class Owner:
             if not records or self.owned.get(tp) is not owned:
                 return
             before = owned.partition.clock
-            await process(owned.partition, records, partial(self._fetch, tp, owned), partial(self._bury, tp))
+            stored = Stored(partial(self._read_states, tp, owned), partial(self._read_due, tp, owned))
+            await process(owned.partition, records, stored, partial(self._bury, tp))
             owned.offset, owned.fingerprint = records[-1].offset + 1, fingerprint(records[-1])
             if owned.partition.changed and owned.changed_at is None:
                 owned.changed_at = time.monotonic()
@@ -198,14 +208,22 @@ class Owner:
             owned.urgent |= crossed and time.monotonic() - owned.cut_at >= CALM_S
             self._consider(tp, owned)
 
-    async def _fetch(self, tp: TP, owned: Owned, subjects: Sequence[str]) -> Mapping[str, bytes]:
+    async def _read_states(self, tp: TP, owned: Owned, subjects: Sequence[str]) -> Mapping[str, bytes]:
+        return await self._read(tp, owned, partial(read_states, self._redis, owned.keys, subjects))
+
+    async def _read_due(self, tp: TP, owned: Owned, after: Millis, until: Millis) -> Mapping[str, Millis]:
+        found = await self._read(tp, owned, partial(read_due, self._redis, owned.keys, after, until))
+        return {subject: Millis(at) for subject, at in found.items()}
+
+    async def _read(self, tp: TP, owned: Owned, read: Callable[[], Awaitable[T]]) -> T:
+        """Read from Redis until it answers."""
         while True:
             try:
-                return await read_states(self._redis, owned.keys, subjects)
+                return await read()
             except Retry as fault:
-                log.warning("states_unreachable", partition=tp.partition, fault=str(fault))
+                log.warning("redis_unreachable", partition=tp.partition, fault=str(fault))
             if self.owned.get(tp) is not owned:
-                raise Retry(owned.keys.applied, "was dropped while its states were read", "it is loaded again")
+                raise Retry(owned.keys.applied, "was dropped while it was read", "it is loaded again")
             await asyncio.sleep(PAUSE_S)
 
     def _bury(self, tp: TP, record: Record, error: InvalidEventError) -> Outgoing:

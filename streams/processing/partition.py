@@ -7,16 +7,19 @@ What changed leaves as a `PartitionCut`, which a checkpoint makes durable as a w
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final
 
 from models.codes import Codes
 from models.contributions import difference, evaluate
 from models.events import Logged
-from models.meaning import Meaning, Threshold, count_appeared_late, meanings, threshold_name
+from models.meaning import count_appeared_late, meanings
+from models.news import News, news
 from models.rollup import Cut, Totals
-from models.state.absorption import NOTHING_GIVEN, Given, given, handed, whole
-from models.state.facts import NOTHING, Facts, facts
+from models.state.absorption import NOTHING_GIVEN, Given, given, handed, stands_alone, whole
+from models.state.facts import NOTHING, Facts, facts, facts_after
 from models.state.lead import Lead, fold, pack, unpack
+from models.state.told import RETRACTED, Alerts
 from models.units import Millis
 from models.windows import DUE_LAG
 from streams.processing.absorbed import absorbed
@@ -29,17 +32,22 @@ from streams.tables.rows import Outgoing
 BEGINNING = Millis(0)
 """Where the due clock stands before there is a clock: nothing is due yet."""
 
+UNKNOWN: Final = Millis(-1)
+"""Stands for a due instant that is stored, and was not read."""
+
 AT_ONCE: Final = 5_000
 """Leads that are looked at together."""
 
 
 @dataclass(slots=True)
 class Remembered:
-    """A lead in memory: its state, the thresholds already told, its facts as last looked at, and what it gives to others."""
+    """A lead in memory: its state, what was told of it, its facts, those that the totals have, what it gives to others."""
 
     lead: Lead
-    notified: list[str]
+    told: Alerts
     facts: Facts = NOTHING
+    counted: Facts = NOTHING
+    due: Millis | None = UNKNOWN
     given: Given = field(default_factory=lambda: NOTHING_GIVEN)
 
 
@@ -65,20 +73,23 @@ class Partition:
     codes: Codes
     sources: int
     totals: Totals
+    alerts_topic: str = "leadbeat.alerts.v1"
+    capacity: int = 10_000
+    events_topic: str = "crm.events.v1"
+    tombstones: Tombstones = field(default_factory=lambda: Tombstones(Hashing()))
     due: DueSet = field(default_factory=DueSet)
     open_clocks: OpenClocks = field(default_factory=OpenClocks)
     ticks: dict[int, Millis] = field(default_factory=dict)
-    alerts_topic: str = "leadbeat.alerts.v1"
-    events_topic: str = "crm.events.v1"
-    tombstones: Tombstones = field(default_factory=lambda: Tombstones(Hashing()))
-    capacity: int = 50_000
     suppressed_alerts: int = 0
     unchanging: int = 0
     """How many events have told nothing new."""
     hashes_ids: bool = False
     """Whether anything was kept or sent under a hashed id."""
     _leads: OrderedDict[str, Remembered] = field(default_factory=OrderedDict)
+    _uncounted: dict[str, None] = field(default_factory=dict)
     _unsaved: set[str] = field(default_factory=set)
+    _under_way: set[str] = field(default_factory=set)
+    _told: list[tuple[News, str]] = field(default_factory=list)
     _outgoing: list[Outgoing] = field(default_factory=list)
     _ticks_changed: bool = False
 
@@ -121,44 +132,47 @@ class Partition:
             if subject in self._leads:
                 continue
             if packed is None:
-                self._leads[subject] = Remembered(Lead(erased=subject in self.tombstones), [])
+                self._leads[subject] = Remembered(Lead(erased=subject in self.tombstones), {})
             else:
-                lead, notified = unpack(packed)
-                self._leads[subject] = Remembered(lead, notified, facts(whole(lead, subject), self.codes), given(lead, subject))
+                lead, told = unpack(packed)
+                stands = facts(whole(lead, subject), self.codes)
+                self._leads[subject] = Remembered(lead, told, stands, stands, given=given(lead, subject))
 
     def apply(self, events: Iterable[Logged], through: int) -> None:
-        """Fold events of remembered subjects, the last one at offset `through`, then take the difference once per subject."""
-        changed: dict[str, Facts] = {}
+        """Fold events of remembered subjects, the last one at offset `through`.
+
+        The totals have them from the next tick or cut, once for each subject.
+        """
+        leads, codes, uncounted, unsaved = self._leads, self.codes, self._uncounted, self._unsaved
+        bound: dict[str, None] = {}
         for event in events:
             subject = event.subject.id
-            remembered = self._leads[subject]
-            if fold(remembered.lead, event):
-                changed.setdefault(subject, remembered.facts)
-            else:
+            remembered = leads[subject]
+            leads.move_to_end(subject)
+            change = fold(remembered.lead, event)
+            if change is None:
                 self.unchanging += 1
-            self._leads.move_to_end(subject)
-        for subject in changed:
-            remembered = self._leads[subject]
-            remembered.facts = facts(whole(remembered.lead, subject), self.codes)
-            self._pass_on(subject, remembered, through)
+                continue
+            if remembered.given or not stands_alone(remembered.lead):
+                bound[subject] = None
+            else:
+                remembered.facts = facts_after(change, remembered.facts, remembered.lead, codes)
             if remembered.lead.erased:
                 self.tombstones.add(subject)
                 self.hashes_ids = True
-        self._unsaved.update(changed)
-        self._look_again(
-            {subject: old for subject, old in changed.items() if old != self._leads[subject].facts}, self.known_until
-        )
+            uncounted[subject] = None
+            unsaved.add(subject)
+        for subject in bound:
+            self._bind(subject, through)
 
-    def _pass_on(self, subject: str, remembered: Remembered, through: int) -> None:
-        """Hand what a merged lead gives, and gives no longer, to whom it is, or was, merged into."""
+    def _bind(self, subject: str, through: int) -> None:
+        """See what stands of a lead that has to do with others, and hand on what it gives them, and gives them no longer."""
+        remembered = self._leads[subject]
+        remembered.facts = facts(whole(remembered.lead, subject), self.codes)
         before, remembered.given = remembered.given, given(remembered.lead, subject)
         for part in handed(before, remembered.given):
             self._outgoing.append(absorbed(self.events_topic, self.sources, self.tombstones.hashing, part, through))
             self.hashes_ids = True
-
-    def due_by(self, clock: Millis) -> list[str]:
-        """The subjects that a tick to an instant makes due, in the order in which they fire."""
-        return self.due.until(Millis(clock - DUE_LAG))
 
     def next_clock(self, ticks: Mapping[int, Millis]) -> Millis | None:
         """Where the clock would stand after some ticks; None if it would not move."""
@@ -170,52 +184,62 @@ class Partition:
         clock = min(at for source, at in newest.items() if source < self.sources)
         return clock if self.clock is None or clock > self.clock else None
 
-    def tick(self, ticks: Mapping[int, Millis]) -> None:
-        """Take in ticks. If the clock moves: fire what is due (its states are remembered), then slide the windows."""
-        clock = self.next_clock(ticks)
+    def take_ticks(self, ticks: Mapping[int, Millis]) -> None:
+        """Take in ticks; the clock is moved by `advance`."""
         for source, at in ticks.items():
             if at > self.ticks.get(source, BEGINNING):
                 self.ticks[source] = at
                 self._ticks_changed = True
-        if clock is None:
-            return
-        known_until = Millis(clock - DUE_LAG)
-        subjects = self.due_by(clock)
-        for start in range(0, len(subjects), AT_ONCE):
-            some = subjects[start : start + AT_ONCE]
-            self._look_again({subject: self._leads[subject].facts for subject in some}, known_until, fire=True)
+
+    def to_look_at(self, clock: Millis) -> list[str]:
+        """Some of the leads that are to be looked at before the clock moves: those that changed, then those that are due."""
+        changed = list(islice(self._uncounted, AT_ONCE))
+        return changed or self.due.until(self.due_clock(clock), AT_ONCE)
+
+    def look(self, subjects: Sequence[str], clock: Millis) -> None:
+        """Have the totals know what some remembered leads mean when the clock has moved."""
+        self._told += self._count(subjects, self.due_clock(clock), tell=True)
+
+    def advance(self, clock: Millis) -> None:
+        """Move the clock, when all leads that change by that are looked at: alerts leave, windows slide."""
+        self._outgoing += [alert(self.alerts_topic, subject, each) for each, subject in sorted(self._told, key=_by_time)]
+        self._told = []
         self.totals.advance(clock)
 
-    def _look_again(self, before: Mapping[str, Facts], known_until: Millis, *, fire: bool = False) -> None:
-        """Add what some leads mean now less what they meant with their facts as they were `before`, at the last tick."""
-        if not before:
-            return
-        remembered = [self._leads[subject] for subject in before]
-        old = evaluate(list(before.values()), self.codes, self.known_until)
-        new = evaluate([each.facts for each in remembered], self.codes, known_until)
+    def _count(self, subjects: Sequence[str], known_until: Millis, *, tell: bool) -> list[tuple[News, str]]:
+        """Have the totals know what some leads mean at an instant; they know what they meant at the last tick.
+
+        What is to be told of them is given back, or, as alerts leave at ticks only, makes them due at the next.
+        """
+        found = []
+        leads = [self._leads[subject] for subject in subjects]
+        old = evaluate([each.counted for each in leads], self.codes, self.known_until)
+        new = evaluate([each.facts for each in leads], self.codes, known_until)
         self.totals.add(difference(new, old))
         self.suppressed_alerts += count_appeared_late(new.thresholds, old.thresholds, known_until)
-        for subject, each, meaning in zip(before, remembered, meanings(new, self.codes, known_until), strict=True):
-            if fire:
-                self._tell(subject, each, meaning.thresholds)
+        told = [bool(each.told) for each in leads]
+        for subject, each, meaning in zip(subjects, leads, meanings(new, self.codes, known_until, told), strict=True):
+            each.counted = each.facts
+            self._uncounted.pop(subject, None)
             self.open_clocks.put(subject, meaning.waiting)
-            self.due.put(subject, due_at(each.notified, meaning))
-            self._unsaved.add(subject)
-
-    def _tell(self, subject: str, remembered: Remembered, thresholds: Sequence[Threshold]) -> None:
-        for threshold in thresholds:
-            if threshold_name(threshold) not in remembered.notified:
-                remembered.notified.append(threshold_name(threshold))
-                self._outgoing.append(alert(self.alerts_topic, subject, threshold))
+            due = meaning.next_change
+            if meaning.thresholds or each.told:
+                if not tell:
+                    due = known_until if news(dict(each.told), meaning.thresholds) else due
+                elif what := news(each.told, meaning.thresholds):
+                    found += [(item, subject) for item in what]
+                    self._unsaved.add(subject)
+            if due != each.due:
+                each.due = due
+                self.due.put(subject, due)
+        return found
 
     def cut(self) -> PartitionCut:
         """Take out all that changed since the last cut. Until `saved`, its subjects stay in memory."""
-        states: dict[str, bytes | None] = {}
-        for subject in self._unsaved:
-            remembered = self._leads[subject]
-            states[subject] = None if remembered.lead.erased else pack(remembered.lead, remembered.notified)
+        while changed := list(islice(self._uncounted, AT_ONCE)):
+            self._count(changed, self.known_until, tell=False)
         cut = PartitionCut(
-            states,
+            {subject: _stored(self._leads[subject]) for subject in self._unsaved},
             self.tombstones.cut(),
             self.totals.cut(),
             self.due.cut(),
@@ -224,22 +248,31 @@ class Partition:
             dict(self.ticks),
             self.clock,
         )
-        self._unsaved, self._outgoing = set(), []
+        self._under_way, self._unsaved, self._outgoing = self._unsaved, set(), []
         self._ticks_changed = False
         return cut
 
     def saved(self) -> None:
-        """The last cut is durable and none is under way: forget the least recently used leads beyond capacity."""
-        for subject in list(self._leads):
-            if len(self._leads) <= self.capacity:
-                break
-            if subject not in self._unsaved:
-                del self._leads[subject]
+        """The last cut is durable and none is under way."""
+        self._under_way = set()
+        self.due.saved()
+        self.forget()
+
+    def forget(self) -> None:
+        """Let go of the least recently used leads beyond capacity, but for those that Redis does not have as they are."""
+        excess = len(self._leads) - self.capacity
+        if excess > 0:
+            for subject in list(islice(self._leads, excess)):
+                if subject not in self._unsaved and subject not in self._under_way:
+                    del self._leads[subject]
 
 
-def due_at(notified: Sequence[str], meaning: Meaning) -> Millis | None:
-    """The next change, or a threshold that is still to be told: alerts leave at ticks only, so that batches do not matter."""
-    candidates = [threshold.at for threshold in meaning.thresholds if threshold_name(threshold) not in notified]
-    if meaning.next_change is not None:
-        candidates.append(meaning.next_change)
-    return min(candidates, default=None)
+def _stored(remembered: Remembered) -> bytes | None:
+    """A lead as it is stored. Of an erased one nothing is, once all of its alerts are taken back."""
+    ended = all(last.type == RETRACTED for last in remembered.told.values())
+    return None if remembered.lead.erased and ended else pack(remembered.lead, remembered.told)
+
+
+def _by_time(told: tuple[News, str]) -> tuple[Millis, str, int, int]:
+    item, subject = told
+    return item.at, subject, item.percent, item.told.number

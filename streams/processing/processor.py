@@ -2,12 +2,13 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import groupby
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from models.errors import InvalidEventError
 from models.events import Absorbed, Logged, check_instants, decode_logged
 from models.state.absorption import check_part
 from models.units import Millis
+from streams.processing.due import STRETCH
 from streams.processing.partition import Partition
 from streams.tables import Outgoing
 from streams.topics import TICK_KEY, decode_ticks
@@ -16,47 +17,62 @@ from streams.transport import Record
 Ticks: TypeAlias = dict[int, int]
 """Deliveries partition → seconds since the epoch."""
 
-Fetch: TypeAlias = Callable[[Sequence[str]], Awaitable[Mapping[str, bytes]]]
-"""Reads packed states by subject; what has none is left out."""
+
+class Stored(NamedTuple):
+    """How a partition reads what Redis holds of it."""
+
+    states: Callable[[Sequence[str]], Awaitable[Mapping[str, bytes]]]
+    """Packed states by subject; what has none is left out."""
+
+    due: Callable[[Millis, Millis], Awaitable[Mapping[str, Millis]]]
+    """Who is due after the first and until the second instant."""
+
 
 Bury: TypeAlias = Callable[[Record, InvalidEventError], Outgoing]
 """Makes the dead letter of a record of the events log that cannot be read."""
 
 
-async def process(partition: Partition, records: Sequence[Record], fetch: Fetch, bury: Bury) -> None:
+async def process(partition: Partition, records: Sequence[Record], stored: Stored, bury: Bury) -> None:
     """Apply consecutive records of the partition's log to its memory.
 
-    Between two ticks a subject's events are folded together and its difference is taken once. If `fetch` raises, only a part
+    Between two ticks a subject's events are folded together and its difference is taken once. If reading raises, only a part
     of the records is applied: drop the partition's memory and load it again.
     """
     parsed = [(record.offset, _parse(partition, record, bury)) for record in records]
-    await _remember(
-        partition, [item.subject.id for _, item in parsed if item is not None and not isinstance(item, dict)], fetch
-    )
-    for are_ticks, group in groupby(parsed, lambda each: isinstance(each[1], dict)):
+    known = [(offset, item) for offset, item in parsed if item is not None]
+    await _remember(partition, [item.subject.id for _, item in known if not isinstance(item, dict)], stored)
+    for are_ticks, group in groupby(known, lambda each: isinstance(each[1], dict)):
         if are_ticks:
             for _, ticks in group:
                 if isinstance(ticks, dict):
-                    await _tick(partition, ticks, fetch)
+                    await _tick(partition, ticks, stored)
         else:
-            found = [(offset, item) for offset, item in group if item is not None and not isinstance(item, dict)]
-            events = [event for _, event in found]
-            await _remember(partition, [event.subject.id for event in events], fetch)
-            partition.apply(events, found[-1][0] if found else 0)
+            found = [(offset, item) for offset, item in group if not isinstance(item, dict)]
+            await _remember(partition, [event.subject.id for _, event in found], stored)
+            partition.apply([event for _, event in found], found[-1][0])
 
 
-async def _tick(partition: Partition, ticks: Ticks, fetch: Fetch) -> None:
+async def _tick(partition: Partition, ticks: Ticks, stored: Stored) -> None:
     at = {source: Millis(seconds * 1000) for source, seconds in ticks.items()}
     clock = partition.next_clock(at)
-    if clock is not None:
-        await _remember(partition, partition.due_by(clock), fetch)
-    partition.tick(at)
+    partition.take_ticks(at)
+    if clock is None:
+        return
+    known_until, ahead = partition.due_clock(clock), partition.due.ahead
+    if ahead < known_until:
+        further, unstored = Millis(known_until + STRETCH), partition.due.unstored()
+        partition.due.extend(further, {**await stored.due(ahead, further), **unstored})
+    while subjects := partition.to_look_at(clock):
+        await _remember(partition, subjects, stored)
+        partition.look(subjects, clock)
+        partition.forget()
+    partition.advance(clock)
 
 
-async def _remember(partition: Partition, subjects: Sequence[str], fetch: Fetch) -> None:
+async def _remember(partition: Partition, subjects: Sequence[str], stored: Stored) -> None:
     # A checkpoint may end while we wait and let go of old leads, so ask again until all are there.
     while missing := partition.missing(subjects):
-        fetched = await fetch(missing)
+        fetched = await stored.states(missing)
         partition.remember({subject: fetched.get(subject) for subject in missing})
 
 

@@ -12,7 +12,8 @@ from itertools import islice
 import structlog
 
 from models.contributions import evaluate
-from models.meaning import meanings, threshold_name
+from models.meaning import meanings
+from models.news import news
 from models.state.absorption import whole
 from models.state.facts import facts
 from models.state.lead import pack, unpack
@@ -20,7 +21,7 @@ from models.units import Millis
 from streams.errors import Retry
 from streams.processing.checkpoint import Fenced, Outcome, commit_until_definite, plan_removal
 from streams.processing.cut import Checkpoint, Writes, cut_aside, cut_checkpoint
-from streams.processing.partition import Partition, due_at
+from streams.processing.partition import Partition
 from streams.processing.valuation import Valuation
 from streams.processing.writes import writes_of
 from streams.tables import Applied, Keys, Redis, walk_states
@@ -45,12 +46,13 @@ async def revalue(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
         applied = await _commit(redis, cut_aside(next_keys, applied, piece))
     progress = replace(applied.progress, generation=next_keys.generation, valuation=valuation.encode())
     applied = await _commit(redis, cut_checkpoint(next_keys, applied, Writes(states=quiet), progress))
-    log.info("revalued", partition=partition.number, generation=progress.generation, due=len(partition.due))
+    log.info("revalued", partition=partition.number, generation=progress.generation)
+    partition.saved()
     return await remove(redis, keys, applied)
 
 
 async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partition) -> dict[str, bytes]:
-    """Sum all states. Thresholds that the new rules have put into the past are taken as told: their states are given back."""
+    """Sum all states. What the new rules would have told is taken as told: such states are given back."""
     progress = applied.progress
     partition.ticks = {source: Millis(at) for source, at in progress.ticks.items()}
     clock = None if progress.clock is None else Millis(progress.clock)
@@ -63,14 +65,12 @@ async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
         standing = [facts(whole(lead, subject), partition.codes) for subject, (lead, _) in zip(states, leads, strict=True)]
         evaluation = evaluate(standing, partition.codes, known_until)
         partition.totals.add(evaluation.contributions)
-        told = meanings(evaluation, partition.codes, known_until)
-        for subject, (lead, notified), meaning in zip(states, leads, told, strict=True):
-            untold = [name for name in map(threshold_name, meaning.thresholds) if name not in notified]
-            if untold:
-                notified.extend(untold)
-                quiet[subject] = pack(lead, notified)
+        found = meanings(evaluation, partition.codes, known_until, [bool(told) for _, told in leads])
+        for subject, (lead, told), meaning in zip(states, leads, found, strict=True):
+            if news(told, meaning.thresholds):
+                quiet[subject] = pack(lead, told)
             partition.open_clocks.put(subject, meaning.waiting)
-            partition.due.put(subject, due_at(notified, meaning))
+            partition.due.put(subject, meaning.next_change)
         await asyncio.sleep(0)
     partition.totals.late = 0  # it counts what comes late, not what is walked again
     return quiet

@@ -1,6 +1,7 @@
 """The processor's process: a Faust app around the owner of partitions, with checkpoints, publisher and offsets beside it."""
 
 import asyncio
+import gc
 from functools import partial
 
 import structlog
@@ -32,6 +33,9 @@ HELD_LIMIT_S = 300.0
 """How long nothing may be delivered while Redis answers: whoever should release the partitions has then forgotten to."""
 
 ASK_REDIS_S = 2.0
+
+COLLECT_AFTER = (50_000, 20, 20)
+"""When Python looks for garbage in cycles: there is little, and it would look through all leads again and again."""
 
 log = structlog.get_logger(__name__)
 
@@ -120,6 +124,8 @@ async def run(settings: Settings, redis: Redis) -> None:
         )
     await check_server(redis, settings.redis.prefix)
     await check_layout(redis, settings.redis.prefix, settings.kafka.partitions)
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
     metrics = registry()
     async with LastingProducer(settings.kafka.bootstrap, "leadbeat-processor", linger_ms=5).running() as producer:
         worker = Worker(settings, redis, producer, ProcessorMetrics(metrics))

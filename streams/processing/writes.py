@@ -9,7 +9,6 @@ from models.sums import Chunks
 from models.units import Millis
 from models.windows import Pane as PaneSize
 from streams.processing.cut import Writes
-from streams.processing.due import DueSet
 from streams.processing.open_clocks import OpenClocks, OpenClocksCut
 from streams.processing.partition import Partition, PartitionCut
 from streams.tables import OpenClock, Pane, Progress, Totals, Waiting
@@ -58,6 +57,5 @@ def restore(partition: Partition, progress: Progress, stored: Totals, panes: Map
     clock = None if progress.clock is None else Millis(progress.clock)
     held = {(PaneSize(pane.size), Millis(pane.start)): dict(chunks) for pane, chunks in panes.items()}
     partition.totals = TotalsInMemory.load(partition.codes, clock, Stored(stored.series, stored.windows, stored.levels, held))
-    partition.due = DueSet({subject: Millis(at) for subject, at in stored.due.items()})
     partition.open_clocks = OpenClocks({clock.subject: _waiting(clock, since) for clock, since in stored.open.items()})
     partition.ticks = {source: Millis(at) for source, at in progress.ticks.items()}

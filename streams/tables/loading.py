@@ -34,16 +34,15 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """All totals of a generation but the contents of its panes, which `read_panes` brings.
+    """All totals of a generation but the contents of its panes and of its due set, which `read_panes` and `read_due` bring.
 
-    `series` lists names by id. `due` and `open` carry instants in ms UTC.
+    `series` lists names by id. `open` carries instants in ms UTC.
     """
 
     series: list[str]
     windows: dict[str, Chunks]
     levels: Chunks
     oldest: dict[str, Waiting]
-    due: dict[str, int]
     open: dict[OpenClock, int]
     panes: list[Pane]
 
@@ -101,7 +100,6 @@ async def read_totals(redis: Redis, keys: Keys) -> Totals:
             windows={name: _numbered(chunks) for name, chunks in zip(windows, totals, strict=True)},
             levels=_numbered(levels),
             oldest={slice_.decode(): decode_waiting(packed) for slice_, packed in oldest.items()},
-            due={subject.decode(): at async for subject, at in read_scores(redis, keys.due)},
             open={decode_clock(member): at async for member, at in read_scores(redis, keys.open)},
             panes=[_pane(part) for part in parts if part.startswith("pane:")],
         )
@@ -151,6 +149,17 @@ async def read_series(redis: Redis, keys: Keys) -> list[str]:
     for ids in _batched(range(await ask(redis, "HLEN", keys.series)), _PAGE):
         names += await ask(redis, "HMGET", keys.series, *ids)
     return [name.decode() for name in names]
+
+
+async def read_due(redis: Redis, keys: Keys, after: int, until: int) -> dict[str, int]:
+    """Who is due after an instant and until another, with the instants; all in ms UTC."""
+    found: dict[str, int] = {}
+    while True:
+        with reaching(keys.due):
+            page = await ask(redis, "ZRANGEBYSCORE", keys.due, f"({after}", until, "WITHSCORES", "LIMIT", len(found), _PAGE)
+        found.update((subject.decode(), int(at)) for subject, at in zip(page[::2], page[1::2], strict=True))
+        if len(page) < 2 * _PAGE:
+            return found
 
 
 async def read_scores(redis: Redis, key: str) -> AsyncIterator[tuple[bytes, int]]:

@@ -8,7 +8,7 @@ import msgspec
 
 from streams.errors import Fatal
 
-LAYOUT: Final = "2"
+LAYOUT: Final = "3"
 """The version of all keys and encodings; another one refuses to start."""
 
 

@@ -10,6 +10,7 @@ from published import at_noon, publish
 from stored import committed, snapshot
 
 from models.state.lead import pack
+from models.state.told import Told
 from models.sums import CHUNK
 from models.sums import pack as pack_sums
 from streams.processing.checkpoint import claim_partition
@@ -39,7 +40,7 @@ def writes() -> Writes:
     """A partition with a bit of everything."""
     known = folded(lead(of=LEAD, created_at=NOON - MINUTE, owner="ana"), call("c1", NOON, of=LEAD, rep="be\x1bn"))
     return Writes(
-        states={LEAD: pack(known, ["alert-1"])},
+        states={LEAD: pack(known, {"100:1:2": Told("breach", 1)})},
         panes={Pane("10s", NOON): sums(s0=2, s1=1)},
         windows={"1h": sums(s0=2, s1=1, s258=3)},
         levels=sums(s0=5),
@@ -111,7 +112,7 @@ def test_what_is_known_of_a_lead(rows):
     owner = {"object": "", "field": "owner", "since": NOON, "value": "ana", "version": NOON, "sequence": 0}
     assert found["", "owner"] == owner
     assert found["touch:c1", "rep"]["value"] == "be\x1bn"
-    assert found["", "alert_sent"]["value"] == "alert-1"
+    assert found["alert:100:1:2", "breach"]["value"] == 1
     (state,) = rows(KEYS.state(bucket_of(LEAD)))
     assert (state["subject"], state["bytes"]) == (LEAD, len(writes().states[LEAD]))
 

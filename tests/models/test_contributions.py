@@ -149,7 +149,7 @@ def test_a_waiting_lead_tells_since_when_until_when_and_where():
 def test_a_threshold_tells_whom_it_is_about():
     codes, known_until = Codes(RULES), Millis(NOON + 150 * SECOND)
     (meaning,) = meanings(evaluate([facts(WAITING, codes)], codes, known_until), codes, known_until)
-    assert meaning.thresholds == (Threshold(known_until, 50, NOON, NOON + 5 * MINUTE, "ana", "north"),)
+    assert meaning.thresholds == (Threshold(known_until, 50, NOON, NOON + 5 * MINUTE, "ana", "north", None, late=False),)
 
 
 def test_a_waiting_leads_level_moves_with_its_owners_team():

@@ -5,7 +5,8 @@ from build import DAY, HOUR, MINUTE, NOON, RULES, folded
 
 from models.codes import Codes
 from models.contributions import ALERT_LIMIT, evaluate
-from models.meaning import count_appeared_late, meanings, threshold_name
+from models.meaning import count_appeared_late, meanings
+from models.news import threshold_name
 from models.state.facts import NOTHING, facts
 from models.units import Millis
 

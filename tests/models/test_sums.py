@@ -40,13 +40,13 @@ def added(entries):
 
 
 @given(COLUMN)
-def test_a_packed_chunk_gives_back_all_that_is_not_zero(cells):
+def test_a_packed_chunk_gives_back_what_it_was_made_of(cells):
     offsets, amounts = unpack(pack(*column_of(cells)))
-    assert dict(zip(offsets.tolist(), amounts.tolist(), strict=True)) == {k: v for k, v in cells.items() if v}
+    assert dict(zip(offsets.tolist(), amounts.tolist(), strict=True)) == cells
 
 
 def test_a_chunk_without_anything_is_no_bytes_at_all():
-    assert pack(*column_of({})) == pack(*column_of({3: 0})) == b""
+    assert pack(*column_of({})) == b""
     assert [column.tolist() for column in unpack(b"")] == [[], []]
 
 
@@ -85,11 +85,11 @@ def test_cells_that_are_read_in_between_still_tell_what_changed():
     assert cells.cut() == {1: b""}
 
 
-def test_cells_are_packed_again_once_they_are_cut():
+def test_cells_that_have_not_changed_since_they_were_cut_lie_packed_only():
     cells = Cells(HOUR)
     put(cells, (3, 5))
     cells.cut()
-    assert (cells._waiting, len(cells._packed)) == ([], 1)
+    assert (cells.cut(), cells._open, len(cells._packed)) == ({}, None, 1)
 
 
 def test_a_series_gets_the_next_id_once():
@@ -114,10 +114,24 @@ def test_a_chunk_replaces_all_of_a_row_it_stands_for_even_where_there_was_no_roo
     source = Sums(f"s{number}" for number in range(3 * CHUNK))
     source.values[2, [CHUNK, 2 * CHUNK - 1]] = 4, 5
     target = Sums()
-    target.set_chunk(2, 1, source.chunk(2, 1))
+    chunks = source.chunks(2, [0, 1])
+    assert chunks[0] == b""
+    target.set_chunk(2, 1, chunks[1])
     assert target.values[2, CHUNK : 2 * CHUNK].tolist() == [4, *[0] * (CHUNK - 2), 5]
     target.set_chunk(2, 1, b"")
     assert not target.values.any()
+
+
+@given(st.dictionaries(st.integers(0, 4 * CHUNK - 1), AMOUNTS), st.sets(st.integers(0, 3)))
+def test_chunks_of_a_row_are_those_asked_for_without_zeros(cells, numbers):
+    sums = Sums(f"s{number}" for number in range(4 * CHUNK))
+    for series, amount in cells.items():
+        sums.values[1, series] = amount
+    found = {
+        number: [column.tolist() for column in unpack(packed)] for number, packed in sums.chunks(1, sorted(numbers)).items()
+    }
+    kept = {number: sorted(each for each, amount in cells.items() if each // CHUNK == number and amount) for number in numbers}
+    assert found == {number: [[i % CHUNK for i in ids], [cells[i] for i in ids]] for number, ids in kept.items()}
 
 
 @given(st.lists(NAMES, max_size=4), st.data())

@@ -19,7 +19,7 @@ from stores import HASHING, Store, record
 from models.errors import InvalidEventError
 from models.events import Event, Logged, decode, decode_logged, encode
 from streams.local.truth_facts import belonging
-from streams.processing.processor import process
+from streams.processing.processor import Stored, process
 from streams.processing.writes import writes_of
 from streams.tables import Outgoing, Progress
 from streams.topics import partition_of
@@ -46,7 +46,7 @@ class Member:
     async def work(self) -> None:
         items = self.log[self.offset : self.offset + self.rng.randint(1, 6)]
         records = [record(self.offset + place, item) for place, item in enumerate(items)]
-        await process(self.partition, records, self.fetch, refused)
+        await process(self.partition, records, Stored(self.store.states_of, self.store.due_between), refused)
         self.offset += len(records)
 
     def save(self) -> None:
@@ -61,9 +61,6 @@ class Member:
             self.store = deepcopy(self.before)
         self.partition = self.store.load(self.rules, capacity=2)
         self.offset = self.store.progress.offset or 0
-
-    async def fetch(self, subjects: Sequence[str]) -> dict[str, bytes]:
-        return {subject: self.store.states[subject] for subject in subjects if subject in self.store.states}
 
 
 class Cluster:

@@ -14,7 +14,7 @@ from stores import Store, record
 
 from models.errors import InvalidEventError
 from models.units import Millis
-from streams.processing.processor import process
+from streams.processing.processor import Stored, process
 from streams.processing.writes import writes_of
 from streams.tables import Progress
 
@@ -38,7 +38,7 @@ class Run:
             size = self.rng.randint(1, 6) if self.rough else 1
             items = self.log[offset : offset + size]
             records = [record(offset + place, item) for place, item in enumerate(items)]
-            await process(self.partition, records, self.fetch, refused)
+            await process(self.partition, records, Stored(self.fetch, self.fetch_due), refused)
             offset += len(records)
             self.maybe_saved(0.6)
             if self.pending is None and self.rng.random() < 0.6:
@@ -69,7 +69,15 @@ class Run:
     async def fetch(self, subjects: Sequence[str]) -> dict[str, bytes]:
         if self.rough:
             self.maybe_saved(0.5)  # a checkpoint ends while the states are on their way
-        return {subject: self.store.states[subject] for subject in subjects if subject in self.store.states}
+        return await self.store.states_of(subjects)
+
+    async def fetch_due(self, after: int, until: int) -> dict[str, int]:
+        if self.rough:
+            self.maybe_saved(0.3)
+        found = await self.store.due_between(after, until)
+        if self.rough:
+            self.maybe_saved(0.5)
+        return found
 
 
 def refused(_: Any, error: InvalidEventError) -> NoReturn:

@@ -10,7 +10,7 @@ from models.codes import Codes
 from models.events import Absorbed, SubjectRef, encode
 from models.rollup import Totals
 from streams.processing.partition import Partition
-from streams.processing.processor import process
+from streams.processing.processor import Stored, process
 from streams.tables.rows import Outgoing
 from streams.topics import TICK_KEY, encode_ticks
 
@@ -19,7 +19,7 @@ def record(value, key=b"lead:x"):
     return SimpleNamespace(offset=0, timestamp=0, key=key, value=value)
 
 
-async def fetch(_subjects):
+async def nothing(*_asked):
     return {}
 
 
@@ -41,9 +41,8 @@ async def test_a_record_that_cannot_be_read_is_a_dead_letter_and_the_others_coun
     codes = Codes(RULES)
     partition = Partition(0, codes, 1, Totals(codes))
     tick = record(encode_ticks({0: NOON // 1000}), TICK_KEY)
-    await process(
-        partition, [record(encode(build.call("t1", NOON))), bad, record(encode(build.call("t2", NOON))), tick], fetch, bury
-    )
+    records = [record(encode(build.call("t1", NOON))), bad, record(encode(build.call("t2", NOON))), tick]
+    await process(partition, records, Stored(nothing, nothing), bury)
     cut = partition.cut()
     assert [letter.id for letter in cut.outgoing if letter.topic == "dead"] == [where]
     assert dict(partition.totals.sums.nonzero())["calls"][0] == 2

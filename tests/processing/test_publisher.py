@@ -56,7 +56,8 @@ class Floor:
     async def begin(self) -> None:
         for partition in self.partitions:
             self.applied.append(await claim_partition(self.redis, Keys("lb", partition.number), len(self.partitions), "t"))
-            partition.tick({0: NOON})
+            partition.take_ticks({0: NOON})
+            partition.advance(NOON)
         await self.publisher._claim()
 
     async def save(self, number: int, *events: Any, valuation: str = MINE) -> None:

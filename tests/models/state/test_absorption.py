@@ -84,7 +84,7 @@ def test_settled_leads_stand_as_those_that_talk(events):
 @given(strategies.families(), st.integers(0, 2**30))
 def test_what_lies_in_a_lead_gives_the_same_after_packing(events, seed):
     for own, lead in Talk(events, seed).leads.items():
-        again, _ = unpack(pack(lead, []))
+        again, _ = unpack(pack(lead, {}))
         assert given_by(again, own) == given_by(lead, own)
         assert again == lead
 
@@ -96,7 +96,7 @@ PORTIONS = st.builds(
     st.sampled_from("ab"),
     st.integers(0, 2),
     st.sampled_from([(), ("lead-2",), ("lead-3", "lead-2")]),
-    st.sampled_from([b"", pack(folded(build.call("t9", NOON)), [])]),
+    st.sampled_from([b"", pack(folded(build.call("t9", NOON)), {})]),
 )
 
 
@@ -104,7 +104,7 @@ PORTIONS = st.builds(
 def test_parts_fold_in_any_order_again_and_merge(told, data):
     lead = folded(*told)
     assert lead == folded(*data.draw(st.permutations(told)))
-    assert [fold(lead, event) for event in told] == [False] * len(told)
+    assert [fold(lead, event) for event in told] == [None] * len(told)
     cut = data.draw(st.integers(0, len(told)))
     half = folded(*told[:cut])
     merge(half, folded(*told[cut:]))
@@ -202,7 +202,7 @@ def test_what_does_not_change_is_not_told_again():
 
 def test_back_over_whom_it_came_goes_no_content():
     lead = folded(A, build.merged("b", of="a"))
-    lead.absorbed["x"] = Portion(1, ("b",), pack(folded(B), []))
+    lead.absorbed["x"] = Portion(1, ("b",), pack(folded(B), {}))
     assert {path: len(part) > 0 for (_, path), part in given_by(lead, "a").items()} == {("a",): True, ("b", "a"): False}
 
 
