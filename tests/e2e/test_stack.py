@@ -132,8 +132,9 @@ def test_redis_keeps_what_it_is_told_and_never_evicts(stack):
 
 
 def test_the_first_webhook_is_sent_as_the_readme_says(stack):
-    (readme,) = re.findall(r"^```bash\n(url=.*?)^```$", (CHECKOUT / "README.md").read_text(), re.DOTALL | re.MULTILINE)
-    (page,) = re.findall(r"^```bash\n(.*?)^```$", (CHECKOUT / "docs" / "providers.md").read_text(), re.DOTALL | re.MULTILINE)
+    sending = re.compile(r"^```bash\n(url=.*?)^```$", re.DOTALL | re.MULTILINE)
+    (readme,) = sending.findall((CHECKOUT / "README.md").read_text())
+    (page,) = sending.findall((CHECKOUT / "docs" / "providers.md").read_text())
     first = [line.partition("=")[0] for line in page.splitlines()[:3]]
     assert first == [line.partition("=")[0] for line in readme.splitlines()]
     script = readme.replace("8080", str(stack.port("gateway", "8080"))) + "".join(page.splitlines(keepends=True)[3:])
