@@ -47,13 +47,14 @@ class Meaning(NamedTuple):
 
 def meanings(evaluation: Evaluation, codes: Codes, known_until: Millis) -> Iterator[Meaning]:
     """What an evaluation says of each of its leads, in turn."""
-    waiting = _waiting(evaluation, codes)
-    thresholds = _thresholds(evaluation.thresholds, codes, known_until)
+    waiting = waiting_of(evaluation, codes)
+    thresholds = thresholds_of(evaluation, codes, known_until)
     for place, at in enumerate(evaluation.next_change.tolist()):
         yield Meaning(waiting.get(place), tuple(thresholds.get(place, ())), None if at == NEVER else Millis(at))
 
 
-def _waiting(evaluation: Evaluation, codes: Codes) -> dict[int, Waiting]:
+def waiting_of(evaluation: Evaluation, codes: Codes) -> dict[int, Waiting]:
+    """The open clock of each lead that has one, by its place among the leads."""
     reps, teams, sources = codes.rep.names, codes.team.names, codes.lead_source.names
     found = zip(*(column.tolist() for column in evaluation.waiting), strict=True)
     return {
@@ -62,7 +63,9 @@ def _waiting(evaluation: Evaluation, codes: Codes) -> dict[int, Waiting]:
     }
 
 
-def _thresholds(found: Thresholds, codes: Codes, known_until: Millis) -> dict[int, list[Threshold]]:
+def thresholds_of(evaluation: Evaluation, codes: Codes, known_until: Millis) -> dict[int, list[Threshold]]:
+    """The thresholds of each lead that are not too long past to be told, by its place among the leads."""
+    found = evaluation.thresholds
     fresh = np.flatnonzero(~too_late(found, known_until))
     by_lead: dict[int, list[Threshold]] = {}
     for of, at, percent, start, due, rep, team in zip(*(column[fresh].tolist() for column in found), strict=True):

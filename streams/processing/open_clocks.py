@@ -22,14 +22,16 @@ class OpenClocks:
     """Waiting leads by slice, ordered by inquiry; remembers what changed since the last `cut`."""
 
     def __init__(self, stored: Mapping[str, Waiting] | None = None) -> None:
-        self._waiting: dict[str, Waiting] = {}
+        self._waiting: dict[str, Waiting] = dict(stored or {})
         self._order: defaultdict[str, SortedList[tuple[Millis, float, str]]] = defaultdict(SortedList)
         self._before: dict[str, Waiting | None] = {}
         self._touched: set[str] = set()
-        for subject, waiting in (stored or {}).items():
-            self.put(subject, waiting)
-        self._before.clear()
-        self._touched.clear()
+        places: dict[str, list[tuple[Millis, float, str]]] = defaultdict(list)
+        for subject, waiting in self._waiting.items():
+            place = _place(subject, waiting)
+            for name in waiting.slices:
+                places[name].append(place)
+        self._order.update((name, SortedList(found)) for name, found in places.items())
 
     def __len__(self) -> int:
         """How many leads wait."""
@@ -58,6 +60,10 @@ class OpenClocks:
             return None
         since, due, _ = order[0]
         return Oldest(since, None if math.isinf(due) else Millis(int(due)))
+
+    def oldest_by_slice(self) -> "dict[str, Oldest | None]":
+        """The oldest open clock in every slice in which somebody waits."""
+        return {name: self.oldest(name) for name, order in self._order.items() if order}
 
     def cut(self) -> "OpenClocksCut":
         """What changed since the last cut."""

@@ -1,0 +1,84 @@
+"""What a partition's states add up to under its rules: the arithmetic of a re-valuation, many leads at once. It does no I/O.
+
+Beside the totals it keeps nothing of a lead but the instant at which it is due and its open clock.
+"""
+
+import gc
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from typing import Final
+
+import numpy as np
+
+from models.codes import NEVER
+from models.contributions import Evaluation, evaluate
+from models.meaning import Waiting, threshold_name, thresholds_of, waiting_of
+from models.state.facts import facts
+from models.state.lead import Lead, pack, unpack
+from models.units import Millis
+from streams.processing.due import DueSet
+from streams.processing.open_clocks import OpenClocks
+from streams.processing.partition import Partition
+
+SELDOM: Final = (200_000, 50, 100)
+"""When to look for garbage in cycles while millions of objects come and go of which none are in cycles."""
+
+
+class AddingUp:
+    """Fills a new partition's memory from states, whose clock stands already.
+
+    Thresholds that lie in the past by its rules are taken as told, but for those of `pending` leads: they had something to be
+    told at the next tick before, and still have.
+    """
+
+    def __init__(self, partition: Partition, pending: AbstractSet[str]) -> None:
+        self._partition = partition
+        self._known_until = partition.known_until
+        self._pending = pending
+        self.leads = 0
+        self.due: dict[str, Millis] = {}
+        self.waiting: dict[str, Waiting] = {}
+
+    def take(self, states: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Add some states. Gives back those in which more must be remembered as told now."""
+        codes = self._partition.codes
+        subjects, known = list(states), [unpack(packed) for packed in states.values()]
+        evaluation = evaluate([facts(lead, codes) for lead, _ in known], codes, self._known_until)
+        self._partition.totals.add(evaluation.contributions)
+        self.leads += len(subjects)
+        for place, waiting in waiting_of(evaluation, codes).items():
+            self.waiting[subjects[place]] = waiting
+        due = np.flatnonzero(evaluation.next_change != NEVER)
+        for place, at in zip(due.tolist(), evaluation.next_change[due].tolist(), strict=True):
+            self.due[subjects[place]] = Millis(at)
+        return self._tell(subjects, known, evaluation)
+
+    def _tell(self, subjects: list[str], known: list[tuple[Lead, list[str]]], evaluation: Evaluation) -> dict[str, bytes]:
+        """Settle what of thresholds in the past is still to be told."""
+        quiet: dict[str, bytes] = {}
+        for place, thresholds in thresholds_of(evaluation, self._partition.codes, self._known_until).items():
+            subject, (lead, notified) = subjects[place], known[place]
+            untold = [threshold for threshold in thresholds if threshold_name(threshold) not in notified]
+            if untold and subject in self._pending:
+                self.due[subject] = min(threshold.at for threshold in untold)
+            elif untold:
+                quiet[subject] = pack(lead, [*notified, *map(threshold_name, untold)])
+        return quiet
+
+    def settle(self) -> None:
+        """All states are added: the partition knows who is due and who waits."""
+        self._partition.due = DueSet(self.due)
+        self._partition.open_clocks = OpenClocks(self.waiting)
+        self._partition.totals.late = 0  # it counts what comes late, not what is walked again
+
+
+@contextmanager
+def seldom_collecting() -> Iterator[None]:
+    """Within, garbage in cycles is looked for seldom: looking takes longer than the work that makes none."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
