@@ -160,23 +160,30 @@ class System:
         await self._append(self.topics.events, by_partition)
 
     @asynccontextmanager
-    async def under_load(self, events: Sequence[Event]) -> AsyncIterator[None]:
-        """Append events, and the same ones again whenever few wait: however fast the workers are, there is work meanwhile."""
+    async def under_load(
+        self, events: Sequence[Event], more: Callable[[], Sequence[Event]] | None = None
+    ) -> AsyncIterator[None]:
+        """Append events, and `more` (else the same again) whenever few wait: however fast the workers are, there is work.
+
+        What tells nothing new is applied, but not stored as long as nothing else is: with the same again, some go on waiting.
+        """
 
         async def few_wait() -> bool:
             return await self.waiting() < len(events)
 
         async def feed() -> None:
+            await self.append(events)
             while True:
-                await self.append(events)
                 await self.until(few_wait, LOAD_S, "the workers keep up")
+                await self.append(more() if more else events)
 
         feeding = asyncio.create_task(feed())
         try:
             yield
         finally:
-            feeding.cancel()
-            await asyncio.wait([feeding])
+            while not feeding.done():  # Kafka's client may swallow being cancelled
+                feeding.cancel()
+                await asyncio.wait([feeding], timeout=1)
         if not feeding.cancelled():
             feeding.result()
 
