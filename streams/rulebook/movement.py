@@ -131,10 +131,9 @@ def _differing(leads: int, old: Evaluation, new: Evaluation, shared: _Shared) ->
 
 
 def _rows(found: Contributions, side: int, shared: _Shared) -> Ints:
-    """A measure's contributions as columns whose first row is the lead, in an order that is the same for the same ones."""
+    """A measure's contributions as columns whose first row is the lead; equal ones come in the same order under any rules."""
     named = [shared.of(side, dim, codes) for dim, codes in zip(found.dims, found.by, strict=True)]
-    rows = np.array([found.of, found.at, found.value, *named])
-    return rows[:, np.lexsort(rows[::-1])]
+    return np.array([found.of, found.at, found.value, *named])
 
 
 def movements(before: Side, after: Side) -> Iterator[Movement]:

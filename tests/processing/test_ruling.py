@@ -77,5 +77,5 @@ async def test_a_version_is_given_once_and_says_the_same_for_ever(redis):
 async def test_rules_of_a_release_that_knows_more_are_refused(redis, ruling):
     later = msgspec.json.encode(document(3)).replace(b'"zone"', b'"holidays":[],"zone"')
     await redis.hset("lb:{rules}:documents", mapping={"version": 3, "3": later})
-    with pytest.raises(Fatal, match="not rules that this release knows: .*holidays"):
+    with pytest.raises(Fatal, match=r"not rules that this release knows: .*holidays"):
         await ruling.look()

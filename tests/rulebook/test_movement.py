@@ -2,8 +2,10 @@
 
 from collections import Counter
 
-from build import NOON, folded
+import build
+from build import DAY, MINUTE, NOON, RULES, call, folded, lead
 from hypothesis import given, settings
+from msgspec import structs
 from strategies import histories, rules
 
 from models.codes import Codes
@@ -34,6 +36,16 @@ def test_a_lead_counts_as_changed_if_what_it_contributes_has_other_names_or_amou
     sides = Side(old, NOON), Side(new, NOON)
     changed = sum(contributed(lead, old) != contributed(lead, new) for lead in leads)
     assert add(sides, [pack(lead, []) for lead in leads], D) == changed
+
+
+def test_names_count_and_not_their_codes():
+    """A rep who sorts before all others moves their codes, and theirs only."""
+    more = structs.replace(RULES, roster=(build.member("aaron", "a-team"), *RULES.roster))
+    shared = [call(f"c{number}", NOON - number * MINUTE, rep=rep) for number, rep in enumerate(("ana", "ben", "stranger"))]
+    states = [pack(folded(lead(created_at=NOON - DAY, owner="ana"), *shared), [])]
+    assert add((Side(RULES, NOON), Side(more, NOON)), states, D) == 0
+    states.append(pack(folded(lead(created_at=NOON - DAY, owner="aaron")), []))
+    assert add((Side(RULES, NOON), Side(more, NOON)), states, D) == 1
 
 
 @settings(max_examples=20)
