@@ -25,6 +25,11 @@ class Cells:
         """Add an amount to each of some series."""
         self._waiting.append((ids, amounts))
 
+    def compact(self) -> None:
+        """Sum up what waits, which else keeps all that it was cut out of; it goes on waiting."""
+        if len(self._waiting) > 1:
+            self._waiting = [summed(*(np.concatenate(column) for column in zip(*self._waiting, strict=True)))]
+
     def columns(self) -> tuple[Ints, Ints]:
         """All ids, ascending, and amounts; an id occurs once."""
         self._settle()

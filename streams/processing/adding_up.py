@@ -21,6 +21,9 @@ from streams.processing.due import DueSet
 from streams.processing.open_clocks import OpenClocks
 from streams.processing.partition import Partition
 
+LOTS: Final = 4
+"""Lots of states after which the totals are made compact."""
+
 SELDOM: Final = (200_000, 50, 100)
 """When to look for garbage in cycles while millions of objects come and go of which none are in cycles."""
 
@@ -36,6 +39,7 @@ class AddingUp:
         self._partition = partition
         self._known_until = partition.known_until
         self._pending = pending
+        self._lots = 0
         self.leads = 0
         self.due: dict[str, Millis] = {}
         self.waiting: dict[str, Waiting] = {}
@@ -47,6 +51,9 @@ class AddingUp:
         evaluation = evaluate([facts(lead, codes) for lead, _ in known], codes, self._known_until)
         self._partition.totals.add(evaluation.contributions)
         self.leads += len(subjects)
+        self._lots += 1
+        if self._lots % LOTS == 0:
+            self._partition.totals.compact()
         for place, waiting in waiting_of(evaluation, codes).items():
             self.waiting[subjects[place]] = waiting
         due = np.flatnonzero(evaluation.next_change != NEVER)

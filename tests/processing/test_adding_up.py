@@ -34,6 +34,7 @@ def test_totals_are_those_of_a_partition_that_has_always_been_there(events, rule
     adding_up = AddingUp(partition, frozenset())
     for name, each in leads.items():  # in as many lots as there are leads
         adding_up.take({name: pack(each, [])})
+        partition.totals.compact()
     adding_up.settle()
     assert adding_up.leads == len(leads)
     assert sums_of(partition.totals) == sums_of(engine.totals)
