@@ -51,10 +51,15 @@ def rules() -> Rules:
 
 def events(leads: int, end: Millis, seed: int = 1) -> list[dict[str, Any]]:
     """All events, in the order in which they happened; `end` is the last instant."""
-    rng = Random(seed)
-    found = [event for number in range(leads) for event in _life(number, end - SPAN, rng)]
+    found = [event for life in lives(leads, end, seed) for event in life]
     found.sort(key=lambda event: event["timestamp"])
     return found
+
+
+def lives(leads: int, end: Millis, seed: int = 1) -> Iterator[list[dict[str, Any]]]:
+    """The same events, lead by lead."""
+    rng = Random(seed)
+    return (list(_life(number, end - SPAN, rng)) for number in range(leads))
 
 
 def log(leads: int, end: Millis, counts: Counter[str] | None = None, seed: int = 1) -> Iterator[Appended]:
@@ -64,7 +69,7 @@ def log(leads: int, end: Millis, counts: Counter[str] | None = None, seed: int =
     """
     for number, event in enumerate(events(leads, end, seed), 1):
         if counts is not None:
-            counts.update(_counted(event))
+            counts.update(counted(event))
         key = f"lead:{event['subject']['id']}".encode()
         yield Appended(partition_of(key, PARTITIONS), key, _json.encode(event))
         if number % TICK_EVERY == 0:
@@ -78,7 +83,8 @@ def ticks(at: Millis) -> Iterator[Appended]:
     return (Appended(partition, TICK_KEY, value) for partition in range(PARTITIONS))
 
 
-def _counted(event: dict[str, Any]) -> Iterator[str]:
+def counted(event: dict[str, Any]) -> Iterator[str]:
+    """What an event counts in."""
     yield "events"
     data = event["data"]
     match event["type"]:

@@ -52,13 +52,14 @@ class Meaning(NamedTuple):
 
 def meanings(evaluation: Evaluation, codes: Codes, known_until: Millis, told: Sequence[bool] = ()) -> Iterator[Meaning]:
     """What an evaluation says of each of its leads, in turn; `told` says of which leads late thresholds are wanted too."""
-    waiting = _waiting(evaluation, codes)
-    thresholds = _thresholds(evaluation.thresholds, codes, known_until, np.array(told, np.bool_))
+    waiting = waiting_of(evaluation, codes)
+    thresholds = thresholds_of(evaluation, codes, known_until, told)
     for place, at in enumerate(evaluation.next_change.tolist()):
         yield Meaning(waiting.get(place), thresholds.get(place, ()), None if at == NEVER else Millis(at))
 
 
-def _waiting(evaluation: Evaluation, codes: Codes) -> dict[int, Waiting]:
+def waiting_of(evaluation: Evaluation, codes: Codes) -> dict[int, Waiting]:
+    """The open clock of each lead that has one, by its place among the leads."""
     reps, teams, sources = codes.rep.names, codes.team.names, codes.lead_source.names
     found = zip(*(column.tolist() for column in evaluation.waiting), strict=True)
     return {
@@ -67,9 +68,13 @@ def _waiting(evaluation: Evaluation, codes: Codes) -> dict[int, Waiting]:
     }
 
 
-def _thresholds(found: Thresholds, codes: Codes, known_until: Millis, told: Mask) -> dict[int, tuple[Threshold, ...]]:
+def thresholds_of(
+    evaluation: Evaluation, codes: Codes, known_until: Millis, told: Sequence[bool] = ()
+) -> dict[int, tuple[Threshold, ...]]:
+    """The thresholds of each lead, by its place among the leads; late ones only of those that something was told of."""
+    found, wanted_of = evaluation.thresholds, np.array(told, np.bool_)
     late = too_late(found, known_until)
-    wanted = np.flatnonzero(~late | told[found.of] if len(told) else ~late)
+    wanted = np.flatnonzero(~late | wanted_of[found.of] if len(told) else ~late)
     by_lead: dict[int, tuple[Threshold, ...]] = {}
     columns = (column[wanted].tolist() for column in (*found, late))
     for of, at, percent, start, due, rep, team, answered_at, is_late in zip(*columns, strict=True):

@@ -31,7 +31,7 @@ ALERT_PERCENTS = (*WARNING_PERCENTS, BREACH_PERCENT)
 """The shares of an SLA that a lead must not pass unanswered without somebody being told."""
 
 
-class Membership(Struct, frozen=True, order=True):
+class Membership(Struct, frozen=True, order=True, forbid_unknown_fields=True):
     """`rep` belongs to `team` from `valid_from` on; a team of None means that the rep has left."""
 
     rep: str
@@ -39,7 +39,7 @@ class Membership(Struct, frozen=True, order=True):
     team: str | None = None
 
 
-class SlaPolicy(Struct, frozen=True):
+class SlaPolicy(Struct, frozen=True, forbid_unknown_fields=True):
     """How soon an inquiry must be answered, wall time, from `valid_from` on; None matches anything."""
 
     target_ms: Duration
@@ -54,7 +54,7 @@ class SlaPolicy(Struct, frozen=True):
         return sum(name is not None for name in (self.team, self.lead_source, self.segment))
 
 
-class Rules(Struct, frozen=True, dict=True):
+class Rules(Struct, frozen=True, dict=True, forbid_unknown_fields=True):
     """All that contributions depend on beside the facts. Build a changed copy with `msgspec.structs.replace`."""
 
     version: int = 1

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -28,6 +28,8 @@ from streams.local.floor import demo_rules_toml
 from streams.local.recording import Mistake
 from streams.local.replay import AsOf
 from streams.local.replay import replay as work_out
+from streams.options import Config, named
+from streams.rulebook import commands as rulebook
 from streams.serving import dashboards
 from streams.serving.catalogue import describe
 from streams.serving.listing import markdown, table
@@ -48,10 +50,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Config: TypeAlias = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Settings as TOML; else the file that LEADBEAT_CONFIG names.")
-]
 
 
 class Listing(StrEnum):
@@ -96,13 +94,9 @@ def root(
     context.obj = config
 
 
-def _config(context: typer.Context, config: Path | None) -> Path | None:
-    before: Path | None = context.obj
-    return config or before
-
-
 topics = typer.Typer(help="Kafka's topics.", no_args_is_help=True)
 app.add_typer(topics, name="topics")
+app.add_typer(rulebook.app, name="rules")
 
 
 @app.command()
@@ -164,7 +158,7 @@ def replay(  # noqa: PLR0913 - options
     config: Config = None,
 ) -> None:
     """Work out the KPIs of recorded facts by the core alone: no Kafka, no Redis."""
-    settings = load(_config(context, config))
+    settings = load(named(context, config))
     zone = settings.organisation.zone
     chosen = choose({"kpi": kpi or [], "window": window or [], "by": [by] if by else []})
     choice = replay_report.Choice(chosen.keys, chosen.windows, next(iter(chosen.by or ("",))))
@@ -172,7 +166,7 @@ def replay(  # noqa: PLR0913 - options
     rules = settings.rules()
     with reading(file) as lines:
         result = work_out(lines, rules, settings.minimum_n.by_formula(), as_of_clock)
-    if _config(context, config) is None:
+    if named(context, config) is None:
         whose = "the default rules" if rules == Settings().rules() else "rules of the environment"
         typer.echo(f"without --config: {whose} ({replay_report.told_rules(rules)})", err=True)
     _tell_mistakes(result.recorded.mistakes)
@@ -223,7 +217,7 @@ def print_table(
         tables.list_tables(_console())
     else:
         question = tables.Question(name, partition, limit, as_json)
-        asyncio.run(tables.show(load(_config(context, config)), question, _console()))
+        asyncio.run(tables.show(load(named(context, config)), question, _console()))
 
 
 @app.command()
@@ -236,7 +230,7 @@ def doctor(
     """Find out what is wrong, and what to do. Ends with 1 if something is broken."""
     from streams.inspection import doctor  # noqa: PLC0415
 
-    findings = asyncio.run(doctor.examine(lambda: load(_config(context, config))))
+    findings = asyncio.run(doctor.examine(lambda: load(named(context, config))))
     typer.echo(doctor.in_json(findings) if as_json else "\n".join(doctor.lines(findings)))
     if not doctor.healthy(findings):
         raise typer.Exit(1)
@@ -263,7 +257,7 @@ def simulate(  # noqa: PLR0913 - options
 ) -> None:
     """Write the recorded deliveries of a made-up sales floor, or be the CRM of one that lives."""
     if post is not None:
-        _live(load(_config(context, config)), post, connection, seed)
+        _live(load(named(context, config)), post, connection, seed)
         return
     now = Millis(time.time_ns() // 1_000_000) if until is None else _instant(until, zone)
     if rules is not None:
@@ -285,7 +279,7 @@ def create_topics(context: typer.Context, config: Config = None) -> None:
     """Make the topics that are missing, check the others, and end. Services do so, too, when they start."""
     from streams import bootstrap  # noqa: PLC0415
 
-    bootstrap.make_topics(_config(context, config))
+    bootstrap.make_topics(named(context, config))
 
 
 @app.command()
@@ -293,7 +287,7 @@ def exporter(context: typer.Context, config: Config = None) -> None:
     """Serve the KPIs to Prometheus and over the API, until SIGTERM."""
     from streams import bootstrap  # noqa: PLC0415
 
-    bootstrap.run_exporter(_config(context, config))
+    bootstrap.run_exporter(named(context, config))
 
 
 @app.command()
@@ -301,7 +295,7 @@ def gateway(context: typer.Context, config: Config = None) -> None:
     """Take webhooks in, until SIGTERM."""
     from streams import bootstrap  # noqa: PLC0415
 
-    bootstrap.run_gateway(_config(context, config))
+    bootstrap.run_gateway(named(context, config))
 
 
 @app.command()
@@ -317,7 +311,7 @@ def worker(
 
     if supervised:
         bootstrap.stop_with_parent()
-    bootstrap.run_worker(_config(context, config), None if part is None else part.value)
+    bootstrap.run_worker(named(context, config), None if part is None else part.value)
 
 
 @app.command()

@@ -5,7 +5,7 @@ also be read from a file (`token_file`, `secret_files`, `url_file`) or from an e
 `secret_envs`, `url_env`).
 """
 
-from streams.config.loading import load
+from streams.config.loading import load, load_rules
 from streams.config.settings import (
     Connection,
     ExporterSettings,
@@ -36,5 +36,6 @@ __all__ = [
     "Settings",
     "SlaEntry",
     "load",
+    "load_rules",
     "parse_duration",
 ]

@@ -78,6 +78,11 @@ class OpenClocks:
             heappop(heap)
         return None
 
+    def oldest_by_slice(self) -> "dict[str, Oldest | None]":
+        """The oldest open clock in every slice in which somebody waits."""
+        found = {name: self.oldest(name) for name in self._heaps}
+        return {name: oldest for name, oldest in found.items() if oldest is not None}
+
     def cut(self) -> "OpenClocksCut":
         """What changed since the last cut."""
         changed = {subject: old for subject, old in self._before.items() if old != self._waiting.get(subject)}

@@ -27,7 +27,7 @@ def writes_of(cut: PartitionCut) -> Writes:
         series=totals.series,
         known_series=totals.known_series,
         due=cut.due,
-        open=_open(cut.open_clocks),
+        open=open_of(cut.open_clocks),
         outgoing=cut.outgoing,
     )
 
@@ -36,7 +36,8 @@ def _chunks(chunks: Chunks) -> dict[int, bytes | None]:
     return {number: packed or None for number, packed in chunks.items()}
 
 
-def _open(cut: OpenClocksCut) -> dict[OpenClock, int | None]:
+def open_of(cut: OpenClocksCut) -> dict[OpenClock, int | None]:
+    """The open clocks that came and those that went (None), as their table has them."""
     changes: dict[OpenClock, int | None] = {_clock(subject, waiting): None for subject, waiting in cut.removed.items()}
     changes.update((_clock(subject, waiting), waiting.since) for subject, waiting in cut.added.items())
     return changes

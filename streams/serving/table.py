@@ -35,6 +35,7 @@ class Round(Struct, frozen=True):
     """The record of a published round. Instants are ms UTC; `slices` are the values that are told even where they are 0.
 
     `exact`: all partitions stood at `clock`. `stale`: they stand too far apart for a new round, or are of different rules.
+    `rules`: the version of those that it goes by. `zone`: whose days they count in. Earlier releases tell neither.
     """
 
     number: int = msgspec.field(name="round")
@@ -45,6 +46,8 @@ class Round(Struct, frozen=True):
     slices: dict[str, frozenset[str]]
     published_at: Millis
     stale: bool = False
+    rules: int = 0
+    zone: str = ""
 
 
 class Snapshot(NamedTuple):

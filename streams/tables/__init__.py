@@ -9,6 +9,7 @@ from streams.tables.kpis import KpiTable, read_kpis, read_record
 from streams.tables.loading import (
     Chunks,
     Totals,
+    count_states,
     read_applied,
     read_due,
     read_outbox,
@@ -57,6 +58,7 @@ __all__ = [
     "check_layout",
     "check_server",
     "connect",
+    "count_states",
     "read_applied",
     "read_changes",
     "read_due",

@@ -280,7 +280,7 @@ def test_it_needs_no_right_to_write_and_changes_nothing(run, config, filled, red
         "oldest",
         "series",
     ]
-    everything += ["changed", "due", "open", "members:calls", "outbox", "kpi:1h", "kpi:applied", "workers"]
+    everything += ["changed", "due", "open", "members:calls", "outbox", "kpi:1h", "kpi:applied", "workers", "rules"]
     try:
         for name in everything:
             assert run("table", name, "--config", config)[0] == 0, name

@@ -2,17 +2,20 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import build
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 from build import NOON
+from msgspec import structs
 
 from models.codes import Codes
 from models.kpis import MINIMUM_N
 from models.rollup import Totals
 from models.rules import Rules
+from streams.processing import publisher
 from streams.processing.checkpoint import claim_partition, commit
 from streams.processing.cut import cut_checkpoint
 from streams.processing.partition import Partition
@@ -122,6 +125,29 @@ async def test_partitions_that_were_made_by_different_rules_are_not_added_up(red
     await floor.save(1)
     await floor.look()
     assert await floor.told("calls") == 2
+
+
+async def test_other_rules_take_over_between_two_rounds_and_the_table_is_stale_meanwhile(redis: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(publisher, "PATIENCE_S", 0.0)
+    floor = Floor(redis, build.RULES)
+    await floor.begin()
+    await floor.save(0, call("1"))
+    await floor.look()
+    before = await redis.hgetall(KpiKeys("lb").applied)
+    assert (before[b"rules"], before[b"zone"], before[b"stale"]) == (b"1", b"UTC", b"0")
+    other = structs.replace(build.RULES, version=2, zone="Asia/Kolkata", roster=(build.member("zoe", "west"),))
+    floor.publisher.edition = replace(floor.publisher.edition, rules=other, valuation=OTHERS)
+    await floor.save(0, call("2"))
+    await floor.look()
+    stale = await redis.hgetall(KpiKeys("lb").applied)
+    assert (stale[b"rules"], stale[b"stale"]) == (b"1", b"1")
+    assert await floor.told("calls") == 1
+    await floor.save(0, call("3"), valuation=OTHERS)
+    await floor.look()
+    after = await redis.hgetall(KpiKeys("lb").applied)
+    assert (after[b"rules"], after[b"zone"], after[b"stale"]) == (b"2", b"Asia/Kolkata", b"0")
+    assert json.loads(after[b"slices"])["rep"] == ["zoe"]
+    assert await floor.told("calls") == 3
 
 
 async def test_what_the_topic_did_not_take_is_told_again(redis: Any) -> None:
