@@ -111,7 +111,7 @@ async def test_rules_applied_under_load_hold_from_the_start_whatever_dies_meanwh
         # It is started by the old configuration: what was applied is newer.
         second = system.start("processor", config)
         await valued(system, 2)
-        assert await system.waiting()
+        await system.until(system.waiting, LIMIT_S, "the load goes on")
     waiting += await touched(system, now)
     await system.tick_events(now + MINUTE)
     page = await system.round(now + MINUTE)
@@ -133,7 +133,7 @@ async def test_two_workers_under_load_change_one_partition_at_a_time_and_stay(sy
         workers.append(system.start("processor", config))
         await system.until(lambda: loads(workers[1]), LIMIT_S, "the second one has joined")
         told = await apply(system, config, others(now), "--wait")
-        assert await system.waiting()
+        await system.until(system.waiting, LIMIT_S, "the load goes on")
     assert told.endswith("All numbers are of version 2.\n")
     waiting += await touched(system, now)
     await system.tick_events(now + MINUTE)
