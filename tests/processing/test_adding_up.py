@@ -7,6 +7,7 @@ from engine import Engine, panes_of, sums_of
 from hypothesis import given
 from msgspec import structs
 from strategies import floors, rules
+from ticking import tick
 
 from models.codes import Codes
 from models.rollup import Totals
@@ -33,7 +34,7 @@ def test_totals_are_those_of_a_partition_that_has_always_been_there(events, rule
     partition = new_partition(rules)
     adding_up = AddingUp(partition, frozenset())
     for name, each in leads.items():  # in as many lots as there are leads
-        adding_up.take({name: pack(each, [])})
+        adding_up.take({name: pack(each, {})})
         partition.totals.compact()
     adding_up.settle()
     assert adding_up.leads == len(leads)
@@ -55,12 +56,14 @@ def told_after(states, pending=frozenset()):
     adding_up.settle()
     clock = NOON + SECOND
     partition.remember({**states, **quiet})
-    partition.tick({0: Millis(clock)})
+    for subject, at in adding_up.due.items():
+        partition.due.put(subject, at)
+    tick(partition, {0: Millis(clock)})
     return sorted(json.loads(message.value)["percent"] for message in partition.cut().outgoing), quiet
 
 
 def test_nobody_is_told_of_what_new_rules_put_into_the_past():
-    states = {"lead-1": pack(folded(lead(created_at=NOON - 5 * MINUTE, owner="ana")), [])}
+    states = {"lead-1": pack(folded(lead(created_at=NOON - 5 * MINUTE, owner="ana")), {})}
     alerts, quiet = told_after(states)
     assert alerts == []
     assert quiet.keys() == {"lead-1"}
@@ -68,5 +71,5 @@ def test_nobody_is_told_of_what_new_rules_put_into_the_past():
 
 
 def test_who_had_something_to_be_told_at_the_next_tick_still_has():
-    states = {"lead-1": pack(folded(lead(created_at=NOON - 5 * MINUTE, owner="ana")), [])}
+    states = {"lead-1": pack(folded(lead(created_at=NOON - 5 * MINUTE, owner="ana")), {})}
     assert told_after(states, {"lead-1"}) == ([50, 80, 100], {})

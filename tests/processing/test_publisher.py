@@ -10,6 +10,7 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 from build import NOON
 from msgspec import structs
+from ticking import tick
 
 from models.codes import Codes
 from models.kpis import MINIMUM_N
@@ -59,7 +60,7 @@ class Floor:
     async def begin(self) -> None:
         for partition in self.partitions:
             self.applied.append(await claim_partition(self.redis, Keys("lb", partition.number), len(self.partitions), "t"))
-            partition.tick({0: NOON})
+            tick(partition, {0: NOON})
         await self.publisher._claim()
 
     async def save(self, number: int, *events: Any, valuation: str = MINE) -> None:

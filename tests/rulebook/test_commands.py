@@ -49,7 +49,7 @@ async def store(url, leads=LEADS, rules=None):
             mine = {
                 name: events for name, events in leads.items() if partition_of(f"lead:{name}".encode(), PARTITIONS) == number
             }
-            states = {name: pack(folded(*events), []) for name, events in mine.items()}
+            states = {name: pack(folded(*events), {}) for name, events in mine.items()}
             valuation = valuation_of(rules or Rules()).encode()
             held = await claim_partition(redis, keys, PARTITIONS, "mine")
             progress = Progress(clock=NOON, ticks=dict.fromkeys(range(PARTITIONS), NOON), valuation=valuation)
