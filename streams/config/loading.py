@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from models.rules import OTHER, UNASSIGNED
+from models.rules import LISTS, OTHER, UNASSIGNED
 from streams.config.settings import Section, Settings, instant
 from streams.errors import Fatal
 
@@ -237,9 +237,15 @@ def _strangers_in_sla(settings: Settings) -> Iterator[Mistake]:
             yield ("sla", index, "lead_source"), f"{entry.lead_source!r} is not among lead_sources"
 
 
+def _strange_pairs(settings: Settings) -> Iterator[Mistake]:
+    for index, what in settings.unchecked_rules().pair_faults():
+        yield ("pairs", index), what
+
+
 CHECKS: tuple[tuple[frozenset[str], Callable[[Settings], Iterator[Mistake]]], ...] = (
     (frozenset({"connections"}), _twin_connections),
     (frozenset({"roster", "organisation"}), _twin_entries),
     (frozenset({"sla", "roster", "lead_sources"}), _strangers_in_sla),
+    (frozenset({"pairs", "roster", *LISTS.values()}), _strange_pairs),
 )
 """What single values cannot tell, with the sections that each check reads: it is left out while one of them has mistakes."""

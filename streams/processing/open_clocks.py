@@ -19,9 +19,13 @@ class Oldest(NamedTuple):
 
 
 class OpenClocks:
-    """Waiting leads by slice, ordered by inquiry; remembers what changed since the last `cut`."""
+    """Waiting leads by slice, ordered by inquiry; remembers what changed since the last `cut`.
 
-    def __init__(self, stored: Mapping[str, Waiting] | None = None) -> None:
+    `dims` is what is sliced by: the whole, dimensions, pairs.
+    """
+
+    def __init__(self, dims: tuple[str, ...], stored: Mapping[str, Waiting] | None = None) -> None:
+        self._dims = dims
         self._waiting: dict[str, Waiting] = {}
         self._order: defaultdict[str, SortedList[tuple[Millis, float, str]]] = defaultdict(SortedList)
         self._before: dict[str, Waiting | None] = {}
@@ -42,14 +46,14 @@ class OpenClocks:
             self._waiting[subject] = waiting
         if old == waiting:
             return
-        if old is not None:
-            for name in old.slices:
-                self._order[name].remove(_place(subject, old))
-        if waiting is not None:
-            for name in waiting.slices:
-                self._order[name].add(_place(subject, waiting))
+        for each in (old, waiting):
+            if each is not None:
+                names, place = each.slices(self._dims), _place(subject, each)
+                move = SortedList.add if each is waiting else SortedList.remove
+                for name in names:
+                    move(self._order[name], place)
+                self._touched.update(names)
         self._before.setdefault(subject, old)
-        self._touched.update(old.slices if old else (), waiting.slices if waiting else ())
 
     def oldest(self, name: str) -> Oldest | None:
         """The oldest open clock in a slice; None if nobody waits there."""

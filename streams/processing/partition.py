@@ -13,6 +13,7 @@ from models.codes import Codes
 from models.contributions import difference, evaluate
 from models.events import Event
 from models.meaning import Meaning, Threshold, count_appeared_late, meanings, threshold_name
+from models.measures import USUAL
 from models.rollup import Cut, Totals
 from models.state.facts import NOTHING, Facts, facts
 from models.state.lead import Lead, fold, pack, unpack
@@ -61,7 +62,7 @@ class Partition:
     sources: int
     totals: Totals
     due: DueSet = field(default_factory=DueSet)
-    open_clocks: OpenClocks = field(default_factory=OpenClocks)
+    open_clocks: OpenClocks = field(init=False)
     ticks: dict[int, Millis] = field(default_factory=dict)
     alerts_topic: str = "leadbeat.alerts.v1"
     capacity: int = 50_000
@@ -72,6 +73,15 @@ class Partition:
     _unsaved: set[str] = field(default_factory=set)
     _outgoing: list[Outgoing] = field(default_factory=list)
     _ticks_changed: bool = False
+
+    def __post_init__(self) -> None:
+        """Nobody waits yet."""
+        self.open_clocks = OpenClocks(self.waiting_dims)
+
+    @property
+    def waiting_dims(self) -> tuple[str, ...]:
+        """What open clocks are sliced by."""
+        return self.codes.slices(USUAL)
 
     @property
     def clock(self) -> Millis | None:

@@ -5,6 +5,7 @@ import asyncio
 from starlette.applications import Starlette
 
 from models.errors import LeadbeatError
+from models.slices import pair_name
 from streams import telemetry
 from streams.config import Settings
 from streams.server import listen, serve
@@ -18,7 +19,8 @@ from streams.serving.sources import Sources
 def create(settings: Settings, sources: Sources, closing: asyncio.Event | None = None) -> Starlette:
     """The application: the page, /metrics, /livez, /readyz and /api/v1/*. Streams end when `closing` is set."""
     windows = settings.profile.board_windows
-    profile = Profile(windows, settings.profile.max_series)
+    pairs = [pair_name(pair) for pair in settings.pairs]
+    profile = Profile(windows, settings.profile.max_series, (*settings.profile.also_by, *pairs))
     ticks_are_wall = settings.ticks == "wall"
     page = files.load()
     now = health.wall if ticks_are_wall else None
