@@ -85,7 +85,7 @@ class Codes:
         return dimension.names
 
     def width(self, dim: str) -> int:
-        """How many codes a dimension or pair has; the code of a pair is `first * width(second) + second`."""
+        """How many codes a dimension has, or a pair: first times second, the first one's counting more."""
         return prod(len(self.names(each)) for each in dims_of(dim))
 
     def name(self, dim: str, code: int) -> str:

@@ -1,7 +1,7 @@
 """What numbers are sliced by: dimensions, pairs of them, and how the slices of both are named.
 
-A slice is `<dimension>=<value>`, that of a pair `<dimension>,<dimension>=<value>,<value>`, as in `team,lead_source=north,inbound`;
-the whole has the empty name. A comma or backslash within one of a pair's values has a backslash before it.
+A slice is `rep=ana` for a dimension, `team,lead_source=north,inbound` for a pair, and nothing for the whole. A comma or a
+backslash within one of a pair's values has a backslash before it.
 """
 
 import re

@@ -153,7 +153,7 @@ def morning_zone(now: Millis) -> str:
 LISTS = """\
 lead_sources = ["inbound", "outbound"]
 origins = ["webinar", "referral", "paid search", "contact form", "trade fair", "chat", "cold list", "event list"]
-sales_regions = ["DACH", "Nordics", "UK & Ireland", "Benelux", "Iberia"]
+sales_regions = ["DACH", "Nordics", "UK & Ireland", "Benelux"]
 segments = ["smb", "mid-market", "enterprise"]
 campaigns = ["autumn launch", "pricing guide"]
 pairs = [["team", "lead_source"], ["rep", "channel"]]

@@ -12,13 +12,13 @@ from engine import Engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from published import snapshot_of
+from told_rules import tables
 
 from models.events import Event, decode, encode, instants
 from models.kpis import MINIMUM_N, Formula
-from models.rules import LISTS, Rules
 from models.slices import pair_name
 from models.snapshot import slices
-from models.units import Millis, isoformat, moment
+from models.units import Millis, isoformat
 from streams.config import Settings
 from streams.local.floor import demo_rules_toml
 from streams.local.simulator import Floor, recorded
@@ -27,37 +27,7 @@ from streams.local.truth_page import Difference, Scraped, compare
 from streams.serving.profile import Profile
 
 BOARD = ("1h", "24h", "7d", "today", "month")
-ALSO_BY = ["sales_region", "campaign"]
 ANY_N = {"mean": 1, "ratio": 1, "p50": 1, "p90": 1, "p95": 1, "max": 1}
-
-
-def tables(rules: Rules) -> dict[str, Any]:
-    """Rules as their configuration file would say them."""
-    return {
-        "organisation": {"zone": rules.zone},
-        "roster": [_table(rep=each.rep, team=each.team, since=each.valid_from) for each in rules.roster],
-        "sla": [
-            _table(
-                target=f"{each.target_ms // 1000}s",
-                team=each.team,
-                lead_source=each.lead_source,
-                segment=each.segment,
-                since=each.valid_from,
-            )
-            for each in rules.sla
-        ],
-        **{name: list(rules.listed(dim)) for dim, name in LISTS.items()},
-        "pairs": [list(pair) for pair in rules.pairs],
-        "profile": {"also_by": ALSO_BY},
-        "meetings": {
-            "grace": f"{rules.meeting_grace_ms // 1000}s",
-            "unmarked": "held" if rules.unmarked_meetings_count_as_held else "unmarked",
-        },
-    }
-
-
-def _table(since: Millis, **texts: str | None) -> dict[str, Any]:
-    return {name: text for name, text in texts.items() if text is not None} | {"from": moment(since)}
 
 
 def shown(engine: Engine, minimum_n: dict[Formula, int], also_by: list[str]) -> Scraped:
