@@ -10,7 +10,7 @@ from starlette.datastructures import QueryParams
 from models.catalogue import FIGURES
 from models.errors import LeadbeatError
 from models.rules import OTHER, UNASSIGNED, UNKNOWN
-from models.slices import dims_of, is_pair
+from models.slices import dims_of
 from models.snapshot import State
 from streams.serving.catalogue import BY_KEY, DIMS, NAMED, WHOLE
 from streams.serving.table import WINDOW_NAMES, Snapshot, place_of
@@ -110,20 +110,25 @@ def check(where: str, value: str, valid: Collection[str]) -> None:
 def select(snapshot: Snapshot, selection: Selection) -> list[KpiRow]:
     """The rows of a round that are asked for, in the catalogue's order of KPIs, then by window, labels, dimension and slice.
 
-    What another version of the catalogue has left there is not among them. Raises InvalidQueryError for a pair or a slice that
-    the round does not have.
+    What another version of the catalogue has left there is not among them. Raises InvalidQueryError for what the round is not
+    sliced by, and for a slice that it does not have.
     """
-    for by in filter(is_pair, selection.by or ()):
-        if snapshot.round and by not in snapshot.round.slices:
-            pairs = ", ".join(filter(is_pair, snapshot.round.slices)) or "none is"
-            raise InvalidQueryError(
-                "by", f"{by!r} is no pair that is configured", f"what is: {pairs}; see `pairs` of the settings"
-            )
+    if snapshot.round:
+        check_sliced(selection.by or (), snapshot.round.slices)
     if selection.slices:
         known = _slices(snapshot)
         for name in selection.slices:
             check("slice", name, known)
     return sorted(_found(snapshot, selection), key=_order)
+
+
+def check_sliced(by: Iterable[str], told: Collection[str]) -> None:
+    """Raise InvalidQueryError for a dimension whose values are not listed, or a pair that is not configured."""
+    for dim in by:
+        if dim not in told:
+            raise InvalidQueryError(
+                "by", f"nothing is sliced by {dim!r}", f"one of {', '.join(filter(None, told))}, or configure it"
+            )
 
 
 def _slices(snapshot: Snapshot) -> list[str]:
