@@ -22,6 +22,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from benchmarks import workload
 from benchmarks.process import Process
+from models.rules import LISTS
 from models.sums import Sums
 from models.units import Millis
 from models.windows import WINDOW_INDEX
@@ -38,7 +39,7 @@ CONFIG: Final = """
 ticks = "external"
 checkpoint_ms = 1000
 organisation.zone = "Europe/Berlin"
-lead_sources = {sources}
+{lists}
 sla = [{{ target = "10m" }}, {{ target = "1h", lead_source = "outbound" }}]
 roster = [{roster}]
 kafka = {{ bootstrap = "{bootstrap}" }}
@@ -69,7 +70,9 @@ def config(bootstrap: str, redis: str) -> str:
     """The worker's configuration, as TOML."""
     teams = ((rep, workload.TEAMS[number % len(workload.TEAMS)]) for number, rep in enumerate(workload.REPS))
     roster = ", ".join(f'{{ rep = "{rep}", team = "{team}" }}' for rep, team in teams)
-    return CONFIG.format(sources=json.dumps(workload.SOURCES), roster=roster, bootstrap=bootstrap, redis=redis)
+    rules = workload.rules()
+    lists = "\n".join(f"{name} = {json.dumps(rules.listed(dim))}" for dim, name in LISTS.items())
+    return CONFIG.format(lists=lists, roster=roster, bootstrap=bootstrap, redis=redis)
 
 
 async def _write(bootstrap: str, leads: int) -> tuple[Counter[str], dict[int, int]]:

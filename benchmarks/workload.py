@@ -24,6 +24,10 @@ TICK_EVERY: Final = 10_000
 REPS: Final = tuple(f"rep-{number:02}" for number in range(50))
 TEAMS: Final = ("north", "south", "east", "west", "partners")
 SOURCES: Final = ("inbound", "outbound")
+ORIGINS: Final = ("webinar", "referral", "search", "fair", "form", "chat", "list", "event")
+REGIONS: Final = ("north", "east", "south", "west")
+SEGMENTS: Final = ("small", "large")
+CAMPAIGNS: Final = ("spring", "summer", "autumn", "winter")
 
 CONNECTED, REPLIES, MEETINGS = 0.3, 0.6, 0.2
 """Shares: of calls that reach the lead, of leads whose last event is a reply, and of those whose is a meeting."""
@@ -46,6 +50,10 @@ def rules() -> Rules:
         roster=tuple(Membership(rep, Millis(0), TEAMS[number % len(TEAMS)]) for number, rep in enumerate(REPS)),
         sla=(SlaPolicy(Duration(10 * MINUTE)), SlaPolicy(Duration(HOUR), lead_source="outbound")),
         lead_sources=SOURCES,
+        origins=ORIGINS,
+        sales_regions=REGIONS,
+        segments=SEGMENTS,
+        campaigns=CAMPAIGNS,
     )
 
 
@@ -111,7 +119,10 @@ def _life(number: int, start: Millis, rng: Random) -> Iterator[dict[str, Any]]:
         "owner": owner,
         "lead_source": rng.choice(SOURCES),
         "stage": "lead",
-        "segment": rng.choice(("small", "large")),
+        "origin": rng.choice(ORIGINS),
+        "sales_region": rng.choice(REGIONS),
+        "segment": rng.choice(SEGMENTS),
+        "campaign": rng.choice(CAMPAIGNS),
     }
     yield _event(name, "lead.upserted", None, created_at, fields)
     for place, at in enumerate(times[:3]):

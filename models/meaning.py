@@ -1,13 +1,16 @@
 """What an evaluation says of each lead by itself: its open clock, what must be told of it, when to look again."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from models.codes import NEVER, Codes, Mask, key
 from models.contributions import ALERT_LIMIT, Evaluation, Thresholds
-from models.rules import ALERT_PERCENTS
+from models.measures import USUAL
+from models.rules import ALERT_PERCENTS, UNKNOWN
+from models.slices import dims_of, join_values
 from models.units import Millis
 
 
@@ -19,11 +22,20 @@ class Waiting(NamedTuple):
     rep: str
     team: str
     lead_source: str
+    origin: str = UNKNOWN
+    sales_region: str = UNKNOWN
+    segment: str = UNKNOWN
+    campaign: str = UNKNOWN
 
-    @property
-    def slices(self) -> tuple[str, ...]:
-        """The slices that it stands in, the whole first."""
-        return ("", f"rep={self.rep}", f"team={self.team}", f"lead_source={self.lead_source}")
+    def slices(self, dims: tuple[str, ...]) -> tuple[str, ...]:
+        """The names of the slices that it stands in, of the whole, dimensions and pairs that are sliced by."""
+        return _slices(dims, self[2:])
+
+
+@lru_cache(maxsize=65_536)
+def _slices(dims: tuple[str, ...], values: tuple[str, ...]) -> tuple[str, ...]:
+    named = dict(zip(USUAL, values, strict=True))
+    return tuple(dim and f"{dim}={join_values([named[each] for each in dims_of(dim)])}" for dim in dims)
 
 
 class Threshold(NamedTuple):
@@ -60,12 +72,10 @@ def meanings(evaluation: Evaluation, codes: Codes, known_until: Millis, told: Se
 
 def waiting_of(evaluation: Evaluation, codes: Codes) -> dict[int, Waiting]:
     """The open clock of each lead that has one, by its place among the leads."""
-    reps, teams, sources = codes.rep.names, codes.team.names, codes.lead_source.names
-    found = zip(*(column.tolist() for column in evaluation.waiting), strict=True)
-    return {
-        of: Waiting(since, None if due == NEVER else due, reps[rep], teams[team], sources[source])
-        for of, since, due, rep, team, source in found
-    }
+    of, since, due, *values = (column.tolist() for column in evaluation.waiting)
+    named = [[names[code] for code in column] for names, column in zip(map(codes.names, USUAL), values, strict=True)]
+    due = [None if at == NEVER else at for at in due]
+    return {lead: Waiting(*told) for lead, *told in zip(of, since, due, *named, strict=True)}
 
 
 def thresholds_of(

@@ -18,6 +18,7 @@ from rich.console import Console
 
 from models.errors import LeadbeatError
 from models.events import schema as schema_of_events
+from models.snapshot import slices
 from models.units import SECOND, Millis, millis
 from streams import telemetry
 from streams.config import Settings, load, parse_duration
@@ -33,7 +34,7 @@ from streams.rulebook import commands as rulebook
 from streams.serving import dashboards
 from streams.serving.catalogue import describe
 from streams.serving.listing import markdown, table
-from streams.serving.selection import choose
+from streams.serving.selection import check_sliced, choose
 
 EXIT_REFUSED: Final = 2
 """What a command ends with that cannot do what it was asked to; why stands on standard error."""
@@ -153,7 +154,9 @@ def replay(  # noqa: PLR0913 - options
     known_later: Annotated[bool, typer.Option("--known-later", help="With what was received after that time.")] = False,
     kpi: Annotated[list[str] | None, typer.Option(help="Only this KPI; may be repeated.")] = None,
     window: Annotated[list[str] | None, typer.Option(help="Only this window; may be repeated.")] = None,
-    by: Annotated[str | None, typer.Option(help="By this dimension (rep, team, lead_source ...) instead of the whole.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="By this dimension or pair (rep, team,lead_source ...), not the whole.")
+    ] = None,
     form: Annotated[Report, typer.Option("--format")] = Report.TABLE,
     config: Config = None,
 ) -> None:
@@ -164,6 +167,7 @@ def replay(  # noqa: PLR0913 - options
     choice = replay_report.Choice(chosen.keys, chosen.windows, next(iter(chosen.by or ("",))))
     as_of_clock = AsOf(None if as_of is None else _instant(as_of, zone), known_later=known_later)
     rules = settings.rules()
+    check_sliced(chosen.by or (), slices(rules, Millis(0)))
     with reading(file) as lines:
         result = work_out(lines, rules, settings.minimum_n.by_formula(), as_of_clock)
     if named(context, config) is None:

@@ -13,14 +13,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from models.rules import OTHER, UNASSIGNED
+from models.rules import LISTS, OTHER, UNASSIGNED
 from streams.config.settings import Section, Settings, instant
 from streams.errors import Fatal
 
 PREFIX = "LEADBEAT_"
 CONFIG = "LEADBEAT_CONFIG"
 
-RULES: Final = ("organisation", "roster", "sla", "lead_sources", "meetings", "rules_version")
+RULES: Final = ("organisation", "roster", "sla", *LISTS.values(), "pairs", "meetings", "rules_version")
 """The settings that are rules; all that a rules document needs to have."""
 
 Place: TypeAlias = tuple[int | str, ...]
@@ -260,9 +260,15 @@ def _strangers_in_sla(settings: Settings) -> Iterator[Mistake]:
             yield ("sla", index, "lead_source"), f"{entry.lead_source!r} is not among lead_sources"
 
 
+def _strange_pairs(settings: Settings) -> Iterator[Mistake]:
+    for index, what in settings.unchecked_rules().pair_faults():
+        yield ("pairs", index), what
+
+
 CHECKS: tuple[tuple[frozenset[str], Callable[[Settings], Iterator[Mistake]]], ...] = (
     (frozenset({"connections"}), _twin_connections),
     (frozenset({"roster", "organisation"}), _twin_entries),
     (frozenset({"sla", "roster", "lead_sources"}), _strangers_in_sla),
+    (frozenset({"pairs", "roster", *LISTS.values()}), _strange_pairs),
 )
 """What single values cannot tell, with the sections that each check reads: it is left out while one of them has mistakes."""

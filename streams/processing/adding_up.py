@@ -78,7 +78,7 @@ class AddingUp:
 
     def settle(self) -> None:
         """All states are added: the partition knows who waits. Who is due it reads when it is time."""
-        self._partition.open_clocks = OpenClocks(self.waiting)
+        self._partition.open_clocks = OpenClocks(self._partition.waiting_dims, self.waiting)
         self._partition.totals.late = 0  # it counts what comes late, not what is walked again
 
 

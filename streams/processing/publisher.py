@@ -34,6 +34,9 @@ _WINDOW_NAMES = tuple(window.name for window in WINDOWS)
 LEISURE = 3
 """How many times as long as the last round took the publisher waits before the next: events come first."""
 
+LONGEST_PAUSE_S = 3.0
+"""How long it waits at most: a first round tells all rows, and the next one shall not wait for that."""
+
 log = structlog.get_logger(__name__)
 
 Row = tuple[str, str]
@@ -58,6 +61,11 @@ class Edition:
     minimum_n: Mapping[Formula, int]
     topic: str
     valuation: str
+
+
+def pause_after(took_s: float) -> float:
+    """How long to wait after a look that took so long, in s."""
+    return min(max(LOOK_S, LEISURE * took_s), LONGEST_PAUSE_S)
 
 
 class Publisher:
@@ -88,7 +96,7 @@ class Publisher:
                 # Whatever of the round is not known to be told is told again.
                 self._told = ()
                 log.warning("publisher_waits", fault=repr(fault))
-            await asyncio.sleep(max(LOOK_S, LEISURE * (time.monotonic() - began)))
+            await asyncio.sleep(pause_after(time.monotonic() - began))
 
     async def _claim(self) -> None:
         token = new_token()

@@ -25,6 +25,7 @@ SOURCES: Final = (
     "rules.py",
     "series.py",
     "sketches.py",
+    "slices.py",
     "state/facts.py",
     "state/lead.py",
     "state/registers.py",

@@ -44,12 +44,12 @@ def open_of(cut: OpenClocksCut) -> dict[OpenClock, int | None]:
 
 
 def _clock(subject: str, waiting: WaitingLead) -> OpenClock:
-    return OpenClock(subject, waiting.due, waiting.rep, waiting.team, waiting.lead_source)
+    return OpenClock(subject, *waiting[1:])
 
 
 def _waiting(clock: OpenClock, since: int) -> WaitingLead:
-    due = None if clock.due is None else Millis(clock.due)
-    return WaitingLead(Millis(since), due, clock.rep, clock.team, clock.lead_source)
+    _, due, *values = clock
+    return WaitingLead(Millis(since), None if due is None else Millis(due), *values)
 
 
 def restore(partition: Partition, progress: Progress, stored: Totals, panes: Mapping[Pane, Mapping[int, bytes]]) -> None:
@@ -57,5 +57,6 @@ def restore(partition: Partition, progress: Progress, stored: Totals, panes: Map
     clock = None if progress.clock is None else Millis(progress.clock)
     held = {(PaneSize(pane.size), Millis(pane.start)): dict(chunks) for pane, chunks in panes.items()}
     partition.totals = TotalsInMemory.load(partition.codes, clock, Stored(stored.series, stored.windows, stored.levels, held))
-    partition.open_clocks = OpenClocks({clock.subject: _waiting(clock, since) for clock, since in stored.open.items()})
+    waiting = {clock.subject: _waiting(clock, since) for clock, since in stored.open.items()}
+    partition.open_clocks = OpenClocks(partition.waiting_dims, waiting)
     partition.ticks = {source: Millis(at) for source, at in progress.ticks.items()}

@@ -1,12 +1,12 @@
 """What changes from some rules to others, entry by entry."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import time
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from models.rules import Rules, SlaPolicy
+from models.rules import LISTS, Rules, SlaPolicy
 from models.units import SECOND, Millis, moment
 from streams.local.replay_report import span
 
@@ -37,18 +37,21 @@ def changes(old: Rules, new: Rules) -> Iterator[Change]:
     yield from _plain("zone", old.zone, new.zone)
     yield from _roster(old, new)
     yield from _sla(old, new)
-    for source in new.lead_sources:
-        if source not in old.lead_sources:
-            yield Change(Sign.ADDED, "lead_sources", source)
-    for source in old.lead_sources:
-        if source not in new.lead_sources:
-            yield Change(Sign.REMOVED, "lead_sources", f"{source}, which counts as other")
+    for where in LISTS.values():
+        yield from _list(where, getattr(old, where), getattr(new, where), ", which counts as other")
+    before, after = ([" × ".join(pair) for pair in each.pairs] for each in (old, new))
+    yield from _list("pairs", before, after)
     yield from _plain("meetings.grace", _span(old.meeting_grace_ms), _span(new.meeting_grace_ms))
     yield from _plain(
         "meetings.unmarked", *("held" if each.unmarked_meetings_count_as_held else "unmarked" for each in (old, new))
     )
-    if old.lead_sources != new.lead_sources and set(old.lead_sources) == set(new.lead_sources):
-        yield Change(Sign.CHANGED, "lead_sources", "another order")
+
+
+def _list(where: str, old: Sequence[str], new: Sequence[str], meaning: str = "") -> Iterator[Change]:
+    yield from (Change(Sign.ADDED, where, value) for value in new if value not in old)
+    yield from (Change(Sign.REMOVED, where, f"{value}{meaning}") for value in old if value not in new)
+    if old != new and set(old) == set(new):
+        yield Change(Sign.CHANGED, where, "another order")
 
 
 def _plain(where: str, old: str, new: str) -> Iterator[Change]:

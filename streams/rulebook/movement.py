@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -112,7 +114,7 @@ class _Shared:
     def of(self, side: int, dim: str, codes: Ints) -> Ints:
         """Some codes of a side, as codes in common."""
         if dim not in self._tables:
-            names = [each.names(dim) for each in self._codes]
+            names = [[each.name(dim, code) for code in range(each.width(dim))] for each in self._codes]
             numbers = {name: number for number, name in enumerate(dict.fromkeys([*names[0], *names[1]]))}
             old, new = (np.array([numbers[name] for name in each], np.int64) for each in names)
             self._tables[dim] = old, new
@@ -120,14 +122,24 @@ class _Shared:
 
 
 def _differing(leads: int, old: Evaluation, new: Evaluation, shared: _Shared) -> Mask:
-    """Which leads contribute otherwise."""
+    """Which leads contribute otherwise; where a measure is sliced by others, all that contribute to it."""
     differ = np.zeros(leads, np.bool_)
-    for mine, theirs in zip(old.contributions, new.contributions, strict=True):
-        before, after = _rows(mine, 0, shared), _rows(theirs, 1, shared)
-        differ |= np.bincount(before[0], minlength=leads) != np.bincount(after[0], minlength=leads)
-        before, after = (rows[:, ~differ[rows[0]]] for rows in (before, after))  # as many rows of each lead now
-        differ[before[0][(before != after).any(axis=0)]] = True
+    alike: list[tuple[Contributions, Contributions]] = []
+    for before, after in zip(_by_measure(old), _by_measure(new), strict=True):
+        if [each.slices for each in before] == [each.slices for each in after]:
+            alike += zip(before, after, strict=True)
+        else:
+            differ[np.concatenate([each.of for each in (*before, *after)])] = True
+    for mine, theirs in alike:
+        was, is_now = _rows(mine, 0, shared), _rows(theirs, 1, shared)
+        differ |= np.bincount(was[0], minlength=leads) != np.bincount(is_now[0], minlength=leads)
+        was, is_now = (rows[:, ~differ[rows[0]]] for rows in (was, is_now))  # as many rows of each lead now
+        differ[was[0][(was != is_now).any(axis=0)]] = True
     return differ
+
+
+def _by_measure(evaluation: Evaluation) -> list[list[Contributions]]:
+    return [list(found) for _, found in groupby(evaluation.contributions, key=attrgetter("measure"))]
 
 
 def _rows(found: Contributions, side: int, shared: _Shared) -> Ints:

@@ -6,7 +6,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from models.rules import OTHER, UNASSIGNED, Rules
+from models.rules import LISTS, OTHER, UNASSIGNED, Rules
 from models.units import Millis
 from streams.config import RosterEntry, Settings, SlaEntry, load_rules
 from streams.config.settings import instant
@@ -67,7 +67,7 @@ def suspicions(settings: Settings) -> Iterator[Remark]:
     yield from _gaps(settings)
     yield from _roster(settings)
     yield from _policies(settings)
-    names = {"lead_sources": settings.lead_sources}
+    names: dict[str, tuple[str, ...]] = {where: getattr(settings, where) for where in LISTS.values()}
     names["rep"] = tuple(dict.fromkeys(entry.rep for entry in settings.roster))
     names["team"] = tuple(dict.fromkeys(entry.team for entry in settings.roster if entry.team is not None))
     for kind, told in names.items():

@@ -23,7 +23,7 @@ LEAD = "crm:4711"
 PARTITION = partition_of(f"lead:{LEAD}".encode(), 4)
 KEYS = Keys("lb", PARTITION)
 SERIES = ["calls", "calls|rep=ana", *(f"filler{number}" for number in range(CHUNK)), "reply_time#b312|rep=ana"]
-CLOCK = OpenClock(LEAD, NOON + MINUTE, "ana", "north", "inbound")
+CLOCK = OpenClock(LEAD, NOON + MINUTE, "ana", "north", "inbound", "webinar", "dach", "smb", "launch")
 
 
 def sums(**amounts: int) -> dict[int, bytes]:

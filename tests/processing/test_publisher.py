@@ -20,7 +20,7 @@ from streams.processing import publisher
 from streams.processing.checkpoint import claim_partition, commit
 from streams.processing.cut import cut_checkpoint
 from streams.processing.partition import Partition
-from streams.processing.publisher import Edition, Publisher
+from streams.processing.publisher import LONGEST_PAUSE_S, LOOK_S, Edition, Publisher, pause_after
 from streams.processing.writes import writes_of
 from streams.tables import Applied, Keys, KpiKeys, Progress, connect, read_kpis
 
@@ -185,3 +185,7 @@ async def test_a_row_that_goes_is_told_gone_even_if_the_publisher_dies_before_it
 
     assert await floor.told("calls|rep=other") is None
     assert floor.topic.rows[b"calls|rep=other@1h"] is None
+
+
+def test_events_come_first_but_a_long_round_does_not_hold_up_the_next_for_long():
+    assert [pause_after(took_s) for took_s in (0, LOOK_S, 60)] == [LOOK_S, 3 * LOOK_S, LONGEST_PAUSE_S]

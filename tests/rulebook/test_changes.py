@@ -23,6 +23,8 @@ def test_rules_do_not_differ_from_themselves_under_another_version_and_in_anothe
 def test_every_kind_of_entry_is_told():
     new = """
     lead_sources = ["inbound", "partner"]
+    segments = ["small", "large"]
+    pairs = [["team", "segment"]]
     organisation.zone = "Europe/Berlin"
     sla = [
         { target = "10m" },
@@ -46,6 +48,9 @@ def test_every_kind_of_entry_is_told():
         "- sla: lead_source outbound 1h00m",
         "+ lead_sources: partner",
         "- lead_sources: outbound, which counts as other",
+        "+ segments: small",
+        "+ segments: large",
+        "+ pairs: team × segment",
         "~ meetings.grace: 1h00m → 2h00m",
         "~ meetings.unmarked: unmarked → held",
     ]

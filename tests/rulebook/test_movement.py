@@ -25,7 +25,7 @@ def contributed(lead, rules):
     told: Counter = Counter()
     for found in evaluate([facts(lead, codes)], codes, D).contributions:
         for number, (at, value) in enumerate(zip(found.at.tolist(), found.value.tolist(), strict=True)):
-            names = [codes.names(dim)[code] for dim, code in zip(found.dims, found.by[:, number].tolist(), strict=True)]
+            names = [codes.name(dim, code) for dim, code in zip(found.dims, found.by[:, number].tolist(), strict=True)]
             told[found.measure, found.slices if WHOLE not in found.slices else (), at, value, *names] += 1
     return told
 
