@@ -67,9 +67,9 @@ $(KAFKA)/complete: tests/kafka.pom.xml
 
 # Nobody but their owner gets at the files, for the folder is shut; a container, into which they are mounted one by one, reads
 # them as a user of its own.
-secrets: secrets/crm-token secrets/crm-webhook secrets/grafana-admin
+secrets: secrets/crm-token secrets/crm-webhook secrets/grafana-admin secrets/subject-key
 
-secrets/crm-token secrets/grafana-admin: | secrets/.made
+secrets/crm-token secrets/grafana-admin secrets/subject-key: | secrets/.made
 	@od -An -v -tx1 -N24 /dev/urandom | tr -d ' \n' > $@
 
 secrets/crm-webhook: | secrets/.made

@@ -201,9 +201,39 @@ class Erased(_Event, frozen=True, tag="erased", kw_only=True):
     """The person asked to be forgotten: what is known goes, for good."""
 
 
+class Merged(_Event, frozen=True, tag="merged", kw_only=True):
+    """The subject is, or was merged with, `into`, who goes on for both; null undoes it."""
+
+    into: SubjectRef | None
+
+
 Event: TypeAlias = (
-    LeadUpserted | InquiryUpserted | TouchUpserted | ReplyUpserted | MeetingUpserted | Deleted | Restored | Erased
+    LeadUpserted | InquiryUpserted | TouchUpserted | ReplyUpserted | MeetingUpserted | Deleted | Restored | Erased | Merged
 )
+
+
+class Absorbed(Struct, frozen=True, tag_field="type", tag="absorbed", kw_only=True):
+    """A part of what is known of a merged lead, for the one that it was merged into (`subject`).
+
+    It is *derived*: Leadbeat tells itself of it, and takes it from nobody else.
+    `path` says whose part it is and over whom it came; without a path, the part is no longer given. `channel` names the part to
+    its receiver, for whom the largest `sequence` in it holds. `lead` is packed (models.state.lead), and empty for one over whom
+    it came already, to whom it only says that they are merged in a circle.
+    """
+
+    id: Name
+    subject: SubjectRef
+    channel: str
+    sequence: Annotated[int, Meta(ge=0)]
+    path: tuple[str, ...] = ()
+    lead: bytes = b""
+    schema_version: Literal[1] = 1
+
+
+Logged: TypeAlias = Event | Absorbed
+"""What the events topic holds, but for ticks."""
+
+DERIVED_TYPES = frozenset({"absorbed"})
 
 EVENT_TYPES = frozenset(
     {
@@ -215,12 +245,14 @@ EVENT_TYPES = frozenset(
         "deleted",
         "restored",
         "erased",
+        "merged",
     }
 )
 
 _Decoded = TypeVar("_Decoded")
 
 _decoder: msgspec.json.Decoder[Event] = msgspec.json.Decoder(Event)
+_log_decoder: msgspec.json.Decoder[Logged] = msgspec.json.Decoder(Logged)
 _encoder = msgspec.json.Encoder()
 
 
@@ -230,6 +262,11 @@ def decode(body: bytes | msgspec.Raw) -> Event:
     Raises InvalidEventError with the path of the offending field; never anything else, whatever the bytes are.
     """
     return decoded(_decoder, body)
+
+
+def decode_logged(body: bytes) -> Logged:
+    """One event of the events topic from its JSON. Raises InvalidEventError as `decode` does."""
+    return decoded(_log_decoder, body)
 
 
 def decoded(decoder: msgspec.json.Decoder[_Decoded], body: bytes | msgspec.Raw) -> _Decoded:
@@ -243,7 +280,7 @@ def decoded(decoder: msgspec.json.Decoder[_Decoded], body: bytes | msgspec.Raw) 
         raise InvalidEventError(path.rstrip("`") or "$", what, "see the event schema") from None
 
 
-def encode(event: Event) -> bytes:
+def encode(event: Logged) -> bytes:
     """The event's JSON on one line."""
     return _encoder.encode(event)
 
@@ -259,10 +296,13 @@ def instants(event: Event) -> Iterator[tuple[str, Millis, bool]]:
 
 
 def believe(event: Event, received_at: Millis) -> None:
-    """Check the event's instants against its receipt.
+    """Check what an event says that its form cannot tell, such as its instants against its receipt.
 
-    Raises InvalidEventError if one is outside 1990 to 2100, or *has happened* more than 5 minutes after the receipt.
+    Raises InvalidEventError if one is outside 1990 to 2100, or *has happened* more than 5 minutes after the receipt, or if a
+    subject is merged into itself.
     """
+    if isinstance(event, Merged) and event.into == event.subject:
+        raise InvalidEventError("$.into", "is the subject itself", "send null to undo a merge")
     check_instants(event)
     for path, at, planned in instants(event):
         if at > received_at + AHEAD_LIMIT and not planned:

@@ -168,8 +168,9 @@ def replay(  # noqa: PLR0913 - options
     as_of_clock = AsOf(None if as_of is None else _instant(as_of, zone), known_later=known_later)
     rules = settings.rules()
     check_sliced(chosen.by or (), slices(rules, Millis(0)))
+    connections = {connection.name: connection for connection in settings.connections}
     with reading(file) as lines:
-        result = work_out(lines, rules, settings.minimum_n.by_formula(), as_of_clock)
+        result = work_out(lines, rules, settings.minimum_n.by_formula(), as_of_clock, connections)
     if named(context, config) is None:
         whose = "the default rules" if rules == Settings().rules() else "rules of the environment"
         typer.echo(f"without --config: {whose} ({replay_report.told_rules(rules)})", err=True)

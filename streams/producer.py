@@ -61,20 +61,22 @@ class LastingProducer:
         """Some record of a producer has failed: another one is made for the next, unless that has happened meanwhile."""
         self._failed |= producer is self._producer
 
-    async def send(self, topic: str, value: bytes | None, key: bytes | None) -> "asyncio.Future[Any]":
+    async def send(
+        self, topic: str, value: bytes | None, key: bytes | None, partition: int | None = None
+    ) -> "asyncio.Future[Any]":
         """Put a record on its way; the answer comes with all replicas' acknowledgement. Both raise KafkaError."""
         producer = await self.current()
         try:
-            answer: asyncio.Future[Any] = await producer.send(topic, value=value, key=key)
+            answer: asyncio.Future[Any] = await producer.send(topic, value=value, key=key, partition=partition)
         except KafkaError:
             self.give_up(producer)
             raise
         answer.add_done_callback(lambda ended: self._look(producer, ended))
         return answer
 
-    async def send_and_wait(self, topic: str, value: bytes | None, key: bytes | None) -> None:
+    async def send_and_wait(self, topic: str, value: bytes | None, key: bytes | None, partition: int | None = None) -> None:
         """Send a record and return when all replicas have acknowledged it. Raises KafkaError."""
-        await (await self.send(topic, value, key))
+        await (await self.send(topic, value, key, partition))
 
     def _look(self, producer: Any, ended: "asyncio.Future[Any]") -> None:
         if ended.cancelled() or ended.exception() is not None:

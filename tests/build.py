@@ -17,6 +17,7 @@ from models.events import (
     MeetingData,
     MeetingRef,
     MeetingUpserted,
+    Merged,
     ObjectRef,
     ReplyData,
     ReplyRef,
@@ -106,6 +107,11 @@ def erased(*, changed_at: int = NOON, of: str = "lead-1") -> Event:
     return Erased(**_head(changed_at, 0, of))
 
 
+def merged(into: str | None, *, changed_at: int = NOON, sequence: int = 0, of: str = "lead-1") -> Event:
+    """The lead is merged into another, or stands for itself again."""
+    return Merged(**_head(changed_at, sequence, of), into=None if into is None else SubjectRef("lead", into))
+
+
 def _ref(thing: str | None) -> ObjectRef | None:
     return None if thing is None else ObjectRef(*thing.split(":", 1))  # type: ignore[arg-type]
 
@@ -159,6 +165,7 @@ __all__ = [
     "lead",
     "meeting",
     "member",
+    "merged",
     "reply",
     "restored",
     "sla",

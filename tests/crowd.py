@@ -2,7 +2,7 @@
 
 from random import Random
 
-from histories import Event, call, deleted, email, lead, meeting, reply, touch
+from histories import Event, call, deleted, email, lead, meeting, merged, reply, touch
 
 from models.units import DAY, HOUR, MINUTE, Millis
 
@@ -32,6 +32,27 @@ def crowd(leads: int, until: Millis, seed: int = 1) -> list[Event]:
     events += rng.sample(events, round(TWICE * len(events)))
     rng.shuffle(events)
     return events
+
+
+FAMILY = 10
+"""How many leads of a crowd in turn have to do with one another where some are merged."""
+
+
+def mergers(leads: int, until: Millis, seed: int = 1) -> list[Event]:
+    """Merges among a crowd's leads: of each ten a chain of four, a circle of three, one undone, one moved and deleted."""
+    rng = Random(seed)
+    events = [event for first in range(0, leads - FAMILY + 1, FAMILY) for event in _family(first, until - HOUR)]
+    events += rng.sample(events, round(TWICE * len(events)))
+    rng.shuffle(events)
+    return events
+
+
+def _family(first: int, at: Millis) -> list[Event]:
+    a, b, c, d, e, f, g, h, i, j = (f"lead-{first + place}" for place in range(FAMILY))
+    chain = [merged(at, b, a), merged(at, c, b), merged(at, d, c)]
+    circle = [merged(at, e, f), merged(at, f, g), merged(at, g, e)]
+    undone = [merged(at, h, a), merged(at + MINUTE, h, None)]
+    return [*chain, *circle, *undone, merged(at, i, d), merged(at + MINUTE, i, j), deleted(at + MINUTE, i)]
 
 
 def _life(name: str, until: Millis, rng: Random) -> list[Event]:

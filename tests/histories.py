@@ -81,6 +81,12 @@ def restored(version: int, subject: str = "ada", thing: tuple[str, str] | None =
     return _event("restored", subject, thing, version, 0, None)
 
 
+def merged(version: int, subject: str, into: str | None) -> Event:
+    """A lead is merged into another, or (None) stands for itself again."""
+    event = _event("merged", subject, None, version, 0, None)
+    return event | {"into": None if into is None else {"kind": "lead", "id": into}}
+
+
 def erased(version: int, subject: str = "ada") -> Event:
     return _event("erased", subject, None, version, 0, None)
 

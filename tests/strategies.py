@@ -115,6 +115,28 @@ def events(of: str = "lead-1") -> st.SearchStrategy[Event]:
     return st.one_of(heads, heads, heads, touches, touches, touches, replies, replies, meetings, meetings, inquiries, removals)
 
 
+def merges(of: str = "lead-1") -> st.SearchStrategy[Event]:
+    """The lead is merged into one of two others, or that is undone."""
+    into = st.sampled_from(("lead-8", "lead-9", None))
+    return st.builds(lambda into, version: build.merged(into, of=of, **version), into, VERSIONS)
+
+
+@cache
+def families(leads: int = 4, longest: int = 2) -> st.SearchStrategy[list[Event]]:
+    """The histories of a few leads that are merged into one another: in chains and circles, undone, deleted, into strangers."""
+    names = [f"lead-{number}" for number in range(1, leads + 1)]
+    merge = st.builds(
+        lambda of, into, version: build.merged(into if into != of else None, of=of, **version),
+        st.sampled_from(names),
+        st.sampled_from((*names, *names, "lead-9", None)),
+        VERSIONS,
+    )
+    gone = st.builds(lambda of, version: build.deleted(of=of, **version), st.sampled_from(names), VERSIONS)
+    extra = st.tuples(st.lists(merge, max_size=2 * leads), st.lists(gone, max_size=2))
+    told = st.tuples(*(histories(name, longest) for name in names))
+    return st.builds(lambda told, extra: [event for part in (*told, *extra) for event in part], told, extra)
+
+
 WAIT = st.sampled_from((MINUTE, 0, 1, 150 * SECOND, 4 * MINUTE, 5 * MINUTE, 5 * MINUTE + 1, 20 * MINUTE, HOUR, DAY, 8 * DAY))
 """How long the next thing takes; a good part of an SLA, exactly all of it, or a little more."""
 

@@ -78,6 +78,7 @@ class System:
         partitions: int = PARTITIONS,
         processor_port: int = 0,
         normaliser_port: int = 0,
+        subject_key: str = "",
         **plain: Any,
     ) -> Path:
         """A configuration file; `plain` are keys of its top level, such as `checkpoint_ms=50`."""
@@ -89,13 +90,14 @@ class System:
             "group": f"{self.prefix}group",
             "session_timeout_s": SESSION_S,
         }
+        worker = {"processor_port": processor_port, "normaliser_port": normaliser_port}
         path = self.folder / f"{next(iter(self._numbers))}.toml"
         parts = [
             *(f"{name} = {json.dumps(value)}" for name, value in plain.items()),
             self.rules if rules is None else rules,
             _table("[kafka]", kafka),
             _table("[redis]", {"url": redis_url or self.redis_server.url}),
-            _table("[worker]", {"processor_port": processor_port, "normaliser_port": normaliser_port}),
+            _table("[worker]", worker | ({"subject_key": subject_key} if subject_key else {})),
             _table("[gateway]", {"port": self.gateway_port}),
             _table("[exporter]", {"port": self.exporter_port}),
             _table("[[connections]]", {"name": CONNECTION, "token": TOKEN, "secrets": [SECRET]}),
@@ -155,9 +157,9 @@ class System:
         """Append events to their topic, as the normaliser writes them."""
         by_partition = defaultdict(list)
         for event in events:
-            subject = event["subject"] | {"id": f"{CONNECTION}:{event['subject']['id']}"}
-            key = f"lead:{subject['id']}".encode()
-            by_partition[partition_of(key, PARTITIONS)].append((key, json.dumps(event | {"subject": subject}).encode(), []))
+            named = {name: _of_connection(event[name]) for name in ("subject", "into") if event.get(name)}
+            key = f"lead:{named['subject']['id']}".encode()
+            by_partition[partition_of(key, PARTITIONS)].append((key, json.dumps(event | named).encode(), []))
             self.appended += 1
         await self._append(self.topics.events, by_partition)
 
@@ -264,11 +266,7 @@ class System:
 
     async def alerts(self) -> list[dict[str, Any]]:
         """All alerts that were sent, once nothing waits to be sent."""
-
-        async def nothing_waits() -> bool:
-            return not any([await self.redis.xlen(f"lb:{{{number}}}:outbox") for number in range(PARTITIONS)])
-
-        await self.until(nothing_waits, START_S, "the outboxes are empty")
+        await self.until(self._nothing_waits, START_S, "the outboxes are empty")
         return await self.told(self.topics.alerts)
 
     async def stored(self) -> dict[int, dict[str, str]]:
@@ -283,6 +281,23 @@ class System:
     async def waiting(self) -> int:
         """How many events that were appended are yet to be applied and stored."""
         return self.appended - await self.offsets()
+
+    async def settled(self, clock: int) -> int:
+        """Tick on in the events topic, from a clock, until nothing is left to be told; the clock of the tick behind all."""
+        while True:
+            end = await self.ends(self.topics.events) + PARTITIONS
+            await self.tick_events(clock)
+
+            async def applied(end: int = end) -> bool:
+                return await self.offsets() >= end
+
+            await self.until(applied, ROUND_S, "the tick is applied")
+            if await self._nothing_waits() and await self.ends(self.topics.events) == end:
+                return clock
+            clock += SECOND
+
+    async def _nothing_waits(self) -> bool:
+        return not any([await self.redis.xlen(f"lb:{{{number}}}:outbox") for number in range(PARTITIONS)])
 
     async def claims(self) -> int:
         """How often partitions were claimed."""
@@ -330,6 +345,10 @@ async def _administrating(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
         yield admin
     finally:
         await admin.close()
+
+
+def _of_connection(subject: Mapping[str, str]) -> dict[str, str]:
+    return {**subject, "id": f"{CONNECTION}:{subject['id']}"}
 
 
 def _table(head: str, values: Mapping[str, Any]) -> str:

@@ -114,7 +114,7 @@ def test_secrets_are_files_and_go_only_to_those_who_need_them():
     webhooks = ["crm-token", "crm-webhook"]
     assert holders == {
         "gateway": webhooks,
-        "worker": webhooks,  # its settings name the connection, too
+        "worker": [*webhooks, "subject-key"],  # its settings name the connection, too
         "simulator": webhooks,
         "grafana": ["grafana-admin"],
     }
@@ -139,6 +139,11 @@ def test_the_settings_are_valid_and_those_without_connections_need_no_secret(tmp
     (tmp_path / "crm-token").write_text("a" * 48)
     (tmp_path / "crm-webhook").write_text("whsec_" + "A" * 44)
     monkeypatch.delenv("LEADBEAT_CONNECTIONS")
+    (tmp_path / "subject-key").write_text("ab" * 24)
+    for name, value in SERVICES["worker"]["environment"].items():
+        monkeypatch.setenv(name, value.replace("/run/secrets", str(tmp_path)))
+    monkeypatch.setenv("LEADBEAT_CONFIG", str(settings))
+    assert load(settings).worker.hashing_key() == b"\xab" * 24
     assert [connection.name for connection in load(settings).connections] == ["crm"]
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from redis_versions import BOTH, Running, running_redis
-from stored import FURTHER, PROGRESS, WRITES, committed, restore, snapshot
+from stored import FURTHER, MESSAGE, PROGRESS, WRITES, committed, restore, snapshot
 
 from streams.errors import Fatal, Retry
 from streams.processing.checkpoint import claim_partition
@@ -33,7 +33,7 @@ from streams.tables import (
     read_totals,
     walk_states,
 )
-from streams.tables.rows import decode_applied, decode_outgoing, decode_waiting
+from streams.tables.rows import decode_applied, decode_outgoing, decode_waiting, encode_outgoing
 
 WINDOWS = ["1h", "7d"]
 
@@ -148,6 +148,9 @@ class TestLoading:
     def test_rows_are_read_as_they_are_written(self):
         assert decode_waiting(b"5 -") == Waiting(5, None)
         assert decode_outgoing({b"id": b"a", b"topic": b"t", b"value": b"v"}).key is None
+        for message in (MESSAGE, MESSAGE._replace(partition=3), MESSAGE._replace(key=None, partition=0)):
+            fields = encode_outgoing(message)
+            assert decode_outgoing(dict(zip(fields[::2], fields[1::2], strict=True))) == message
 
 
 class TestChanges:

@@ -10,9 +10,10 @@ import msgspec
 from msgspec import UNSET, Struct, field
 from msgspec.structs import asdict
 
-from models.events import INSTANTS, Deleted, Erased, Event, LeadUpserted, Restored
+from models.events import INSTANTS, Absorbed, Deleted, Erased, LeadUpserted, Logged, Merged, Restored
 from models.state.registers import (
     DELETED,
+    MERGED,
     Record,
     Register,
     Timeline,
@@ -31,14 +32,26 @@ TIMELINES = {"owner": "owner_at", "stage": "stage_at"}
 """Fields that hold from an instant on, and the field that tells which; without it they hold from the version time."""
 
 
+class Portion(NamedTuple):
+    """What another lead has given this one, packed, over whom (`path`, its own id first); without a path it is given no longer.
+
+    Of two in a channel the larger `sequence` holds.
+    """
+
+    sequence: int
+    path: tuple[str, ...]
+    lead: bytes
+
+
 class Lead(Struct):
-    """One lead's facts: own fields, owner and stage timelines, and its objects by key."""
+    """One lead's facts: own fields, owner and stage timelines, its objects by key; and by channel what others gave it."""
 
     record: Record = field(default_factory=list)
     owner: Timeline = field(default_factory=dict)
     stage: Timeline = field(default_factory=dict)
     objects: dict[ObjectKey, Record] = field(default_factory=dict)
     erased: bool = False
+    absorbed: dict[str, Portion] = field(default_factory=dict)
 
     def timeline(self, name: str) -> Timeline:
         """The timeline of a field named in TIMELINES."""
@@ -55,25 +68,24 @@ class Change(NamedTuple):
 _OF_THE_LEAD = Change()
 
 
-def fold(lead: Lead, event: Event) -> Change | None:
+def fold(lead: Lead, event: Logged) -> Change | None:
     """Fold one event of this lead into it, in place; tell what changed, if anything. An erased lead swallows everything."""
     if lead.erased:
         return None
+    if isinstance(event, Absorbed):
+        return _OF_THE_LEAD if _put_portion(lead, event.channel, Portion(event.sequence, event.path, event.lead)) else None
     version = millis(event.timestamp)
     if isinstance(event, LeadUpserted):
         return _OF_THE_LEAD if _fold_lead(lead, event, version) else None
     if isinstance(event, Erased):
         forget(lead)
         return _OF_THE_LEAD
-    if isinstance(event, _TAKEN_BACK):
-        if event.object is not None:
-            return _fold_object(lead, event, version, {DELETED: isinstance(event, Deleted)})
-        changed = put(lead.record, version, event.sequence, {DELETED: isinstance(event, Deleted)})
-        return _OF_THE_LEAD if changed else None
+    if isinstance(event, _MARKS):
+        return _fold_mark(lead, event, version)
     return _fold_object(lead, event, version, _fields(event.data))
 
 
-_TAKEN_BACK = (Deleted, Restored)
+_MARKS = (Deleted, Restored, Merged)
 
 
 def _fold_object(lead: Lead, event: Any, version: int, fields: dict[str, Any]) -> Change | None:
@@ -87,10 +99,21 @@ def _fold_object(lead: Lead, event: Any, version: int, fields: dict[str, Any]) -
     return Change(key, new=True)
 
 
+def _fold_mark(lead: Lead, event: Deleted | Restored | Merged, version: int) -> Change | None:
+    mark: dict[str, Any]
+    if isinstance(event, Merged):
+        mark = {MERGED: None if event.into is None else f"{event.into.kind}:{event.into.id}"}
+    elif event.object is not None:
+        return _fold_object(lead, event, version, {DELETED: isinstance(event, Deleted)})
+    else:
+        mark = {DELETED: isinstance(event, Deleted)}
+    return _OF_THE_LEAD if put(lead.record, version, event.sequence, mark) else None
+
+
 def forget(lead: Lead) -> None:
     """Erase: all contents go, only the fact of the erasure stays."""
     lead.erased = True
-    for part in (lead.record, lead.owner, lead.stage, lead.objects):
+    for part in (lead.record, lead.owner, lead.stage, lead.objects, lead.absorbed):
         part.clear()
 
 
@@ -104,6 +127,16 @@ def merge(lead: Lead, other: Lead) -> None:
     merge_timelines(lead.stage, other.stage)
     for key, record in other.objects.items():
         merge_records(lead.objects.setdefault(key, []), record)
+    for channel, portion in other.absorbed.items():
+        _put_portion(lead, channel, portion)
+
+
+def _put_portion(lead: Lead, channel: str, portion: Portion) -> bool:
+    old = lead.absorbed.get(channel)
+    if old is not None and old >= portion:
+        return False
+    lead.absorbed[channel] = portion
+    return True
 
 
 def _fold_lead(lead: Lead, event: LeadUpserted, version: int) -> bool:
@@ -142,6 +175,7 @@ class _Packed(Struct, array_like=True, omit_defaults=True):
     objects: dict[ObjectKey, Record]
     erased: bool
     told: Alerts
+    absorbed: dict[str, Portion] = field(default_factory=dict)
 
 
 _packer = msgspec.msgpack.Encoder()
@@ -151,10 +185,10 @@ _unpacker = msgspec.msgpack.Decoder(_Packed)
 def pack(lead: Lead, told: Alerts) -> bytes:
     """A lead and what was told of it, as MessagePack."""
     owner, stage = list(lead.owner.items()), list(lead.stage.items())
-    return _packer.encode(_Packed(lead.record, owner, stage, lead.objects, lead.erased, told))
+    return _packer.encode(_Packed(lead.record, owner, stage, lead.objects, lead.erased, told, lead.absorbed))
 
 
 def unpack(packed: bytes) -> tuple[Lead, Alerts]:
     """The inverse of `pack`."""
     raw = _unpacker.decode(packed)
-    return Lead(raw.record, dict(raw.owner), dict(raw.stage), raw.objects, raw.erased), raw.told
+    return Lead(raw.record, dict(raw.owner), dict(raw.stage), raw.objects, raw.erased, raw.absorbed), raw.told

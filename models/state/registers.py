@@ -23,6 +23,9 @@ Timeline: TypeAlias = dict[int, Register]
 DELETED = "deleted"
 """The field of a record that says whether its source has deleted it; at equal versions a deletion wins (`true > false`)."""
 
+MERGED = "merged"
+"""The field of a subject's record that names whom it was merged into, as kind, colon and id; None where that was undone."""
+
 
 def larger(new: Register, old: Register) -> bool:
     """Whether a value with its version replaces another."""

@@ -1,13 +1,13 @@
 """Settings: one TOML file, overridden by environment variables, checked as a whole before anything starts.
 
 `kafka.bootstrap` of the file is `LEADBEAT_KAFKA__BOOTSTRAP` in the environment; lists are given there as JSON. Every secret may
-also be read from a file (`token_file`, `secret_files`, `url_file`) or from an environment variable of any name (`token_env`,
-`secret_envs`, `url_env`).
+also be read from a file (`token_file`, `secret_files`, `email_key_file`, `subject_key_file`, `url_file`) or from an environment
+variable of any name (`token_env`, `secret_envs`, `email_key_env`, `subject_key_env`, `url_env`).
 """
 
+from streams.config.connections import CloseFields, CloseSettings, Connection
 from streams.config.loading import load, load_rules
 from streams.config.settings import (
-    Connection,
     ExporterSettings,
     GatewaySettings,
     KafkaSettings,
@@ -19,10 +19,12 @@ from streams.config.settings import (
     RosterEntry,
     Settings,
     SlaEntry,
-    parse_duration,
 )
+from streams.config.values import parse_duration
 
 __all__ = [
+    "CloseFields",
+    "CloseSettings",
     "Connection",
     "ExporterSettings",
     "GatewaySettings",

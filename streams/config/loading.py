@@ -14,7 +14,8 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from models.rules import LISTS, OTHER, UNASSIGNED
-from streams.config.settings import Section, Settings, instant
+from streams.config.settings import Settings
+from streams.config.values import Section, instant
 from streams.errors import Fatal
 
 PREFIX = "LEADBEAT_"
@@ -27,6 +28,7 @@ Place: TypeAlias = tuple[int | str, ...]
 Mistake: TypeAlias = tuple[Place, str]
 
 PLAINLY = {
+    "dict_type": "is not a table",
     "missing": "is missing",
     "model_type": "is not a table",
     "string_sub_type": "is not text",
@@ -121,12 +123,14 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
 def _resolve_secrets(raw: dict[str, Any], folder: Path) -> Iterator[Mistake]:
     """Put what `*_file` and `*_env` keys point at under the secret's own key, where also what cannot be had is a mistake."""
     connections = raw.get("connections")
-    redis = raw.get("redis")
-    if isinstance(redis, dict):
-        yield from _resolve(redis, "url", folder, ("redis",))
+    for name, key in (("redis", "url"), ("worker", "subject_key")):
+        section = raw.get(name)
+        if isinstance(section, dict):
+            yield from _resolve(section, key, folder, (name,))
     for index, connection in enumerate(connections if isinstance(connections, list) else []):
         if isinstance(connection, dict):
             yield from _resolve(connection, "token", folder, ("connections", index))
+            yield from _resolve(connection, "email_key", folder, ("connections", index))
             yield from _resolve_list(connection, folder, ("connections", index))
 
 

@@ -29,7 +29,7 @@ from streams.config import Connection, GatewaySettings, Settings
 from streams.errors import Retry
 from streams.inbound.deliveries import Deliveries, KafkaDeliveries
 from streams.inbound.normalise import Delivery
-from streams.inbound.providers import PROVIDERS, Provider, Unauthentic
+from streams.inbound.providers import Provider, Unauthentic, provider_of
 from streams.server import listen, serve
 from streams.telemetry import GatewayMetrics
 from streams.telemetry import registry as new_registry
@@ -186,7 +186,7 @@ def create(
     gateway = Gateway(
         settings=settings.gateway,
         doors=doors,
-        decoys=tuple({door.provider: door for _, door in doors}.values()),
+        decoys=tuple({of.provider: door for of, (_, door) in zip(settings.connections, doors, strict=True)}.values()),
         deliveries=producer,
         clock=clock,
         metrics=metrics,
@@ -210,7 +210,7 @@ def _doors(connections: Sequence[Connection]) -> tuple[tuple[bytes, Door], ...]:
 
 def _door(connection: Connection, most: int) -> Door:
     keys = (secret.get_secret_value() for secret in cycle(connection.secrets))
-    return Door(connection.name, PROVIDERS[connection.provider], tuple(islice(keys, most)))
+    return Door(connection.name, provider_of(connection), tuple(islice(keys, most)))
 
 
 def _digest(token: str) -> bytes:

@@ -7,16 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self, TypeAlias
 
-import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 
 from models.errors import InvalidEventError, LeadbeatError
-from models.events import EARLIEST, EVENT_TYPES, LATEST, Event, SubjectRef, believe, decode, encode
+from models.events import EARLIEST, LATEST, Event, Merged, SubjectRef, believe, encode
 from models.units import Millis
 from streams.dead_letters import DeadLetter, Origin, dead_letter
 from streams.errors import Poison
-from streams.inbound.providers import Element, Provider
+from streams.inbound.providers import Provider
 
 HEADER_PREFIX = "h-"
 LONGEST_ID = 200
@@ -89,10 +87,6 @@ class Normalised:
     unknown: int = 0
 
 
-class _Head(Struct):
-    type: str
-
-
 def normalise(delivery: Delivery, provider: Provider) -> Normalised:
     """The records that a delivery becomes. Never raises, whatever the bytes are."""
     events: list[tuple[bytes, bytes]] = []
@@ -121,28 +115,31 @@ def contents(delivery: Delivery, provider: Provider) -> Iterator[Content]:
         return
     for place, element in enumerate(elements):
         try:
-            yield _canonical(delivery, element)
+            told = provider.read(element)
+            events = None if told is None else [_canonical(delivery, event) for event in told]
         except InvalidEventError as error:
-            yield Unknown() if is_unknown(element, error) else Unreadable(place, error, bytes(element))
+            yield Unreadable(place, error, bytes(element))
+        else:
+            if events is None:
+                yield Unknown()
+            else:
+                yield from events
 
 
-def _canonical(delivery: Delivery, element: Element) -> Event:
-    event = decode(element)
+def _canonical(delivery: Delivery, event: Event) -> Event:
+    """An event as the events topic has it. Raises InvalidEventError if it cannot be believed."""
     believe(event, delivery.received_at)
-    identity = f"{delivery.connection}:{event.subject.id}"
+    if isinstance(event, Merged) and event.into is not None:
+        event = replace(event, into=_of_connection(delivery, event.into, "$.into.id"))
+    subject = _of_connection(delivery, event.subject, "$.subject.id")
+    return replace(event, subject=subject, received_at=delivery.received_at)
+
+
+def _of_connection(delivery: Delivery, subject: SubjectRef, where: str) -> SubjectRef:
+    identity = f"{delivery.connection}:{subject.id}"
     if len(identity) > LONGEST_ID:
-        raise InvalidEventError("$.subject.id", f"with its connection is longer than {LONGEST_ID}", "send the CRM's own id")
-    return replace(event, subject=SubjectRef(event.subject.kind, identity), received_at=delivery.received_at)
-
-
-def is_unknown(element: Element, error: InvalidEventError) -> bool:
-    """Whether all that is wrong with an element is that Leadbeat does not know its type."""
-    if error.where != "$.type":
-        return False
-    try:
-        return msgspec.json.decode(element, type=_Head).type not in EVENT_TYPES
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return False
+        raise InvalidEventError(where, f"with its connection is longer than {LONGEST_ID}", "send the CRM's own id")
+    return SubjectRef(subject.kind, identity)
 
 
 def dead_letter_of(delivery: Delivery, error: LeadbeatError, index: int | None, body: bytes) -> DeadLetter:

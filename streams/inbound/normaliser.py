@@ -19,7 +19,7 @@ from streams.errors import Poison
 from streams.inbound.dead_letter_log import DeadLetterLog
 from streams.inbound.normalise import Delivery, Normalised, dead_letter_of, normalise
 from streams.inbound.outlet import Outgoing, Outlet
-from streams.inbound.providers import PROVIDERS, Provider
+from streams.inbound.providers import Provider, provider_of
 from streams.inbound.ticks import AHEAD_LIMIT_S, Relay, Ticker
 from streams.telemetry import NormaliserMetrics, registry
 from streams.topics import TICK_KEY, Topics, decode_tick, encode_tick, encode_ticks, ensure, partition_of
@@ -188,7 +188,7 @@ class Normaliser:
 
 def providers_of(connections: Sequence[Connection]) -> dict[str, Provider]:
     """Which provider reads the deliveries of each connection."""
-    return {connection.name: PROVIDERS[connection.provider] for connection in connections}
+    return {connection.name: provider_of(connection) for connection in connections}
 
 
 async def run(settings: Settings, *, stopping: asyncio.Event | None = None) -> None:

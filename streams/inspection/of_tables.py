@@ -26,7 +26,7 @@ WRITTEN: Final = {"aof_last_write_status": "writing the append-only file", "rdb_
 """What INFO says of the last time that something was written to disk."""
 
 MUCH_WAITING: Final = 1_000
-"""Alerts that wait to be sent which are worth a remark."""
+"""Messages that wait to be sent which are worth a remark."""
 
 PUBLISHED_EVERY: Final = Duration(15 * SECOND)
 """How old a round may be: a new one comes every second."""
@@ -171,6 +171,6 @@ def _round(settings: Settings, seen: TablesSeen) -> Iterator[Finding]:
 def _outbox(seen: TablesSeen) -> Iterator[Finding]:
     waiting = sum(seen.outbox)
     if waiting > MUCH_WAITING:
-        yield warn("outbox", f"{waiting} alerts wait to be sent", "see whether Kafka takes them: the worker's log")
+        yield warn("outbox", f"{waiting} messages wait to be sent", "see whether Kafka takes them: the worker's log")
     else:
-        yield ok("outbox", f"{waiting} alerts wait to be sent")
+        yield ok("outbox", f"{waiting} messages wait to be sent")

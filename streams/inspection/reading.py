@@ -23,6 +23,7 @@ from streams.tables import (
     bucket_of,
     check_layout,
     read_applied,
+    read_erased,
     read_kpis,
     read_outbox,
     read_scores,
@@ -236,6 +237,11 @@ async def _outbox(part: Part) -> AsyncIterator[Row]:
         yield {"seq": seq, "id": message.id, "topic": message.topic, "key": key, "value": _json(message.value)}
 
 
+async def _erased(part: Part) -> AsyncIterator[Row]:
+    for digest in sorted(await read_erased(part.redis, part.keys)):
+        yield {"hash": digest.hex()}
+
+
 READERS: Final[Mapping[str, Callable[[Part], AsyncIterator[Row]]]] = {
     "applied": _applied,
     "state": _bucket,
@@ -250,6 +256,7 @@ READERS: Final[Mapping[str, Callable[[Part], AsyncIterator[Row]]]] = {
     "open": _open,
     "members": _members,
     "outbox": _outbox,
+    "erased": _erased,
 }
 """How the tables of a partition are read, by name."""
 

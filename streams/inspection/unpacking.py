@@ -13,7 +13,7 @@ Row: TypeAlias = dict[str, Any]
 
 
 def lead_rows(packed: bytes) -> Iterator[Row]:
-    """A lead: its fields and timelines, then its objects, then its alerts (the last message, and which it was)."""
+    """A lead: fields and timelines, objects, alerts (the last message, and which it was), and whose facts it was given."""
     lead, told = unpack_lead(packed)
     yield from _fields("", lead.record)
     yield from _timeline("owner", lead.owner)
@@ -24,6 +24,9 @@ def lead_rows(packed: bytes) -> Iterator[Row]:
         yield _row("", "erased", value=True)
     for name, last in sorted(told.items()):
         yield _row(f"alert:{name}", last.type, value=last.number)
+    for portion in lead.absorbed.values():
+        if portion.path:
+            yield _row("", "absorbed", value=" > ".join(portion.path))
 
 
 def _fields(name: str, record: Record) -> Iterator[Row]:

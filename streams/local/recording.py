@@ -5,18 +5,19 @@ and says what it says to the normaliser; a provider that is absent is the standa
 or its `timestamp` if it has none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from models.errors import InvalidEventError
-from models.events import EARLIEST, LATEST, Event, believe, decode, decoded
+from models.events import EARLIEST, LATEST, Event, believe, decoded
 from models.units import Millis, millis
+from streams.config import Connection
 from streams.dead_letters import in_json
-from streams.inbound.normalise import Delivery, Unknown, Unreadable, contents, is_unknown
-from streams.inbound.providers import PROVIDERS, Provider
+from streams.inbound.normalise import Delivery, Unknown, Unreadable, contents
+from streams.inbound.providers import PROVIDERS, Provider, provider_of
 
 STANDARD: Final = "standard"
 
@@ -75,22 +76,25 @@ def line_of(delivery: Delivery, provider: str = STANDARD) -> bytes:
     return msgspec.json.encode(kept) + b"\n"
 
 
-def read(number: int, line: bytes) -> Iterator[Found]:
-    """All that a line holds; nothing if it is blank. Never raises, whatever the bytes are."""
+def read(number: int, line: bytes, connections: Mapping[str, Connection] = {}) -> Iterator[Found]:
+    """All that a line holds; nothing if it is blank. Never raises, whatever the bytes are.
+
+    A delivery of a connection that is configured, with the provider that it was recorded with, is read with those settings.
+    """
     if not line.strip():
         return
     try:
-        recorded = _delivery(line)
+        recorded = _delivery(line, connections)
     except InvalidEventError as error:
         yield Mistake(number, None, error.where, error.what)
         return
     if recorded is None:
-        yield _event(number, line)
+        yield from _event(number, line)
     else:
         yield from _contents(number, *recorded)
 
 
-def _delivery(line: bytes) -> tuple[Delivery, Provider] | None:
+def _delivery(line: bytes, connections: Mapping[str, Connection]) -> tuple[Delivery, Provider] | None:
     """The delivery that a line keeps, and who can read it; None if it has no body, so that it must be an event."""
     kind = decoded(_kind, line)
     if kind.body is UNSET and kind.body_base64 is UNSET:
@@ -101,7 +105,10 @@ def _delivery(line: bytes) -> tuple[Delivery, Provider] | None:
     body = kept.body_base64 if kept.body is UNSET else kept.body.encode()
     if kept.provider not in PROVIDERS:
         raise InvalidEventError("$.provider", f"{kept.provider!r} is not known (one of {', '.join(PROVIDERS)})")
-    return Delivery(kept.connection, Millis(kept.received_at), kept.headers, body), PROVIDERS[kept.provider]
+    configured = connections.get(kept.connection)
+    suits = configured is not None and configured.provider == kept.provider
+    provider = provider_of(configured) if configured and suits else PROVIDERS[kept.provider]
+    return Delivery(kept.connection, Millis(kept.received_at), kept.headers, body), provider
 
 
 def _contents(number: int, delivery: Delivery, provider: Provider) -> Iterator[Found]:
@@ -121,11 +128,14 @@ def _mistake(number: int, place: int | None, error: InvalidEventError) -> Mistak
     return Mistake(number, place + 1, error.where, error.what)
 
 
-def _event(number: int, line: bytes) -> Found:
+def _event(number: int, line: bytes) -> Iterator[Found]:
     try:
-        event = decode(line)
-        received_at = millis(event.timestamp) if event.received_at is None else Millis(event.received_at)
-        believe(event, received_at)
+        told = PROVIDERS[STANDARD].read(line)
+        if told is None:
+            yield Unknown()
+        for event in told or ():
+            received_at = millis(event.timestamp) if event.received_at is None else Millis(event.received_at)
+            believe(event, received_at)
+            yield Fact(received_at, event)
     except InvalidEventError as error:
-        return Unknown() if is_unknown(line, error) else Mistake(number, None, error.where, error.what)
-    return Fact(received_at, event)
+        yield Mistake(number, None, error.where, error.what)

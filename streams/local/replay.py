@@ -15,10 +15,12 @@ from models.rollup import Totals
 from models.rules import Rules
 from models.snapshot import Line, slices
 from models.snapshot import evaluate as tell
+from models.state.absorption import settle, whole
 from models.state.facts import facts
 from models.state.lead import Lead, fold
 from models.units import SECOND, Millis
 from models.windows import DUE_LAG
+from streams.config import Connection
 from streams.inbound.normalise import Unknown
 from streams.local.recording import Fact, Mistake, read
 
@@ -69,12 +71,19 @@ class Replay:
     recorded: Recorded
 
 
-def replay(recording: Iterable[bytes], rules: Rules, minimum_n: Mapping[Formula, int], as_of: AsOf = AsOf()) -> Replay:
+def replay(
+    recording: Iterable[bytes],
+    rules: Rules,
+    minimum_n: Mapping[Formula, int],
+    as_of: AsOf = AsOf(),
+    connections: Mapping[str, Connection] = {},
+) -> Replay:
     """Every figure of the catalogue at an instant, from a recording in any order.
 
-    Lines that cannot be read are told in `recorded.mistakes`. Raises LeadbeatError if no line can be.
+    Deliveries are read with the settings of their connections, by name, where there are any. Lines that cannot be read are told
+    in `recorded.mistakes`. Raises LeadbeatError if no line can be.
     """
-    recorded = collect(recording, as_of)
+    recorded = collect(recording, as_of, connections)
     if not recorded.events and not recorded.later:
         first = f", first of all {recorded.mistakes[0]}" if recorded.mistakes else ""
         raise LeadbeatError("recording", f"it holds no event that can be read{first}", "see leadbeat schema")
@@ -83,16 +92,18 @@ def replay(recording: Iterable[bytes], rules: Rules, minimum_n: Mapping[Formula,
     codes = Codes(rules)
     totals = Totals(codes)
     totals.advance(clock)
-    oldest = _add(totals, list(recorded.leads.values()), codes, known_until)
+    settle(recorded.leads)
+    leads = [whole(lead, subject) for subject, lead in recorded.leads.items()]
+    oldest = _add(totals, leads, codes, known_until)
     lines = tell(FIGURES, totals.sums, oldest, slices(rules, clock), minimum_n)
     return Replay(clock, known_until, tuple(lines), recorded)
 
 
-def collect(recording: Iterable[bytes], as_of: AsOf) -> Recorded:
+def collect(recording: Iterable[bytes], as_of: AsOf, connections: Mapping[str, Connection] = {}) -> Recorded:
     """Fold all that counts."""
     recorded = Recorded()
     for number, line in enumerate(recording, start=1):
-        for found in read(number, line):
+        for found in read(number, line, connections):
             match found:
                 case Mistake():
                     recorded.mistakes.append(found)

@@ -200,15 +200,54 @@ ObjectKey = tuple[str, str] | None
 
 
 def leads_of(events: Iterable[Json]) -> list[Lead]:
-    """Every lead that is neither deleted nor erased, from all events, repeated and in any order."""
+    """Every lead that counts, from all events, repeated and in any order: not those deleted, erased or merged into others."""
+    return [_lead(history) for history in belonging(events).values() if not _is_deleted(history, None)]
+
+
+def belonging(events: Iterable[Json]) -> dict[str, list[Json]]:
+    """By each subject that speaks for itself and is not erased: its events, and those about whoever was merged into it.
+
+    Of the others, what is told of their records in the CRM (that these were deleted, or merged) is left out.
+    """
     histories: dict[str, list[Json]] = {}
     for event in events:
         histories.setdefault(event["subject"]["id"], []).append(event)
-    return [_lead(history) for history in histories.values() if not _is_gone(history)]
+    erased = {subject for subject, history in histories.items() if any(event["type"] == "erased" for event in history)}
+    known = {subject: history for subject, history in histories.items() if subject not in erased}
+    targets = {subject: target for subject, history in known.items() if (target := _merged_into(history)) is not None}
+    together: dict[str, list[Json]] = {}
+    for subject, history in known.items():
+        survivor = _survivor(subject, targets)
+        told = [event for event in history if subject == survivor or _is_of_the_person(event)]
+        if survivor not in erased:
+            together.setdefault(survivor, []).extend(told)
+    return together
 
 
-def _is_gone(history: list[Json]) -> bool:
-    return any(event["type"] == "erased" for event in history) or _is_deleted(history, None)
+def _merged_into(history: list[Json]) -> str | None:
+    """Whom a lead was last merged into, or that this was undone."""
+    told = [event for event in history if event["type"] == "merged"]
+    if not told:
+        return None
+    named = [event["into"] and f"{event['into']['kind']}:{event['into']['id']}" for event in told]
+    _, last = max((_version(event, name), name) for event, name in zip(told, named, strict=True))
+    return None if last is None else last.split(":", 1)[1]
+
+
+def _survivor(subject: str, targets: Mapping[str, str]) -> str:
+    """The end of the chain; of a circle the smallest id."""
+    way: list[str] = []
+    while subject in targets:
+        if subject in way:
+            return min(way[way.index(subject) :])
+        way.append(subject)
+        subject = targets[subject]
+    return subject
+
+
+def _is_of_the_person(event: Json) -> bool:
+    """Whether an event tells of the person or one of its objects, rather than of the CRM's record of that person."""
+    return event["type"].endswith(".upserted") or event.get("object") is not None
 
 
 def _is_deleted(history: list[Json], key: ObjectKey) -> bool:

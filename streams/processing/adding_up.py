@@ -15,7 +15,8 @@ from models.codes import NEVER
 from models.contributions import Evaluation, evaluate
 from models.meaning import Waiting, thresholds_of, waiting_of
 from models.news import news
-from models.state.facts import facts
+from models.state.absorption import whole
+from models.state.facts import Facts, facts
 from models.state.lead import Lead, pack, unpack
 from models.state.told import Alerts
 from models.units import Millis
@@ -49,7 +50,7 @@ class AddingUp:
         """Add some states. Gives back those in which more must be remembered as told now."""
         codes = self._partition.codes
         subjects, known = list(states), [unpack(packed) for packed in states.values()]
-        evaluation = evaluate([facts(lead, codes) for lead, _ in known], codes, self._known_until)
+        evaluation = evaluate(self._standing(subjects, known), codes, self._known_until)
         self._partition.totals.add(evaluation.contributions)
         self.leads += len(subjects)
         self._lots += 1
@@ -61,6 +62,9 @@ class AddingUp:
         for place, at in zip(due.tolist(), evaluation.next_change[due].tolist(), strict=True):
             self.due[subjects[place]] = Millis(at)
         return self._tell(subjects, known, evaluation)
+
+    def _standing(self, subjects: list[str], known: list[tuple[Lead, Alerts]]) -> list[Facts]:
+        return [facts(whole(lead, subject), self._partition.codes) for subject, (lead, _) in zip(subjects, known, strict=True)]
 
     def _tell(self, subjects: list[str], known: list[tuple[Lead, Alerts]], evaluation: Evaluation) -> dict[str, bytes]:
         """Settle what was told of leads, and what is to be."""

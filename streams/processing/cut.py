@@ -47,11 +47,13 @@ class Checkpoint(Generic[Held]):
 class Writes:
     """What has changed, as absolute values; None deletes.
 
-    Instants (`due`, `open`) in ms UTC. `series` are the new names; the first of them gets the id `known_series`, the number of
-    those stored. `dropped` panes are deleted whole. What the publisher has to read again follows from the rest.
+    Instants (`due`, `open`) in ms UTC. `erased` are tombstones, which are only ever added. `series` are the new names; the
+    first of them gets the id `known_series`, the number of those stored. `dropped` panes are deleted whole. What the publisher
+    has to read again follows from the rest.
     """
 
     states: Mapping[str, bytes | None] = field(default_factory=dict)
+    erased: Collection[bytes] = ()
     panes: Mapping[Pane, Mapping[int, bytes | None]] = field(default_factory=dict)
     dropped: Collection[Pane] = ()
     windows: Mapping[str, Mapping[int, bytes | None]] = field(default_factory=dict)
@@ -119,6 +121,7 @@ def cut_checkpoint(keys: Keys, held: Applied, writes: Writes, progress: Progress
         raise ValueError(f"totals of generation {keys.generation}, progress of generation {progress.generation}")
     operations = _Operations()
     _put_states(operations, keys, writes.states)
+    operations.add_grouped(b"SADD", keys.erased, list(writes.erased))
     _put_totals(operations, keys, writes, held.seq + 1)
     for number, message in enumerate(writes.outgoing):
         operations.add(b"XADD", keys.outbox, (b"%d-%d" % (held.seq + 1, number), *encode_outgoing(message)))
@@ -131,8 +134,8 @@ def cut_aside(keys: Keys, held: Applied, writes: Writes) -> Checkpoint[Applied]:
 
     Each piece is counted, so that the switch is refused if Redis has lost one of them since.
     """
-    if writes.states or writes.outgoing:
-        raise ValueError("states and messages move with the sequence only")
+    if writes.states or writes.erased or writes.outgoing:
+        raise ValueError("states, tombstones and messages move with the sequence only")
     operations = _Operations()
     _put_totals(operations, keys, writes, held.seq + 1)
     return _aside(keys, held, operations)

@@ -15,7 +15,7 @@ _SENT_AT_ONCE: Final = 500
 class Producer(Protocol):
     """The part of aiokafka's producer that is used here."""
 
-    async def send_and_wait(self, topic: str, value: bytes, key: bytes | None) -> Any:
+    async def send_and_wait(self, topic: str, value: bytes, key: bytes | None, partition: int | None = None) -> Any:
         """Sends one message and returns when the brokers have acknowledged it; raises what they answer."""
 
 
@@ -81,4 +81,4 @@ class Outbox:
 
     async def _send_in_turn(self, run: Iterable[Outgoing]) -> None:
         for message in run:
-            await self._producer.send_and_wait(message.topic, value=message.value, key=message.key)
+            await self._producer.send_and_wait(message.topic, message.value, message.key, message.partition)

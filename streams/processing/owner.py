@@ -22,9 +22,10 @@ from models.rollup import Totals
 from models.units import Millis
 from models.windows import HORIZON_PANE
 from streams.dead_letters import Origin, dead_letter
-from streams.errors import Retry
+from streams.errors import Fatal, Retry
 from streams.processing.checkpoint import Fenced, Outcome, claim_partition, commit_until_definite, new_token
 from streams.processing.cut import Checkpoint, cut_checkpoint
+from streams.processing.hashing import Hashing, Tombstones
 from streams.processing.outbox import Outbox, Producer
 from streams.processing.partition import Partition
 from streams.processing.processor import Stored, process
@@ -40,6 +41,7 @@ from streams.tables import (
     Redis,
     read_applied,
     read_due,
+    read_erased,
     read_panes,
     read_states,
     read_totals,
@@ -75,7 +77,9 @@ class Terms:
     checkpoint_s: float
     alerts_topic: str
     dead_topic: str
+    events_topic: str = "crm.events.v1"
     skip_lost_events: bool = False
+    hashing: Hashing = field(default_factory=Hashing)
 
 
 @dataclass(slots=True)
@@ -104,6 +108,7 @@ class Owned:
             dict(self.partition.ticks),
             self.applied.progress.generation,
             self.applied.progress.valuation,
+            self.partition.tombstones.hashing.name if self.partition.hashes_ids else "",
         )
 
 
@@ -157,14 +162,14 @@ class Owner:
         previous = decode_valuation(stored.progress.valuation) if stored else None
         if previous is not None:
             check_not_older(terms.valuation, previous, keys.applied)
+        if stored is not None:
+            check_same_key(terms.hashing, stored.progress, keys.applied)
         applied = await claim_partition(self._redis, keys, terms.partitions, new_token())
         start = await start_of(keys.applied, applied.progress, log_ends, skip_lost=terms.skip_lost_events)
         if start.lost:
             log.error("events_lost", partition=tp.partition, events=start.lost, since=applied.progress.offset)
             self._metrics.lost.labels(tp.partition).inc(start.lost)
-        capacity = max(1, CACHED_LEADS // terms.partitions)
-        totals = Totals(terms.codes)
-        partition = Partition(tp.partition, terms.codes, terms.partitions, totals, terms.alerts_topic, capacity)
+        partition = await self._empty(tp, keys, applied)
         keys = keys.of(applied.progress.generation)
         if decode_valuation(applied.progress.valuation) == terms.valuation:
             stored_totals = await read_totals(self._redis, keys)
@@ -181,6 +186,21 @@ class Owner:
         self.owned[tp] = Owned(keys, partition, applied, outbox, start.offset, applied.progress.fingerprint)
         log.info("partition_loaded", partition=tp.partition, offset=start.offset, claim=applied.claim)
         return start.offset
+
+    async def _empty(self, tp: TP, keys: Keys, applied: Applied) -> Partition:
+        """A partition without its totals."""
+        terms = self.terms
+        return Partition(
+            tp.partition,
+            terms.codes,
+            terms.partitions,
+            Totals(terms.codes),
+            terms.alerts_topic,
+            max(1, CACHED_LEADS // terms.partitions),
+            events_topic=terms.events_topic,
+            tombstones=Tombstones(terms.hashing, await read_erased(self._redis, keys)),
+            hashes_ids=bool(applied.progress.hashed_with),
+        )
 
     async def apply(self, tp: TP, records: Sequence[Record]) -> None:
         """Apply a batch of a partition's log. Records that are applied already are passed over."""
@@ -350,6 +370,13 @@ class Owner:
         saved = {tp: offset for tp, offset in stored.items() if offset is not None}
         if saved:
             await self._control.commit_offsets(saved)
+
+
+def check_same_key(hashing: Hashing, stored: Progress, where: str) -> None:
+    """Raise Fatal if ids are stored that were hashed with another key: who was erased would not be known again."""
+    if stored.hashed_with not in {"", hashing.name}:
+        what = "ids are hashed with another worker.subject_key than this worker has"
+        raise Fatal(where, what, "configure the one that was there before: it never changes")
 
 
 def _warn(tp: TP, fault: Retry) -> None:

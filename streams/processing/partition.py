@@ -12,18 +12,21 @@ from typing import Final
 
 from models.codes import Codes
 from models.contributions import difference, evaluate
-from models.events import Event
+from models.events import Logged
 from models.meaning import count_appeared_late, meanings
 from models.measures import USUAL
 from models.news import News, news
 from models.rollup import Cut, Totals
+from models.state.absorption import NOTHING_GIVEN, Given, given, handed, stands_alone, whole
 from models.state.facts import NOTHING, Facts, facts, facts_after
 from models.state.lead import Lead, fold, pack, unpack
-from models.state.told import Alerts
+from models.state.told import RETRACTED, Alerts
 from models.units import Millis
 from models.windows import DUE_LAG
+from streams.processing.absorbed import absorbed
 from streams.processing.alerts import alert
 from streams.processing.due import DueSet
+from streams.processing.hashing import Hashing, Tombstones
 from streams.processing.open_clocks import OpenClocks, OpenClocksCut
 from streams.tables.rows import Outgoing
 
@@ -39,20 +42,22 @@ AT_ONCE: Final = 5_000
 
 @dataclass(slots=True)
 class Remembered:
-    """A lead in memory: its state, what was told of it, its facts, and those that the totals have of it."""
+    """A lead in memory: its state, what was told of it, its facts, those that the totals have, what it gives to others."""
 
     lead: Lead
     told: Alerts
     facts: Facts = NOTHING
     counted: Facts = NOTHING
     due: Millis | None = UNKNOWN
+    given: Given = field(default_factory=lambda: NOTHING_GIVEN)
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionCut:
     """All that changed since the last cut. None stands for what is gone."""
 
-    states: Mapping[str, bytes]
+    states: Mapping[str, bytes | None]
+    erased: Sequence[bytes]
     totals: Cut
     due: Mapping[str, Millis | None]
     open_clocks: OpenClocksCut
@@ -63,7 +68,7 @@ class PartitionCut:
 
 @dataclass(slots=True)
 class Partition:
-    """The memory of one events partition. `sources` is how many deliveries partitions tick."""
+    """The memory of one events partition. `sources` is how many deliveries partitions tick; as many are those of events."""
 
     number: int
     codes: Codes
@@ -71,12 +76,16 @@ class Partition:
     totals: Totals
     alerts_topic: str = "leadbeat.alerts.v1"
     capacity: int = 10_000
+    events_topic: str = "crm.events.v1"
+    tombstones: Tombstones = field(default_factory=lambda: Tombstones(Hashing()))
     due: DueSet = field(default_factory=DueSet)
     open_clocks: OpenClocks = field(init=False)
     ticks: dict[int, Millis] = field(default_factory=dict)
     suppressed_alerts: int = 0
     unchanging: int = 0
     """How many events have told nothing new."""
+    hashes_ids: bool = False
+    """Whether anything was kept or sent under a hashed id."""
     _leads: OrderedDict[str, Remembered] = field(default_factory=OrderedDict)
     _uncounted: dict[str, None] = field(default_factory=dict)
     _unsaved: set[str] = field(default_factory=set)
@@ -133,15 +142,19 @@ class Partition:
             if subject in self._leads:
                 continue
             if packed is None:
-                self._leads[subject] = Remembered(Lead(), {})
+                self._leads[subject] = Remembered(Lead(erased=subject in self.tombstones), {})
             else:
                 lead, told = unpack(packed)
-                stands = facts(lead, self.codes)
-                self._leads[subject] = Remembered(lead, told, stands, stands)
+                stands = facts(whole(lead, subject), self.codes)
+                self._leads[subject] = Remembered(lead, told, stands, stands, given=given(lead, subject))
 
-    def apply(self, events: Iterable[Event]) -> None:
-        """Fold events of remembered subjects. The totals have them from the next tick or cut, once for each subject."""
+    def apply(self, events: Iterable[Logged], through: int) -> None:
+        """Fold events of remembered subjects, the last one at offset `through`.
+
+        The totals have them from the next tick or cut, once for each subject.
+        """
         leads, codes, uncounted, unsaved = self._leads, self.codes, self._uncounted, self._unsaved
+        bound: dict[str, None] = {}
         for event in events:
             subject = event.subject.id
             remembered = leads[subject]
@@ -150,9 +163,26 @@ class Partition:
             if change is None:
                 self.unchanging += 1
                 continue
-            remembered.facts = facts_after(change, remembered.facts, remembered.lead, codes)
+            if remembered.given or not stands_alone(remembered.lead):
+                bound[subject] = None
+            else:
+                remembered.facts = facts_after(change, remembered.facts, remembered.lead, codes)
+            if remembered.lead.erased:
+                self.tombstones.add(subject)
+                self.hashes_ids = True
             uncounted[subject] = None
             unsaved.add(subject)
+        for subject in bound:
+            self._bind(subject, through)
+
+    def _bind(self, subject: str, through: int) -> None:
+        """See what stands of a lead that has to do with others, and hand on what it gives them, and gives them no longer."""
+        remembered = self._leads[subject]
+        remembered.facts = facts(whole(remembered.lead, subject), self.codes)
+        before, remembered.given = remembered.given, given(remembered.lead, subject)
+        for part in handed(before, remembered.given):
+            self._outgoing.append(absorbed(self.events_topic, self.sources, self.tombstones.hashing, part, through))
+            self.hashes_ids = True
 
     def next_clock(self, ticks: Mapping[int, Millis]) -> Millis | None:
         """Where the clock would stand after some ticks; None if it would not move."""
@@ -218,12 +248,9 @@ class Partition:
         """Take out all that changed since the last cut. Until `saved`, its subjects stay in memory."""
         while changed := list(islice(self._uncounted, AT_ONCE)):
             self._count(changed, self.known_until, tell=False)
-        states = {}
-        for subject in self._unsaved:
-            remembered = self._leads[subject]
-            states[subject] = pack(remembered.lead, remembered.told)
         cut = PartitionCut(
-            states,
+            {subject: _stored(self._leads[subject]) for subject in self._unsaved},
+            self.tombstones.cut(),
             self.totals.cut(),
             self.due.cut(),
             self.open_clocks.cut(),
@@ -248,6 +275,12 @@ class Partition:
             for subject in list(islice(self._leads, excess)):
                 if subject not in self._unsaved and subject not in self._under_way:
                     del self._leads[subject]
+
+
+def _stored(remembered: Remembered) -> bytes | None:
+    """A lead as it is stored. Of an erased one nothing is, once all of its alerts are taken back."""
+    ended = all(last.type == RETRACTED for last in remembered.told.values())
+    return None if remembered.lead.erased and ended else pack(remembered.lead, remembered.told)
 
 
 def _by_time(told: tuple[News, str]) -> tuple[Millis, str, int, int]:

@@ -5,7 +5,8 @@ from itertools import groupby
 from typing import NamedTuple, TypeAlias
 
 from models.errors import InvalidEventError
-from models.events import Event, check_instants, decode
+from models.events import Absorbed, Logged, check_instants, decode_logged
+from models.state.absorption import check_part
 from models.units import Millis
 from streams.processing.due import STRETCH
 from streams.processing.partition import Partition
@@ -37,17 +38,18 @@ async def process(partition: Partition, records: Sequence[Record], stored: Store
     Between two ticks a subject's events are folded together and its difference is taken once. If reading raises, only a part
     of the records is applied: drop the partition's memory and load it again.
     """
-    parsed = [_parse(partition, record, bury) for record in records]
-    await _remember(partition, [item.subject.id for item in parsed if item is not None and not isinstance(item, dict)], stored)
-    for are_ticks, group in groupby((item for item in parsed if item is not None), lambda item: isinstance(item, dict)):
+    parsed = [(record.offset, _parse(partition, record, bury)) for record in records]
+    known = [(offset, item) for offset, item in parsed if item is not None]
+    await _remember(partition, [item.subject.id for _, item in known if not isinstance(item, dict)], stored)
+    for are_ticks, group in groupby(known, lambda each: isinstance(each[1], dict)):
         if are_ticks:
-            for ticks in group:
+            for _, ticks in group:
                 if isinstance(ticks, dict):
                     await _tick(partition, ticks, stored)
         else:
-            events = [item for item in group if not isinstance(item, dict)]
-            await _remember(partition, [event.subject.id for event in events], stored)
-            partition.apply(events)
+            found = [(offset, item) for offset, item in group if not isinstance(item, dict)]
+            await _remember(partition, [event.subject.id for _, event in found], stored)
+            partition.apply([event for _, event in found], found[-1][0])
 
 
 async def _tick(partition: Partition, ticks: Ticks, stored: Stored) -> None:
@@ -74,11 +76,14 @@ async def _remember(partition: Partition, subjects: Sequence[str], stored: Store
         partition.remember({subject: fetched.get(subject) for subject in missing})
 
 
-def _parse(partition: Partition, record: Record, bury: Bury) -> Event | Ticks | None:
+def _parse(partition: Partition, record: Record, bury: Bury) -> Logged | Ticks | None:
     try:
         if record.key != TICK_KEY:
-            event = decode(record.value or b"")
-            check_instants(event)
+            event = decode_logged(record.value or b"")
+            if isinstance(event, Absorbed):
+                check_part(event)
+            else:
+                check_instants(event)
             return event
         return _ticks(record.value)
     except InvalidEventError as error:

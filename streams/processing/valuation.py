@@ -26,6 +26,7 @@ SOURCES: Final = (
     "series.py",
     "sketches.py",
     "slices.py",
+    "state/absorption.py",
     "state/facts.py",
     "state/lead.py",
     "state/registers.py",

@@ -12,6 +12,7 @@ from models.codes import Codes
 from models.rules import Rules
 from streams.config import Settings
 from streams.errors import Retry
+from streams.processing.hashing import Hashing
 from streams.processing.owner import Owner, Terms
 from streams.processing.presence import Presence
 from streams.processing.publisher import Edition, Publisher
@@ -73,7 +74,9 @@ class Worker:
             self._checkpoint_s,
             self._topics.alerts,
             self._topics.dead,
+            self._topics.events,
             settings.worker.skip_lost_events,
+            Hashing(settings.worker.hashing_key()),
         )
 
     def _edition_of(self, rules: Rules, valuation: Valuation) -> Edition:
@@ -146,6 +149,10 @@ class Worker:
 
 async def run(settings: Settings, redis: Redis) -> None:
     """Process events until SIGTERM. Raises Fatal if that cannot go on."""
+    if settings.worker.subject_key is None:
+        log.warning(
+            "without_subject_key", todo="set worker.subject_key before leads are merged or erased; see docs/operations.md"
+        )
     await check_server(redis, settings.redis.prefix)
     await check_layout(redis, settings.redis.prefix, settings.kafka.partitions)
     gc.freeze()

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from models.rules import LISTS, OTHER, UNASSIGNED, Rules
 from models.units import Millis
 from streams.config import RosterEntry, Settings, SlaEntry, load_rules
-from streams.config.settings import instant
+from streams.config.values import instant
 
 ADVICE: Final = {
     "is missing": "write it",

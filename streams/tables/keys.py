@@ -50,6 +50,11 @@ class Keys:
         """Stream: what is still to be published, `<seq>-<n>` → id, topic, key, value."""
         return f"{self.prefix}:{{{self.partition}}}:outbox"
 
+    @property
+    def erased(self) -> str:
+        """Set: the keyed hashes of the leads that were erased, so that what is delivered again can be swallowed."""
+        return f"{self.prefix}:{{{self.partition}}}:erased"
+
     def state(self, bucket: int) -> str:
         """Hash: subject → folded state, packed."""
         return f"{self.prefix}:{{{self.partition}}}:state:lead:{bucket}"

@@ -184,6 +184,18 @@ async def read_outbox(redis: Redis, keys: Keys) -> list[tuple[int, Outgoing]]:
             return left
 
 
+async def read_erased(redis: Redis, keys: Keys) -> set[bytes]:
+    """The keyed hashes of the leads that were erased."""
+    found: set[bytes] = set()
+    cursor = b"0"
+    while True:
+        with reaching(keys.erased):
+            cursor, page = await ask(redis, "SSCAN", keys.erased, cursor, "COUNT", _PAGE)
+        found.update(page)
+        if int(cursor) == 0:
+            return found
+
+
 async def read_series(redis: Redis, keys: Keys) -> list[str]:
     """The names of the generation's series, by id."""
     names: list[bytes] = []

@@ -36,13 +36,14 @@ class OpenClock(NamedTuple):
 class Outgoing(NamedTuple):
     """A message of the outbox; `id` is deterministic, so that a consumer sees a repetition for what it is.
 
-    Without a key, Kafka's partition is any.
+    Without a `partition`, the key says which one of Kafka's it is, and without a key it is any.
     """
 
     id: str
     topic: str
     key: bytes | None
     value: bytes
+    partition: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,8 @@ class Progress:
     """How far a partition has come; a checkpoint replaces it whole.
 
     `offset` is the next one to read (None: nothing was read yet), `fingerprint` that of the record before it, `clock` and the
-    values of `ticks` (by deliveries partition) are ms UTC, `valuation` is JSON, empty before the first totals.
+    values of `ticks` (by deliveries partition) are ms UTC, `valuation` is JSON, empty before the first totals. `hashed_with`
+    names the key that ids are hashed with, empty while none are.
     """
 
     offset: int | None = None
@@ -59,6 +61,7 @@ class Progress:
     ticks: Mapping[int, int] = field(default_factory=dict)
     generation: int = 1
     valuation: str = ""
+    hashed_with: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +95,7 @@ def encode_progress(progress: Progress) -> dict[str, bytes]:
         "ticks": msgspec.json.encode(dict(sorted(progress.ticks.items()))),
         "generation": b"%d" % progress.generation,
         "valuation": progress.valuation.encode(),
+        "hashed_with": progress.hashed_with.encode(),
     }
 
 
@@ -111,6 +115,7 @@ def decode_applied(fields: Mapping[bytes, bytes], where: str) -> Applied:
                 ticks=msgspec.json.decode(text.get("ticks") or "{}", type=dict[int, int]),
                 generation=int(text["generation"]),
                 valuation=text.get("valuation", ""),
+                hashed_with=text.get("hashed_with", ""),
             ),
         )
     except (KeyError, ValueError, msgspec.MsgspecError) as error:
@@ -141,12 +146,15 @@ def decode_clock(member: bytes) -> OpenClock:
 def encode_outgoing(message: Outgoing) -> tuple[bytes, ...]:
     """Fields and values of a stream entry, in turns."""
     key = () if message.key is None else (b"key", message.key)
-    return (b"id", message.id.encode(), b"topic", message.topic.encode(), b"value", message.value, *key)
+    partition = () if message.partition is None else (b"partition", b"%d" % message.partition)
+    return (b"id", message.id.encode(), b"topic", message.topic.encode(), b"value", message.value, *key, *partition)
 
 
 def decode_outgoing(fields: Mapping[bytes, bytes]) -> Outgoing:
     """The inverse of `encode_outgoing`, as redis-py gives the fields."""
-    return Outgoing(fields[b"id"].decode(), fields[b"topic"].decode(), fields.get(b"key"), fields[b"value"])
+    partition = fields.get(b"partition")
+    message = Outgoing(fields[b"id"].decode(), fields[b"topic"].decode(), fields.get(b"key"), fields[b"value"])
+    return message if partition is None else message._replace(partition=int(partition))
 
 
 def _optional(value: int | None) -> bytes:

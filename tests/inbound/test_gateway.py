@@ -13,7 +13,8 @@ from streams.config import Settings
 from streams.errors import Retry
 from streams.inbound import gateway
 from streams.inbound.normalise import Delivery
-from streams.inbound.providers import Unauthentic, standard
+from streams.inbound.providers import PROVIDERS, Unauthentic, standard
+from streams.inbound.providers.close import provider
 
 TOKEN = "token_of_acme_0123456789"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -21,6 +22,13 @@ OLD_SECRET = "whsec_bm90IGEgc2VjcmV0LCBqdXN0IGFuIGV4YW1wbGU="
 NOW = Millis(1_777_885_200_000)
 BODY = b'{"any": "bytes"}'
 LIMIT = 1000
+CLOSE = {
+    "name": "close",
+    "provider": "close",
+    "token": "token_of_close_0123456",
+    "secrets": ["ab" * 32],
+    "email_key": "cd" * 32,
+}
 
 
 class Topic:
@@ -53,6 +61,7 @@ def settings() -> Settings:
             "connections": [
                 {"name": "acme", "token": TOKEN, "secrets": [SECRET, OLD_SECRET]},
                 {"name": "other", "token": "token_of_another_crm", "secrets": [OLD_SECRET]},
+                CLOSE,
             ],
         }
     )
@@ -220,7 +229,7 @@ async def test_a_token_that_nobody_has_is_tried_with_every_provider_in_use(setti
             tried.append((body, len(secrets)))
             raise Unauthentic("x-signature", "does not match")
 
-    monkeypatch.setitem(gateway.PROVIDERS, "other", Other)
+    monkeypatch.setitem(PROVIDERS, "other", Other)
     third = settings.connections[1].model_copy(
         update={"name": "third", "provider": "other", "token": SecretStr("token_of_a_third_crm")}
     )
@@ -246,6 +255,16 @@ async def test_by_default_a_body_may_have_a_mebibyte_and_no_byte_more(settings, 
         for length, status in ((2**20, 202), (2**20 + 1, 413)):
             body = b"x" * length
             assert (await post(client, content=body, headers=signed(body))).status_code == status
+
+
+async def test_so_it_does_with_a_signature_of_close(client, monkeypatch):
+    verified = []
+    monkeypatch.setattr(provider, "sign", lambda *parts: verified.append(parts[1]) or "")
+    headers = {"close-sig-hash": "0" * 64, "close-sig-timestamp": str(NOW // SECOND)}
+    assert (await post(client, token="token_of_close_0123456", headers=headers)).status_code == 401
+    of_close = list(verified)
+    assert (await post(client, token="nobodys", headers=headers)).status_code == 404
+    assert verified == of_close * 2 == [BODY] * 4
 
 
 async def chunks(count: int) -> AsyncIterator[bytes]:

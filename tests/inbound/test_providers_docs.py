@@ -11,17 +11,19 @@ from services import CHECKOUT, until
 from models.events import EVENT_TYPES, believe, decode, schema
 from models.units import millis
 from streams import server
-from streams.config import load
+from streams.config import CloseFields, CloseSettings, load
 from streams.inbound import gateway
 from streams.inbound.normalise import Delivery, normalise
 from streams.inbound.providers import standard
+from streams.inbound.providers.close import activities, records
 
+CLOSE = 1
 PAGE = (CHECKOUT / "docs" / "providers.md").read_text()
 
 
-def block(language: str) -> str:
-    """The page's code in a language, of which there is one block."""
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
+def block(language: str, section: int = 0) -> str:
+    """The page's code in a language, of which each of its two parts (our own webhooks, Close) has at most one block."""
+    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", PAGE.split("\n## 5. Close\n")[section], re.DOTALL | re.MULTILINE)
     return found
 
 
@@ -63,9 +65,23 @@ async def run(*command: str) -> str:
     return output
 
 
-def test_the_connection_is_that_of_the_example():
+def test_the_connections_are_those_of_the_example():
     example = tomllib.loads((CHECKOUT / "docs" / "leadbeat.example.toml").read_text())
-    assert tomllib.loads(block("toml"))["connections"] == example["connections"]
+    standard_one, close_one = example["connections"]
+    assert tomllib.loads(block("toml"))["connections"] == [standard_one]
+    close_one["close"].pop("signature_age")
+    assert tomllib.loads(block("toml", CLOSE))["connections"] == [close_one]
+
+
+def test_what_the_page_subscribes_to_is_what_is_used():
+    (subscription,) = re.findall(r"--data '(.*?)'", block("bash", CLOSE), re.DOTALL)
+    subscribed = {event["object_type"] for event in json.loads(subscription)["events"]}
+    assert subscribed == set(records._TELLERS) | set(activities._ACTIVITIES)
+
+
+def test_all_settings_of_close_are_described():
+    described = set(re.findall(r"`([a-z_]+)`", PAGE))
+    assert described >= {*CloseSettings.model_fields, *CloseFields.model_fields, "email_key"}
 
 
 @pytest.mark.skipif(not (shutil.which("curl") and shutil.which("openssl")), reason="curl and openssl are not on the PATH")

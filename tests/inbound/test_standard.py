@@ -208,3 +208,10 @@ def test_any_bytes_are_elements_or_an_invalid_event(body):
     except InvalidEventError:
         return
     assert all(isinstance(element, bytes | msgspec.Raw) for element in found)
+
+
+def test_what_leadbeat_derives_is_taken_from_nobody():
+    body = b'{"id": "a", "type": "absorbed", "subject": {"kind": "lead", "id": "1"}, "channel": "c", "sequence": 1}'
+    with pytest.raises(InvalidEventError, match=r"\$.type: 'absorbed' is what Leadbeat derives itself"):
+        standard.read(body)
+    assert standard.read(body.replace(b"absorbed", b"swallowed")) is None

@@ -332,7 +332,7 @@ async def test_a_round_that_is_stale_or_old_and_alerts_that_do_not_leave(system)
     await system.redis.hset("lb:{kpi}:applied", mapping=record)
     found = await findings_of(config)
     assert told(found, Level.OK, "round")[0].startswith("number 7 was published ")
-    assert told(found, Level.OK, "outbox") == ["0 alerts wait to be sent"]
+    assert told(found, Level.OK, "outbox") == ["0 messages wait to be sent"]
     await system.redis.hset("lb:{kpi}:applied", "stale", 1)
     async with system.redis.pipeline() as pipeline:
         for number in range(1001):
@@ -340,7 +340,7 @@ async def test_a_round_that_is_stale_or_old_and_alerts_that_do_not_leave(system)
         await pipeline.execute()
     found = await findings_of(config)
     assert told(found, Level.FAIL, "round") == ["stale: the partitions' clocks lie 12.0 s apart"]
-    assert told(found, Level.WARN, "outbox") == ["1001 alerts wait to be sent"]
+    assert told(found, Level.WARN, "outbox") == ["1001 messages wait to be sent"]
     assert told(await findings_of(config, later=MINUTE), Level.FAIL, "round")[0].startswith("the last one was published ")
 
 

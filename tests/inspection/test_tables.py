@@ -48,6 +48,7 @@ def writes() -> Writes:
         series=SERIES,
         due={LEAD: NOON + MINUTE, "crm:1": NOON},
         open={CLOCK: NOON - MINUTE},
+        erased=[b"\xab\xcd"],
         outgoing=[Outgoing("a1", "leadbeat.alerts.v1", LEAD.encode(), b'{"percent": 50}')],
     )
 
@@ -114,6 +115,10 @@ def test_what_is_known_of_a_lead(rows):
     assert found["alert:100:1:2", "breach"]["value"] == 1
     (state,) = rows(KEYS.state(bucket_of(LEAD)))
     assert (state["subject"], state["bytes"]) == (LEAD, len(writes().states[LEAD]))
+
+
+def test_who_was_erased_is_told_by_hash(rows):
+    assert rows("erased") == rows(KEYS.erased) == [{"hash": "abcd"}]
 
 
 def test_the_sums_of_panes_windows_and_levels_go_by_their_names(rows):

@@ -83,7 +83,7 @@ def test_a_body_that_is_no_text_is_kept_as_base64():
         (delivery("{}", body_base64="e30="), "$.body_base64", "beside a body"),
         (b'{"body_base64": "?", "connection": "crm", "received_at": %d}' % NOON, "$.body_base64", "base64"),
         (delivery("{}", connection="no name"), "$.connection", "regex"),
-        (delivery("{}", provider="fax"), "$.provider", "'fax' is not known (one of standard)"),
+        (delivery("{}", provider="fax"), "$.provider", "'fax' is not known (one of standard, close)"),
         (delivery("{}", received_at="noon"), "$.received_at", "Expected `int`"),
         (delivery("{}", received_at=0), "$.received_at", ">= 6311"),
         (json.dumps(event(type=3)).encode(), "$.type", "Expected `str`"),

@@ -13,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from published import snapshot_of
 from rich.console import Console
-from strategies import histories, rules
+from strategies import families, histories, rules
 
 from models.errors import LeadbeatError
 from models.events import Event, decode, encode
@@ -28,6 +28,7 @@ from streams.local.replay import AT_ONCE, AsOf, Replay, replay
 from streams.local.replay_report import Choice, print_tables, rows, span, told_rules, write_csv, write_json
 from streams.local.simulator import write
 from streams.local.truth import truth
+from streams.local.truth_facts import belonging
 from streams.local.truth_page import compare
 from streams.serving.app import profile_of
 
@@ -131,6 +132,23 @@ def test_replay_says_what_a_running_partition_says(stories, rules):
     result = replay(received, rules, MINIMUM_N, AsOf(clock, known_later=True))
     running = Engine(rules).take(*(decode(line) for line in received)).tick(clock)
     assert {line.key: line.cells for line in result.lines} == {key: line.cells for key, line in running.lines().items()}
+
+
+@settings(max_examples=50)
+@given(families(), rules())
+def test_leads_that_were_merged_count_as_if_all_had_been_told_of_the_last(events, rules):
+    received = [line for line in recording(events) if _is_fact(line)]
+    assume(received)
+    clock = AsOf(Millis(NOON + 15 * MINUTE), known_later=True)
+    together = [
+        json.dumps(event | {"subject": {"kind": "lead", "id": survivor}}).encode()
+        for survivor, history in belonging(map(json.loads, received)).items()
+        for event in history
+        if event["type"] != "merged"
+    ]
+    assume(together)
+    result, expected = (replay(lines, rules, MINIMUM_N, clock) for lines in (received, together))
+    assert result.lines == expected.lines
 
 
 def _is_fact(line: bytes) -> bool:

@@ -17,19 +17,23 @@ from models.events import (
     EARLIEST,
     EVENT_TYPES,
     LATEST,
+    Absorbed,
     Deleted,
     Erased,
     Event,
     LeadUpserted,
+    Merged,
     Restored,
+    SubjectRef,
     TouchUpserted,
     believe,
     decode,
+    decode_logged,
     encode,
     instants,
 )
 
-EVENTS = st.one_of(strategies.events(), st.just(build.erased()))
+EVENTS = st.one_of(strategies.events(), strategies.merges(), st.just(build.erased()))
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(codec=None)),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
@@ -159,21 +163,34 @@ def test_every_event_type_is_read_and_written():
     found = set()
     for kind in EVENT_TYPES:
         name = kind.partition(".")[0]
-        body = EVENT | {"type": kind, "object": {"kind": name, "id": "1"}, "data": {}}
+        body = EVENT | {"type": kind, "object": {"kind": name, "id": "1"}, "data": {}, "into": None}
         if name not in {"inquiry", "touch", "reply", "meeting"}:
             body["object"] = None
         found.add(json.loads(encode(decode(json.dumps(body).encode())))["type"])
     assert found == EVENT_TYPES
 
 
+def test_a_merge_names_another_subject_or_nobody_and_says_so():
+    subject = {"kind": "lead", "id": "1"}
+    body = {name: EVENT[name] for name in ("id", "timestamp")} | {"type": "merged", "subject": subject}
+    assert decode(json.dumps(body | {"into": None}).encode()).into is None
+    assert decode(json.dumps(body | {"into": {"kind": "lead", "id": "2"}}).encode()).into == SubjectRef("lead", "2")
+    for into, where in (({}, "$"), ({"into": {"kind": "lead"}}, "$.into")):
+        with pytest.raises(InvalidEventError) as caught:
+            decode(json.dumps(body | into).encode())
+        assert caught.value.where == where
+
+
+def test_a_merge_of_a_subject_into_itself_is_not_believed():
+    with pytest.raises(InvalidEventError) as caught:
+        believe(build.merged("1", of="1"), NOON)
+    assert caught.value.where == "$.into"
+    believe(build.merged("2", of="1"), NOON)
+
+
 def test_events_are_told_apart_by_type():
-    assert [type(event) for event in (build.lead(), build.touch(), build.deleted(), build.restored(), build.erased())] == [
-        LeadUpserted,
-        TouchUpserted,
-        Deleted,
-        Restored,
-        Erased,
-    ]
+    events = (build.lead(), build.touch(), build.deleted(), build.restored(), build.erased(), build.merged(None))
+    assert [type(event) for event in events] == [LeadUpserted, TouchUpserted, Deleted, Restored, Erased, Merged]
 
 
 def test_each_instant_is_told_and_only_the_scheduled_one_is_planned():
@@ -247,3 +264,11 @@ def test_an_instant_is_the_same_in_any_zone():
     at = decode(json.dumps(EVENT).encode()).data.at
     assert at == datetime(2026, 3, 2, 10, 59, tzinfo=UTC)
     assert [at for _, at, _ in instants(decode(json.dumps(EVENT).encode()))][1] == NOON - HOUR - 60 * SECOND
+
+
+def test_what_leadbeat_derives_lies_in_the_log_and_is_no_event_of_a_webhook():
+    part = Absorbed(id="a", subject=SubjectRef("lead", "1"), channel="c", sequence=7, path=("2", "3"), lead=b"\x00\xff")
+    assert decode_logged(encode(part)) == part
+    assert decode_logged(encode(build.merged("2"))) == build.merged("2")
+    with pytest.raises(InvalidEventError, match="absorbed"):
+        decode(encode(part))

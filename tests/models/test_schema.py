@@ -53,7 +53,7 @@ def is_zoned(text: str) -> bool:
 
 
 EXAMPLE = json.loads(encode(build.touch("t1", at=NOON, channel="call", rep=None)))
-EVENTS = st.one_of(strategies.events(), st.just(build.erased()))
+EVENTS = st.one_of(strategies.events(), strategies.merges(), st.just(build.erased()))
 
 KINDS = ("inquiry", "touch", "reply", "meeting", "lead", "account")
 VALUES = st.sampled_from(
@@ -66,9 +66,10 @@ VALUES = st.sampled_from(
 """What is right in one place is wrong in most others."""
 
 FIELDS = {
-    "": ("id", "type", "timestamp", "subject", "object", "data", "sequence", "schema_version", "received_at"),
+    "": ("id", "type", "timestamp", "subject", "object", "data", "into", "sequence", "schema_version", "received_at"),
     "subject": ("kind", "id"),
     "object": ("kind", "id"),
+    "into": ("kind", "id"),
     "data": ("created_at", "owner", "owner_at", "stage", "at", "channel", "automated", "kind", "sentiment", "outcome", "rep"),
 }
 
@@ -108,10 +109,10 @@ def test_what_the_decoder_takes_the_schema_takes_and_nothing_else(raw):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("event_type", sorted(EVENT_TYPES))
 def test_an_object_is_of_the_kind_that_the_type_names(event_type, kind):
-    raw = EXAMPLE | {"type": event_type, "object": {"kind": kind, "id": "1"}, "data": {}}
+    raw = EXAMPLE | {"type": event_type, "object": {"kind": kind, "id": "1"}, "data": {}, "into": None}
     named = event_type.removesuffix(".upserted")
     free = named in {"deleted", "restored"} and kind in {"inquiry", "touch", "reply", "meeting"}
-    assert valid(raw, SCHEMA) == decodes(raw) == (free or named in {kind, "lead", "erased"})
+    assert valid(raw, SCHEMA) == decodes(raw) == (free or named in {kind, "lead", "erased", "merged"})
 
 
 def test_an_array_of_events_obeys_the_schema():

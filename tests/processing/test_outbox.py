@@ -21,12 +21,14 @@ class Broker:
 
     fails: Callable[[bytes], bool] = lambda _: False
     sent: list[tuple[str, bytes | None, bytes]] = field(default_factory=list)
+    partitions: list[int | None] = field(default_factory=list)
 
-    async def send_and_wait(self, topic: str, value: bytes, key: bytes | None) -> None:
+    async def send_and_wait(self, topic: str, value: bytes, key: bytes | None, partition: int | None = None) -> None:
         await asyncio.sleep(0)
         if self.fails(value):
             raise ConnectionError("no broker")
         self.sent.append((topic, key, value))
+        self.partitions.append(partition)
 
     @property
     def values(self) -> list[bytes]:
@@ -67,6 +69,16 @@ async def test_messages_of_a_stored_checkpoint_are_sent_and_then_trimmed(outbox,
     assert broker.sent == [("alerts", b"crm:1", b"1"), ("alerts", b"crm:1", b"2")]
     assert await read_outbox(redis, keys) == []
     assert outbox.waiting == 0
+
+
+async def test_a_message_goes_to_the_partition_that_it_names(outbox, broker, redis, keys, held):
+    messages = [message(1), message(2)._replace(partition=3)]
+    checkpoint = cut_checkpoint(keys, held, Writes(outgoing=messages), PROGRESS)
+    await committed(redis, checkpoint)
+    await outbox.load()
+    await outbox.publish()
+
+    assert dict(zip(broker.values, broker.partitions, strict=True)) == {b"1": None, b"2": 3}
 
 
 async def test_nothing_is_sent_twice_when_all_goes_well(outbox, broker, held, stored):

@@ -1,9 +1,8 @@
 """A partition's memory is a function of its log: however the log is cut into batches, and wherever it crashes."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from random import Random
-from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import strategies
@@ -11,70 +10,15 @@ from build import NOON, SECOND
 from engine import Engine, panes_of, sums_of
 from hypothesis import given
 from hypothesis import strategies as st
+from stores import Store, record
 
-from models.codes import Codes
 from models.errors import InvalidEventError
-from models.events import encode
-from models.rollup import Totals
 from models.units import Millis
-from streams.processing.partition import Partition
 from streams.processing.processor import Stored, process
-from streams.processing.writes import restore, writes_of
+from streams.processing.writes import writes_of
 from streams.tables import Progress
-from streams.tables import Totals as Tables
-from streams.topics import TICK_KEY, encode_ticks
 
 SOURCES = 2
-
-
-class Store:
-    """What Redis would hold: absolute values, replaced by each checkpoint as a whole."""
-
-    def __init__(self) -> None:
-        self.states: dict[str, bytes] = {}
-        self.series: list[str] = []
-        self.windows: dict[str, dict[int, bytes]] = {}
-        self.levels: dict[int, bytes] = {}
-        self.panes: dict[Any, dict[int, bytes]] = {}
-        self.due: dict[str, int] = {}
-        self.open: dict[Any, int] = {}
-        self.oldest: dict[str, Any] = {}
-        self.sent: list[str] = []
-        self.progress = Progress(0)
-
-    def write(self, writes: Any, progress: Progress) -> None:
-        assert writes.known_series == len(self.series)
-        self.series += writes.series
-        for window, chunks in writes.windows.items():
-            put(self.windows.setdefault(window, {}), chunks)
-        for pane, chunks in writes.panes.items():
-            put(self.panes.setdefault(pane, {}), chunks)
-        for pane in writes.dropped:
-            self.panes.pop(pane, None)
-        for name in ("states", "levels", "oldest", "due", "open"):
-            put(getattr(self, name), getattr(writes, name))
-        self.sent += [message.id for message in writes.outgoing]
-        self.progress = progress
-
-    def load(self, rules: Any, capacity: int) -> Partition:
-        partition = Partition(0, Codes(rules), SOURCES, Totals(Codes(rules)), capacity=capacity)
-        tables = (self.series[:], self.windows, self.levels, self.oldest, self.open, list(self.panes))
-        restore(partition, self.progress, Tables(*tables), {pane: dict(chunks) for pane, chunks in self.panes.items()})
-        return partition
-
-
-def put(table: dict[Any, Any], changes: Mapping[Any, Any]) -> None:
-    for key, value in changes.items():
-        if value is None:
-            table.pop(key, None)
-        else:
-            table[key] = value
-
-
-def record(offset: int, item: Any) -> Any:
-    if isinstance(item, dict):
-        return SimpleNamespace(offset=offset, timestamp=0, key=TICK_KEY, value=encode_ticks(item))
-    return SimpleNamespace(offset=offset, timestamp=0, key=b"lead:x", value=encode(item))
 
 
 class Run:
@@ -83,7 +27,7 @@ class Run:
     def __init__(self, log: Sequence[Any], rules: Any, seed: int, *, rough: bool) -> None:
         self.log, self.rules, self.rng, self.rough = log, rules, Random(seed), rough
         self.capacity = 1 if rough else 10**6
-        self.store = Store()
+        self.store = Store(sources=SOURCES)
         self.partition = self.store.load(rules, self.capacity)
         self.pending: tuple[Any, Progress] | None = None
         asyncio.run(self.go())
@@ -125,12 +69,12 @@ class Run:
     async def fetch(self, subjects: Sequence[str]) -> dict[str, bytes]:
         if self.rough:
             self.maybe_saved(0.5)  # a checkpoint ends while the states are on their way
-        return {subject: self.store.states[subject] for subject in subjects if subject in self.store.states}
+        return await self.store.states_of(subjects)
 
     async def fetch_due(self, after: int, until: int) -> dict[str, int]:
         if self.rough:
             self.maybe_saved(0.3)
-        found = {subject: at for subject, at in self.store.due.items() if after < at <= until}
+        found = await self.store.due_between(after, until)
         if self.rough:
             self.maybe_saved(0.5)
         return found
@@ -184,4 +128,5 @@ def test_the_same_alerts_leave_once_each_however_the_log_is_cut_and_wherever_it_
     smooth, rough = Run(log, rules, seed, rough=False), Run(log, rules, seed, rough=True)
 
     assert rough.store.sent == smooth.store.sent
-    assert len(set(smooth.store.sent)) == len(smooth.store.sent)
+    names = [message.id for message in smooth.store.sent]
+    assert len(set(names)) == len(names)

@@ -7,7 +7,7 @@ import pytest
 from build import NOON, RULES
 
 from models.codes import Codes
-from models.events import encode
+from models.events import Absorbed, SubjectRef, encode
 from models.rollup import Totals
 from streams.processing.partition import Partition
 from streams.processing.processor import Stored, process
@@ -34,6 +34,7 @@ def bury(_record, error):
         (record(b"{"), "$"),
         (record(encode(build.call("far", NOON)).replace(b"2026-", b"2150-")), "$.timestamp"),
         (record(b"now", TICK_KEY), "$"),
+        (record(encode(Absorbed(id="a", subject=SubjectRef("lead", "x"), channel="c", sequence=1, lead=b"no"))), "$.lead"),
     ],
 )
 async def test_a_record_that_cannot_be_read_is_a_dead_letter_and_the_others_count(bad, where):

@@ -66,7 +66,7 @@ class Floor:
     async def save(self, number: int, *events: Any, valuation: str = MINE) -> None:
         partition, applied = self.partitions[number], self.applied[number]
         partition.remember({event.subject.id: None for event in events})
-        partition.apply(events)
+        partition.apply(events, applied.seq)
         progress = Progress(applied.seq, "x", partition.clock, dict(partition.ticks), 1, valuation)
         checkpoint = cut_checkpoint(Keys("lb", number), applied, writes_of(partition.cut()), progress)
         assert (await commit(self.redis, checkpoint)).written

@@ -11,10 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.state.lead import Lead, fold, merge, pack, unpack
-from models.state.registers import register
+from models.state.registers import MERGED, fields_of, register
 from models.state.told import Told
 
-HISTORIES = strategies.histories()
+MERGES = st.lists(strategies.merges(), max_size=3)
+HISTORIES = st.builds(lambda told, merges: [*merges, *told, *merges[:1]], strategies.histories(), MERGES)
+"""Histories in which the lead may also be merged into others."""
 
 
 @given(HISTORIES, st.data())
@@ -99,6 +101,13 @@ def test_what_stands_does_not_depend_on_the_order_of_folding(mine, other):
 def test_of_equal_versions_the_same_value_wins_in_every_order():
     versions = [build.lead(lead_source=value) for value in ("inbound", "outbound", None)]
     assert {register(folded(*order).record, "lead_source")[2] for order in permutations(versions)} == {None}
+
+
+def test_of_merges_the_latest_holds_in_every_order():
+    told = (build.merged("a"), build.merged("b", changed_at=NOON + HOUR), build.merged(None, changed_at=NOON - HOUR))
+    assert {fields_of(folded(*order).record)[MERGED] for order in permutations(told)} == {"lead:b"}
+    undone = build.merged(None, changed_at=NOON + HOUR, sequence=1)
+    assert {fields_of(folded(*order).record)[MERGED] for order in permutations((*told, undone))} == {None}
 
 
 def test_a_later_sequence_wins_over_a_larger_value():

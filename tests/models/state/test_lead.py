@@ -5,6 +5,7 @@ from build import HOUR, MINUTE, NOON, folded
 from engine import standing
 
 from models.state.lead import Lead, fold
+from models.state.registers import MERGED, fields_of, register
 
 LATER = NOON + HOUR
 OWNED = build.lead(owner="ana")
@@ -152,3 +153,14 @@ def test_a_timeline_is_found_by_its_name():
     lead = folded(build.lead(owner="ana", stage="sql"))
     assert lead.timeline("owner") == {NOON: (NOON, 0, "ana")}
     assert lead.timeline("stage") == {NOON: (NOON, 0, "sql")}
+
+
+def test_a_lead_remembers_whom_it_was_merged_into_and_all_it_knew():
+    lead = folded(build.lead(created_at=NOON), build.merged("lead-2", changed_at=LATER))
+    assert fields_of(lead.record)[MERGED] == "lead:lead-2"
+    assert standing(lead).created_at == NOON
+
+
+def test_a_merge_that_was_undone_is_a_merge_into_nobody():
+    lead = folded(build.merged("lead-2"), build.merged(None, changed_at=LATER))
+    assert register(lead.record, MERGED) == (LATER, 0, None)

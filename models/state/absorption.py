@@ -1,0 +1,151 @@
+"""Leads that were merged: what each gives the one that it was merged into, and what thereby stands for whom.
+
+A merged lead counts nothing. It gives what it knows, and what it was given, to its target, with the path that each part has
+come. So all that belongs together meets at the last one, which counts it, over any chain. A part that comes to somebody over
+whom it came before is not given on; its path says who is merged in a circle, of whom the smallest id counts.
+
+What is given follows from the state alone, so that a changed state says by itself what has to be told to whom.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from models.errors import InvalidEventError
+from models.events import Absorbed, SubjectRef
+from models.state.lead import Lead, fold, merge, pack, unpack
+from models.state.registers import DELETED, MERGED, register
+
+SubjectId: TypeAlias = str
+
+Path: TypeAlias = tuple[SubjectId, ...]
+"""Whose part it is, and over whom it has come."""
+
+Given: TypeAlias = Mapping[tuple[SubjectId, Path], bytes]
+"""What a lead gives to whom: by target and path, packed."""
+
+NOTHING_GIVEN: Final[Given] = {}
+
+_PREFIX: Final = "lead:"
+_ITS_OWN: Final = frozenset({DELETED, MERGED})
+"""Fields that say something of the lead's record in its CRM, and nothing of the person."""
+
+
+class Handed(NamedTuple):
+    """What must be told to `target`: a part of the path, packed; or (None) that it is given no longer."""
+
+    target: SubjectId
+    path: Path
+    lead: bytes | None
+
+    def event(self, channel: str, sequence: int, name: str) -> Absorbed:
+        """The event that tells it."""
+        path = () if self.lead is None else self.path
+        return Absorbed(
+            id=name,
+            subject=SubjectRef("lead", self.target),
+            channel=channel,
+            sequence=sequence,
+            path=path,
+            lead=self.lead or b"",
+        )
+
+
+def check_part(event: Absorbed) -> None:
+    """Raise InvalidEventError if a part cannot be unpacked."""
+    try:
+        unpack(event.lead or _EMPTY)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise InvalidEventError(
+            "$.lead", f"is no packed lead: {error}", "find out who else writes to the events topic"
+        ) from None
+
+
+def target_of(lead: Lead, own: SubjectId) -> SubjectId | None:
+    """Whom a lead was merged into; None if it stands for itself."""
+    merged = register(lead.record, MERGED)
+    if merged is None or merged[2] is None:
+        return None
+    target: SubjectId = merged[2].removeprefix(_PREFIX)
+    return target if target != own else None
+
+
+def stands_alone(lead: Lead) -> bool:
+    """Whether a lead has never had to do with others."""
+    return not lead.absorbed and register(lead.record, MERGED) is None
+
+
+def whole(lead: Lead, own: SubjectId) -> Lead:
+    """What counts for a lead, to be read only: its own facts with those it was given; nothing if it counts for another."""
+    target = target_of(lead, own)
+    if target is None and not lead.absorbed:
+        return lead
+    if target is not None and not _is_smallest_of_circle(lead, own, target):
+        return Lead()
+    objects = {key: list(record) for key, record in lead.objects.items()}
+    together = Lead(list(lead.record), dict(lead.owner), dict(lead.stage), objects)
+    for portion in lead.absorbed.values():
+        if portion.lead:
+            merge(together, unpack(portion.lead)[0])
+    return together
+
+
+def _is_smallest_of_circle(lead: Lead, own: SubjectId, target: SubjectId) -> bool:
+    """Whether something has come back over the target, and nobody on that way has a smaller id."""
+    for portion in lead.absorbed.values():
+        if own in portion.path:
+            circle = portion.path[portion.path.index(own) :]
+            if circle[1:2] == (target,) and min(circle) == own:
+                return True
+    return False
+
+
+def given(lead: Lead, own: SubjectId) -> Given:
+    """What a lead gives to the one that it was merged into."""
+    target = target_of(lead, own)
+    if target is None:
+        return NOTHING_GIVEN
+    parts: dict[Path, bytes] = {(own,): _own_part(lead)}
+    parts.update(
+        ((*portion.path, own), portion.lead) for portion in lead.absorbed.values() if portion.path and own not in portion.path
+    )
+    return {(target, path): b"" if target in path else part for path, part in parts.items()}
+
+
+def _own_part(lead: Lead) -> bytes:
+    record = [
+        (version, sequence, kept)
+        for version, sequence, fields in lead.record
+        if (kept := {name: content for name, content in fields.items() if name not in _ITS_OWN})
+    ]
+    return pack(Lead(record, lead.owner, lead.stage, lead.objects), {})
+
+
+def handed(before: Given, after: Given) -> Iterator[Handed]:
+    """What must be told when a lead no longer gives what it gave `before`, but what it gives `after`."""
+    for place in before:
+        if place not in after:
+            yield Handed(*place, None)
+    for place, part in after.items():
+        if before.get(place) != part:
+            yield Handed(*place, part)
+
+
+_EMPTY: Final = pack(Lead(), {})
+
+
+def settle(leads: dict[SubjectId, Lead]) -> None:
+    """Let leads tell one another, until nothing is left to be told: what a quiet log comes to."""
+    told: dict[SubjectId, Given] = {}
+    waiting, sequence = dict.fromkeys(leads), 0
+    while waiting:
+        sequence += 1
+        changed: dict[SubjectId, None] = {}
+        for own in waiting:
+            after = given(leads[own], own)
+            for part in handed(told.get(own, NOTHING_GIVEN), after):
+                fold(leads.setdefault(part.target, Lead()), part.event("/".join(part.path), sequence, "settled"))
+                changed[part.target] = None
+            told[own] = after
+        waiting = changed

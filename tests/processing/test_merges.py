@@ -1,0 +1,199 @@
+"""Leads merged over partitions: once all is quiet, the totals are as if all had been told of one lead from the start."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+from copy import deepcopy
+from random import Random
+from typing import Any, NoReturn
+
+import build
+import msgspec
+import strategies
+from build import HOUR, MINUTE, NOON, RULES, SECOND
+from engine import Engine, panes_of, sums_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from stores import HASHING, Store, record
+
+from models.errors import InvalidEventError
+from models.events import Event, Logged, decode, decode_logged, encode
+from streams.local.truth_facts import belonging
+from streams.processing.processor import Stored, process
+from streams.processing.writes import writes_of
+from streams.tables import Outgoing, Progress
+from streams.topics import partition_of
+
+PARTITIONS = 3
+EVENTS = "crm.events.v1"
+
+
+class Member:
+    """A partition of the cluster: its log, what is stored of it, its memory, and what of its outbox was not sent yet."""
+
+    def __init__(self, number: int, rules: Any, rng: Random) -> None:
+        self.rules, self.rng = rules, rng
+        self.log: list[Logged | dict[int, int]] = []
+        self.store = Store(number, PARTITIONS)
+        self.before = deepcopy(self.store)
+        self.partition = self.store.load(rules, capacity=2)
+        self.offset = 0
+
+    @property
+    def quiet(self) -> bool:
+        return self.offset == len(self.log) == self.store.progress.offset and not self.store.sent
+
+    async def work(self) -> None:
+        items = self.log[self.offset : self.offset + self.rng.randint(1, 6)]
+        records = [record(self.offset + place, item) for place, item in enumerate(items)]
+        await process(self.partition, records, Stored(self.store.states_of, self.store.due_between), refused)
+        self.offset += len(records)
+
+    def save(self) -> None:
+        progress = Progress(self.offset, "", self.partition.clock, dict(self.partition.ticks))
+        self.before = deepcopy(self.store)
+        self.store.write(writes_of(self.partition.cut()), progress)
+        self.partition.saved()
+
+    def crash(self, *, lost: bool) -> None:
+        """Die; if `lost`, Redis has also lost the last checkpoint, which may have been published."""
+        if lost:
+            self.store = deepcopy(self.before)
+        self.partition = self.store.load(self.rules, capacity=2)
+        self.offset = self.store.progress.offset or 0
+
+
+class Cluster:
+    """Partitions that work, save, publish and die in any order, until all is quiet."""
+
+    def __init__(self, events: Sequence[Event], rules: Any, seed: int, *, rough: bool = True) -> None:
+        self.rng, self.rough = Random(seed), rough
+        self.members = [Member(number, rules, self.rng) for number in range(PARTITIONS)]
+        self.events = list(events)
+        self.sent: list[Outgoing] = []
+        asyncio.run(self.go())
+
+    async def go(self) -> None:
+        for event in self.events:
+            self.member_of(event).log.append(event)
+            if self.rng.random() < 0.5:
+                await self.step()
+        while not all(member.quiet for member in self.members):
+            await self.step()
+
+    def member_of(self, event: Logged) -> Member:
+        return self.members[partition_of(f"lead:{event.subject.id}".encode(), PARTITIONS)]
+
+    async def step(self) -> None:
+        member = self.rng.choice(self.members)
+        await member.work()
+        if self.rng.random() < 0.5:
+            member.save()
+        if self.rng.random() < 0.5:
+            self.publish(member)
+        if self.rough and self.rng.random() < 0.1:
+            member.crash(lost=self.rng.random() < 0.3)
+
+    def publish(self, member: Member) -> None:
+        """Send what waits, in any order; some of it is not known to be sent, and will be sent again."""
+        waiting = member.store.sent
+        self.rng.shuffle(waiting)
+        for message in waiting[: self.rng.randint(0, len(waiting))]:
+            if message.topic == EVENTS:
+                assert message.partition is not None
+                self.members[message.partition].log.append(decode_logged(message.value))
+                self.sent.append(message)
+            if not (self.rough and self.rng.random() < 0.2):
+                waiting.remove(message)
+
+    async def tick(self, clock: int) -> None:
+        for member in self.members:
+            member.log.append(dict.fromkeys(range(PARTITIONS), clock // SECOND))
+        while not all(member.quiet for member in self.members):
+            for member in self.members:
+                await member.work()
+                member.save()
+                self.publish(member)
+
+    def totals(self) -> tuple[Counter[Any], Counter[Any]]:
+        """The sums of all windows and of all panes over the partitions."""
+        sums: Counter[Any] = Counter()
+        panes: Counter[Any] = Counter()
+        for member in self.members:
+            add_up(member.partition.totals, sums, panes)
+        return sums, panes
+
+
+def add_up(totals: Any, sums: Counter[Any], panes: Counter[Any]) -> None:
+    for name, amounts in sums_of(totals).items():
+        sums.update({(name, place): amount for place, amount in enumerate(amounts)})
+    for pane, cells in panes_of(totals).items():
+        panes.update({(pane, name): amount for name, amount in cells.items()})
+
+
+def nonzero(totals: Sequence[Counter[Any]]) -> list[dict[Any, int]]:
+    return [{key: amount for key, amount in counted.items() if amount} for counted in totals]
+
+
+def refused(_: Any, error: InvalidEventError) -> NoReturn:
+    raise error
+
+
+def told_of_survivors(events: Sequence[Event], rules: Any, clock: int) -> Engine:
+    """One partition that was told everything of those in whom it ends."""
+    engine = Engine(rules)
+    for survivor, history in belonging([msgspec.json.decode(encode(event)) for event in events]).items():
+        subject = {"kind": "lead", "id": survivor}
+        engine.take(
+            *(decode(msgspec.json.encode(event | {"subject": subject})) for event in history if event["type"] != "merged")
+        )
+    return engine.tick(clock)
+
+
+CLOCKS = st.sampled_from((NOON, NOON + 7 * MINUTE, NOON + HOUR, NOON + 9 * 24 * HOUR))
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(strategies.families(5), strategies.rules(), st.integers(0, 2**30), CLOCKS, st.data())
+def test_totals_over_partitions_are_those_of_survivors_that_were_told_everything(events, rules, seed, clock, data):
+    events = data.draw(st.permutations(events))
+    cluster = Cluster([*events, *events[:2]], rules, seed)
+    asyncio.run(cluster.tick(clock))
+    sums, panes = Counter(), Counter()
+    truth = told_of_survivors(events, rules, clock)
+    add_up(truth.totals, sums, panes)
+    assert nonzero(cluster.totals()) == nonzero((sums, panes))
+    due = {of: meaning.next_change for of, meaning in truth.meanings.items() if meaning.next_change}
+    assert {of: at for member in cluster.members for of, at in member.store.due.items()}.keys() >= due.keys()
+    waiting = {of for of, meaning in truth.meanings.items() if meaning.waiting}
+    assert {clock.subject for member in cluster.members for clock in member.store.open} == waiting
+
+
+def test_a_merged_lead_waits_no_more_and_its_survivor_waits_for_both():
+    asked = build.lead(of="lead-1", created_at=NOON, owner="ana")
+    cluster = Cluster([asked, build.lead(of="lead-2", owner="ben"), build.merged("lead-2", of="lead-1")], RULES, 1)
+    asyncio.run(cluster.tick(NOON + MINUTE))
+    waiting = {clock.subject: since for member in cluster.members for clock, since in member.store.open.items()}
+    assert waiting == {"lead-2": NOON}
+
+
+def test_a_message_goes_to_the_partition_and_key_of_its_target_under_a_name_of_its_own():
+    cluster = Cluster([build.call("t1", NOON, of="lead-1"), build.merged("lead-2", of="lead-1")], RULES, 1, rough=False)
+    (message,) = cluster.sent
+    event = decode_logged(message.value)
+    assert (message.key, message.partition) == (b"lead:lead-2", partition_of(b"lead:lead-2", PARTITIONS))
+    assert event.channel == HASHING.digest("lead-1").hex()
+    assert message.id == event.id == f"absorbed-{event.channel}-{event.sequence}"
+
+
+def stored(cluster: Cluster) -> bytes:
+    """All that lies in the stores."""
+    return repr([vars(member.store) for member in cluster.members]).encode()
+
+
+@given(strategies.families(4), st.integers(0, 2**30))
+def test_of_an_erased_lead_that_nobody_was_merged_into_nothing_is_stored(events, seed):
+    gone = build.erased(of="lead-1")
+    events = [event for event in events if getattr(event, "into", None) is None or event.into.id != "lead-1"]
+    cluster = Cluster([*events, gone, *events], RULES, seed)
+    assert b"lead-1" not in stored(cluster)
