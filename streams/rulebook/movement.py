@@ -16,6 +16,7 @@ from models.rollup import Totals
 from models.rules import Rules
 from models.snapshot import Cell, Line, slices
 from models.snapshot import evaluate as lines_of
+from models.state.absorption import whole
 from models.state.facts import facts
 from models.state.lead import unpack
 from models.units import Millis
@@ -86,15 +87,15 @@ async def move(
     leads = changed = 0
     for keys in partitions:
         async for states in walk_states(redis, keys, buckets):
-            changed += await asyncio.to_thread(add, sides, list(states.values()), Millis(clock - DUE_LAG))
+            changed += await asyncio.to_thread(add, sides, states, Millis(clock - DUE_LAG))
             leads += len(states)
             tell(leads, total)
     return Moved(leads, changed, list(movements(*sides)))
 
 
-def add(sides: tuple[Side, Side], states: Sequence[bytes], known_until: Millis) -> int:
+def add(sides: tuple[Side, Side], states: Mapping[str, bytes], known_until: Millis) -> int:
     """Add leads to both sides; how many of them contribute otherwise."""
-    leads = [unpack(packed)[0] for packed in states]
+    leads = [whole(unpack(packed)[0], subject) for subject, packed in states.items()]
     evaluations = []
     for side in sides:
         evaluation = evaluate([facts(lead, side.codes) for lead in leads], side.codes, known_until)

@@ -35,16 +35,16 @@ def test_a_lead_counts_as_changed_if_what_it_contributes_has_other_names_or_amou
     leads = [folded(*events) for events in (one, other, one)]
     sides = Side(old, NOON), Side(new, NOON)
     changed = sum(contributed(lead, old) != contributed(lead, new) for lead in leads)
-    assert add(sides, [pack(lead, {}) for lead in leads], D) == changed
+    assert add(sides, {f"lead-{number}": pack(lead, {}) for number, lead in enumerate(leads)}, D) == changed
 
 
 def test_names_count_and_not_their_codes():
     """A rep who sorts before all others moves their codes, and theirs only."""
     more = structs.replace(RULES, roster=(build.member("aaron", "a-team"), *RULES.roster))
     shared = [call(f"c{number}", NOON - number * MINUTE, rep=rep) for number, rep in enumerate(("ana", "ben", "stranger"))]
-    states = [pack(folded(lead(created_at=NOON - DAY, owner="ana"), *shared), {})]
+    states = {"lead-1": pack(folded(lead(created_at=NOON - DAY, owner="ana"), *shared), {})}
     assert add((Side(RULES, NOON), Side(more, NOON)), states, D) == 0
-    states.append(pack(folded(lead(created_at=NOON - DAY, owner="aaron")), {}))
+    states["lead-2"] = pack(folded(lead(created_at=NOON - DAY, owner="aaron")), {})
     assert add((Side(RULES, NOON), Side(more, NOON)), states, D) == 1
 
 
@@ -52,5 +52,5 @@ def test_names_count_and_not_their_codes():
 @given(histories(), rules())
 def test_nothing_moves_under_the_same_rules(history, same):
     sides = Side(same, NOON), Side(same, NOON)
-    assert add(sides, [pack(folded(*history), {})], D) == 0
+    assert add(sides, {"lead-1": pack(folded(*history), {})}, D) == 0
     assert list(movements(*sides)) == []
