@@ -66,16 +66,19 @@ class Member:
 class Cluster:
     """Partitions that work, save, publish and die in any order, until all is quiet."""
 
-    def __init__(self, events: Sequence[Event], rules: Any, seed: int, *, rough: bool = True) -> None:
-        self.rng, self.rough = Random(seed), rough
+    def __init__(self, events: Sequence[Event], rules: Any, seed: int, clock: int = NOON, *, rough: bool = True) -> None:
+        self.rng, self.rough, self.clock = Random(seed), rough, clock
         self.members = [Member(number, rules, self.rng) for number in range(PARTITIONS)]
         self.events = list(events)
         self.sent: list[Outgoing] = []
         asyncio.run(self.go())
+        asyncio.run(self.settle())
 
     async def go(self) -> None:
         for event in self.events:
             self.member_of(event).log.append(event)
+            if self.rough and self.rng.random() < 0.2:
+                self.tick(self.clock - self.rng.randint(1, 30) * MINUTE)
             if self.rng.random() < 0.5:
                 await self.step()
         while not all(member.quiet for member in self.members):
@@ -106,9 +109,13 @@ class Cluster:
             if not (self.rough and self.rng.random() < 0.2):
                 waiting.remove(message)
 
-    async def tick(self, clock: int) -> None:
+    def tick(self, clock: int) -> None:
         for member in self.members:
             member.log.append(dict.fromkeys(range(PARTITIONS), clock // SECOND))
+
+    async def settle(self) -> None:
+        """The last tick, and all that follows."""
+        self.tick(self.clock)
         while not all(member.quiet for member in self.members):
             for member in self.members:
                 await member.work()
@@ -157,8 +164,7 @@ CLOCKS = st.sampled_from((NOON, NOON + 7 * MINUTE, NOON + HOUR, NOON + 9 * 24 * 
 @given(strategies.families(5), strategies.rules(), st.integers(0, 2**30), CLOCKS, st.data())
 def test_totals_over_partitions_are_those_of_survivors_that_were_told_everything(events, rules, seed, clock, data):
     events = data.draw(st.permutations(events))
-    cluster = Cluster([*events, *events[:2]], rules, seed)
-    asyncio.run(cluster.tick(clock))
+    cluster = Cluster([*events, *events[:2]], rules, seed, clock)
     sums, panes = Counter(), Counter()
     truth = told_of_survivors(events, rules, clock)
     add_up(truth.totals, sums, panes)
@@ -171,8 +177,8 @@ def test_totals_over_partitions_are_those_of_survivors_that_were_told_everything
 
 def test_a_merged_lead_waits_no_more_and_its_survivor_waits_for_both():
     asked = build.lead(of="lead-1", created_at=NOON, owner="ana")
-    cluster = Cluster([asked, build.lead(of="lead-2", owner="ben"), build.merged("lead-2", of="lead-1")], RULES, 1)
-    asyncio.run(cluster.tick(NOON + MINUTE))
+    told = [asked, build.lead(of="lead-2", owner="ben"), build.merged("lead-2", of="lead-1")]
+    cluster = Cluster(told, RULES, 1, NOON + MINUTE)
     waiting = {clock.subject: since for member in cluster.members for clock, since in member.store.open.items()}
     assert waiting == {"lead-2": NOON}
 
@@ -191,9 +197,34 @@ def stored(cluster: Cluster) -> bytes:
     return repr([vars(member.store) for member in cluster.members]).encode()
 
 
-@given(strategies.families(4), st.integers(0, 2**30))
-def test_of_an_erased_lead_that_nobody_was_merged_into_nothing_is_stored(events, seed):
+@given(strategies.families(4), st.integers(0, 2**30), CLOCKS)
+def test_of_an_erased_lead_that_nobody_was_merged_into_nothing_is_stored(events, seed, clock):
     gone = build.erased(of="lead-1")
     events = [event for event in events if getattr(event, "into", None) is None or event.into.id != "lead-1"]
-    cluster = Cluster([*events, gone, *events], RULES, seed)
+    cluster = Cluster([*events, gone, *events], RULES, seed, clock)
     assert b"lead-1" not in stored(cluster)
+
+
+def test_an_erased_lead_of_which_an_alert_was_sent_is_stored_until_that_is_taken_back():
+    member = Member(0, RULES, Random(1))
+    member.log += [build.lead(created_at=NOON, owner="ana"), *ticked(NOON + HOUR)]
+
+    def sent() -> list[str]:
+        while not member.offset == len(member.log) == member.store.progress.offset:
+            asyncio.run(member.work())
+            member.save()
+        return [msgspec.json.decode(message.value)["type"] for message in member.store.sent]
+
+    assert sent() == []  # it is an hour too late for them
+    member.log += [build.lead(created_at=NOON + HOUR, changed_at=NOON + HOUR), *ticked(NOON + HOUR + 6 * MINUTE)]
+    assert sent() == ["warning", "warning", "breach"]
+    member.log.append(build.erased())
+    assert sent() == ["warning", "warning", "breach"]
+    member.crash(lost=False)
+    member.log += ticked(NOON + HOUR + 7 * MINUTE)
+    assert sorted(sent()) == sorted(["warning", "warning", "breach", *["retracted"] * 3])
+    assert (member.store.states, member.store.due, member.store.erased) == ({}, {}, {HASHING.digest("lead-1")})
+
+
+def ticked(clock: int) -> list[dict[int, int]]:
+    return [dict.fromkeys(range(PARTITIONS), clock // SECOND)]
