@@ -22,6 +22,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from benchmarks import workload
 from benchmarks.process import Process
+from models.rules import LISTS
 from models.sums import Sums
 from models.units import Millis
 from models.windows import WINDOW_INDEX
@@ -38,7 +39,7 @@ CONFIG: Final = """
 ticks = "external"
 checkpoint_ms = 1000
 organisation.zone = "Europe/Berlin"
-lead_sources = {sources}
+{lists}
 sla = [{{ target = "10m" }}, {{ target = "1h", lead_source = "outbound" }}]
 roster = [{roster}]
 kafka = {{ bootstrap = "{bootstrap}" }}
@@ -56,19 +57,22 @@ async def run(leads: int) -> dict[str, Any]:
         redis = services.redis(Path(folder) / "redis")
         stack.callback(redis.server.stop)
         counts, ends = await _write(kafka.bootstrap, leads)
-        config = Path(folder) / "leadbeat.toml"
-        config.write_text(_config(kafka.bootstrap, redis.url))
-        command = [sys.executable, "-m", "streams.cli", "worker", "--part", "processor", "--config", str(config)]
+        settings = Path(folder) / "leadbeat.toml"
+        settings.write_text(config(kafka.bootstrap, redis.url))
+        command = [sys.executable, "-m", "streams.cli", "worker", "--part", "processor", "--config", str(settings)]
         worker = Process.start(command, Path(folder) / "worker.log")
         stack.callback(worker.end)
         server = Process(redis.server.process)
         return await _measure(redis.url, worker, server, counts, ends)
 
 
-def _config(bootstrap: str, redis: str) -> str:
+def config(bootstrap: str, redis: str) -> str:
+    """The worker's configuration, as TOML."""
     teams = ((rep, workload.TEAMS[number % len(workload.TEAMS)]) for number, rep in enumerate(workload.REPS))
     roster = ", ".join(f'{{ rep = "{rep}", team = "{team}" }}' for rep, team in teams)
-    return CONFIG.format(sources=json.dumps(workload.SOURCES), roster=roster, bootstrap=bootstrap, redis=redis)
+    rules = workload.rules()
+    lists = "\n".join(f"{name} = {json.dumps(rules.listed(dim))}" for dim, name in LISTS.items())
+    return CONFIG.format(lists=lists, roster=roster, bootstrap=bootstrap, redis=redis)
 
 
 async def _write(bootstrap: str, leads: int) -> tuple[Counter[str], dict[int, int]]:
@@ -100,15 +104,15 @@ async def _measure(url: str, worker: Process, server: Process, counts: Counter[s
         async def offsets() -> list[int | None]:
             return [None if part is None else part.progress.offset or 0 for part in await read_applied(redis, keys)]
 
-        await _until(lambda found: None not in found, offsets, worker)
+        await until(lambda found: None not in found, offsets, worker)
         before = time.monotonic(), worker.cpu_s(), server.cpu_s()
-        await _until(lambda found: found == [ends[number] for number in range(len(keys))], offsets, worker)
+        await until(lambda found: found == [ends[number] for number in range(len(keys))], offsets, worker)
         after = time.monotonic(), worker.cpu_s(), server.cpu_s()
         seconds, cpu, redis_cpu = (now - then for now, then in zip(after, before, strict=True))
         totals: Counter[str] = Counter()
         for each in keys:
             applied = (await read_applied(redis, [each]))[0]
-            totals.update(_whole(await read_totals(redis, each.of(applied.progress.generation))))
+            totals.update(whole(await read_totals(redis, each.of(applied.progress.generation))))
         events = counts["events"]
         wrong = {name: (totals[name], count) for name, count in counts.items() if name != "events" and totals[name] != count}
         info = await redis.info("memory")
@@ -127,7 +131,7 @@ async def _measure(url: str, worker: Process, server: Process, counts: Counter[s
     }
 
 
-def _whole(totals: Any) -> Counter[str]:
+def whole(totals: Any) -> Counter[str]:
     """The whole's series in the window of 24 hours."""
     row = WINDOW_INDEX["24h"]
     sums = Sums(totals.series)
@@ -136,7 +140,8 @@ def _whole(totals: Any) -> Counter[str]:
     return Counter({name: values[row] for name, values in sums.nonzero() if "|" not in name})
 
 
-async def _until(holds: Any, look: Any, worker: Process) -> None:
+async def until(holds: Any, look: Any, worker: Process) -> None:
+    """Look again and again until what is seen holds; ends the benchmark if the worker has ended, or takes too long."""
     deadline = time.monotonic() + LIMIT_S
     while not holds(await look()):
         if not worker.lives() or time.monotonic() > deadline:

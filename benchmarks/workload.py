@@ -24,6 +24,10 @@ TICK_EVERY: Final = 10_000
 REPS: Final = tuple(f"rep-{number:02}" for number in range(50))
 TEAMS: Final = ("north", "south", "east", "west", "partners")
 SOURCES: Final = ("inbound", "outbound")
+ORIGINS: Final = ("webinar", "referral", "search", "fair", "form", "chat", "list", "event")
+REGIONS: Final = ("north", "east", "south", "west")
+SEGMENTS: Final = ("small", "large")
+CAMPAIGNS: Final = ("spring", "summer", "autumn", "winter")
 
 CONNECTED, REPLIES, MEETINGS = 0.3, 0.6, 0.2
 """Shares: of calls that reach the lead, of leads whose last event is a reply, and of those whose is a meeting."""
@@ -46,15 +50,24 @@ def rules() -> Rules:
         roster=tuple(Membership(rep, Millis(0), TEAMS[number % len(TEAMS)]) for number, rep in enumerate(REPS)),
         sla=(SlaPolicy(Duration(10 * MINUTE)), SlaPolicy(Duration(HOUR), lead_source="outbound")),
         lead_sources=SOURCES,
+        origins=ORIGINS,
+        sales_regions=REGIONS,
+        segments=SEGMENTS,
+        campaigns=CAMPAIGNS,
     )
 
 
 def events(leads: int, end: Millis, seed: int = 1) -> list[dict[str, Any]]:
     """All events, in the order in which they happened; `end` is the last instant."""
-    rng = Random(seed)
-    found = [event for number in range(leads) for event in _life(number, end - SPAN, rng)]
+    found = [event for life in lives(leads, end, seed) for event in life]
     found.sort(key=lambda event: event["timestamp"])
     return found
+
+
+def lives(leads: int, end: Millis, seed: int = 1) -> Iterator[list[dict[str, Any]]]:
+    """The same events, lead by lead."""
+    rng = Random(seed)
+    return (list(_life(number, end - SPAN, rng)) for number in range(leads))
 
 
 def log(leads: int, end: Millis, counts: Counter[str] | None = None, seed: int = 1) -> Iterator[Appended]:
@@ -64,7 +77,7 @@ def log(leads: int, end: Millis, counts: Counter[str] | None = None, seed: int =
     """
     for number, event in enumerate(events(leads, end, seed), 1):
         if counts is not None:
-            counts.update(_counted(event))
+            counts.update(counted(event))
         key = f"lead:{event['subject']['id']}".encode()
         yield Appended(partition_of(key, PARTITIONS), key, _json.encode(event))
         if number % TICK_EVERY == 0:
@@ -78,7 +91,8 @@ def ticks(at: Millis) -> Iterator[Appended]:
     return (Appended(partition, TICK_KEY, value) for partition in range(PARTITIONS))
 
 
-def _counted(event: dict[str, Any]) -> Iterator[str]:
+def counted(event: dict[str, Any]) -> Iterator[str]:
+    """What an event counts in."""
     yield "events"
     data = event["data"]
     match event["type"]:
@@ -105,7 +119,10 @@ def _life(number: int, start: Millis, rng: Random) -> Iterator[dict[str, Any]]:
         "owner": owner,
         "lead_source": rng.choice(SOURCES),
         "stage": "lead",
-        "segment": rng.choice(("small", "large")),
+        "origin": rng.choice(ORIGINS),
+        "sales_region": rng.choice(REGIONS),
+        "segment": rng.choice(SEGMENTS),
+        "campaign": rng.choice(CAMPAIGNS),
     }
     yield _event(name, "lead.upserted", None, created_at, fields)
     for place, at in enumerate(times[:3]):

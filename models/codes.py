@@ -5,18 +5,17 @@ not know (`other`), so that no cap depends on the order in which values appear.
 """
 
 from collections.abc import Iterable
+from math import prod
 from typing import Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.rules import OTHER, UNASSIGNED, UNKNOWN, Rules
+from models.rules import CHANNELS, LISTS, OTHER, SENTIMENTS, UNASSIGNED, UNKNOWN, Rules
+from models.slices import OF_LEADS, WHOLE, dims_of, join_values, pair_name
 
 Ints: TypeAlias = NDArray[np.int64]
 Mask: TypeAlias = NDArray[np.bool_]
-
-CHANNELS: Final = ("call", "email", "message", "meeting")
-SENTIMENTS: Final = ("positive", "neutral", "negative")
 
 NOBODY: Final = 0
 """The code of what the facts do not tell."""
@@ -60,15 +59,42 @@ class Codes:
         self.rep = Dimension(UNASSIGNED, sorted({entry.rep for entry in rules.roster}))
         self.team = Dimension(UNASSIGNED, teams, _named(policy.team for policy in rules.sla))
         self.lead_source = Dimension(UNKNOWN, rules.lead_sources, _named(policy.lead_source for policy in rules.sla))
-        self.segment = Dimension(UNKNOWN, (), _named(policy.segment for policy in rules.sla))
+        self.origin = Dimension(UNKNOWN, rules.origins)
+        self.sales_region = Dimension(UNKNOWN, rules.sales_regions)
+        self.segment = Dimension(UNKNOWN, rules.segments, _named(policy.segment for policy in rules.sla))
+        self.campaign = Dimension(UNKNOWN, rules.campaigns)
         self.channel = Dimension(UNKNOWN, CHANNELS)
         self.sentiment = Dimension(UNKNOWN, SENTIMENTS)
+        self.of_leads = tuple(dim for dim in OF_LEADS if rules.listed(dim))
+        """The dimensions of leads that numbers are sliced by."""
+        self._slices: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._read_roster()
+
+    def slices(self, dims: tuple[str, ...]) -> tuple[str, ...]:
+        """What something that has dimensions is sliced by: the whole, dimensions whose values are known, pairs."""
+        found = self._slices.get(dims)
+        if found is None:
+            kept = [dim for dim in dims if dim not in LISTS or dim in self.of_leads]
+            pairs = [pair_name(pair) for pair in self.rules.pairs if set(pair) <= set(kept)]
+            found = self._slices[dims] = (WHOLE, *kept, *pairs)
+        return found
 
     def names(self, dim: str) -> list[str]:
         """The names of a dimension's codes."""
         dimension: Dimension = getattr(self, dim)
         return dimension.names
+
+    def width(self, dim: str) -> int:
+        """How many codes a dimension has, or a pair: first times second, the first one's counting more."""
+        return prod(len(self.names(each)) for each in dims_of(dim))
+
+    def name(self, dim: str, code: int) -> str:
+        """The name of a code of a dimension or pair; that of the whole is empty."""
+        values: list[str] = []
+        for each in reversed(dims_of(dim)):
+            code, own = divmod(code, len(self.names(each)))
+            values.insert(0, self.names(each)[own])
+        return join_values(values) if values else WHOLE
 
     def _read_roster(self) -> None:
         entries = sorted((self.rep.code(entry.rep), max(0, entry.valid_from), entry.team) for entry in self.rules.roster)

@@ -9,6 +9,7 @@ from models.catalogue import MEASURES
 from models.codes import Codes, Ints, Mask
 from models.measures import Kind, Measure
 from models.rules import ALERT_PERCENTS
+from models.slices import OF_LEADS, WHOLE, dims_of
 from models.state.facts import Facts
 from models.story import Story
 from models.tables import Occurrences, ones
@@ -17,12 +18,9 @@ from models.units import Duration, Millis
 ALERT_LIMIT = Duration(15 * 60_000)
 """A threshold that was passed longer ago than this is counted but no longer told (imports)."""
 
-WHOLE = ""
-"""The slice that everything counts in."""
-
 
 class Contributions(NamedTuple):
-    """What a measure makes of some leads, in some of its slices (dimensions, or the whole), in the order of leads and time.
+    """What a measure makes of some leads, in some of its slices (the whole, dimensions, pairs), in the order of leads and time.
 
     `by` has a row of codes for each of `dims`. In a difference `times` is 1 for what is added, -1 for what is taken away.
     """
@@ -62,6 +60,10 @@ class Waiting(NamedTuple):
     rep: Ints
     team: Ints
     lead_source: Ints
+    origin: Ints
+    sales_region: Ints
+    segment: Ints
+    campaign: Ints
 
 
 class Evaluation(NamedTuple):
@@ -85,21 +87,24 @@ def evaluate(facts: Sequence[Facts], codes: Codes, known_until: Millis) -> Evalu
 
 def _contributions(story: Story, number: int, measure: Measure) -> Iterator[Contributions]:
     occurrences = measure.select(story)
-    slices = (WHOLE, *measure.dims)
+    slices = story.codes.slices(measure.dims)
     if measure.kind is not Kind.DISTINCT:
         yield _counted(story, number, slices, occurrences)
         return
+    settled = tuple(each for each in slices if set(dims_of(each)) <= _OF_LEADS)
+    yield _counted(story, number, settled, _last_in(story, WHOLE, occurrences))
     for each in slices:
-        yield _counted(story, number, (each,), _last_in(story, each, occurrences))
+        if each not in settled:
+            yield _counted(story, number, (each,), _last_in(story, each, occurrences))
+
+
+_OF_LEADS = frozenset(OF_LEADS)
+"""In slices of these, and in the whole, all occurrences of a lead count under the same value."""
 
 
 def _counted(story: Story, number: int, slices: tuple[str, ...], found: Occurrences) -> Contributions:
-    dims, count = slices[1:] if slices[0] == WHOLE else slices, len(found.of)
-    by = np.empty((len(dims), count), np.int64)
-    if count:
-        for place, dim in enumerate(dims):
-            by[place] = story.codes_of(found, dim)
-    return Contributions(number, slices, dims, found.of, found.at, found.value, by, ones(count))
+    dims = slices[1:] if slices[0] == WHOLE else slices
+    return Contributions(number, slices, dims, found.of, found.at, found.value, story.coded(found, dims), ones(len(found.of)))
 
 
 def _last_in(story: Story, each: str, found: Occurrences) -> Occurrences:
@@ -119,7 +124,8 @@ def _last_in(story: Story, each: str, found: Occurrences) -> Occurrences:
 def _waiting(story: Story) -> Waiting:
     clocks = story.open_clocks
     now = story.now(clocks.of)
-    return Waiting(clocks.of, clocks.at, clocks.due, now.rep, now.team, story.lead_source[clocks.of])
+    own = (story.of_leads[dim][clocks.of] for dim in OF_LEADS)
+    return Waiting(clocks.of, clocks.at, clocks.due, now.rep, now.team, *own)
 
 
 def _thresholds(story: Story) -> Thresholds:

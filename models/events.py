@@ -316,9 +316,8 @@ def check_instants(event: Event) -> None:
     found = [event.timestamp, *[getattr(data, name) for name in INSTANTS[type(data)]]]
     if all(_FROM <= at < _UNTIL for at in found if isinstance(at, datetime)):
         return
-    for path, at, _ in instants(event):
-        if not EARLIEST <= at < LATEST:
-            raise InvalidEventError(path, f"{at} ms is outside the years 1990 to 2099", "send RFC 3339 instants")
+    path, wrong = next((path, at) for path, at, _ in instants(event) if not EARLIEST <= at < LATEST)
+    raise InvalidEventError(path, f"{wrong} ms is outside the years 1990 to 2099", "send RFC 3339 instants")
 
 
 def schema() -> dict[str, Any]:

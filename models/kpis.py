@@ -6,7 +6,8 @@ Figures are data. A duration measure makes several (samples, mean, p50, p90, p95
 from enum import IntFlag, StrEnum
 from typing import NamedTuple
 
-from models.measures import Kind, Measure, Quotient
+from models.measures import SKETCHED, Kind, Measure, Quotient
+from models.slices import dims_of
 
 
 class Formula(StrEnum):
@@ -47,7 +48,7 @@ class board(IntFlag):  # noqa: N801 - reads as a word in the catalogue: board.RE
     REPS = 1
     """By rep and by team."""
     SOURCES = 2
-    """By lead source and by channel."""
+    """By where leads come from, and by channel."""
 
 
 class Figure(NamedTuple):
@@ -68,9 +69,20 @@ class Figure(NamedTuple):
 
     @property
     def dims(self) -> tuple[str, ...]:
-        """The dimensions that all its measures have."""
+        """The dimensions that all its measures have; of quantiles, those that sketches are kept for."""
         first, *others = (measure.dims for measure in self.measures)
-        return tuple(dim for dim in first if all(dim in dims for dims in others))
+        shared = tuple(dim for dim in first if all(dim in dims for dims in others))
+        return tuple(dim for dim in shared if dim in SKETCHED) if self.sketched else shared
+
+    @property
+    def sketched(self) -> bool:
+        """Whether its value comes from a sketch."""
+        return self.formula in QUANTILES or self.formula is Formula.MAX
+
+    def has(self, dim: str) -> bool:
+        """Whether it can be sliced by a dimension, or a pair of them; no sketches are kept for pairs."""
+        dims = dims_of(dim)
+        return set(dims) <= set(self.dims) and (len(dims) == 1 or not self.sketched)
 
     @property
     def unit(self) -> str:

@@ -1,13 +1,16 @@
 """What an evaluation says of each lead by itself: its open clock, what must be told of it, when to look again."""
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
 from models.codes import NEVER, Codes, Mask, key
 from models.contributions import ALERT_LIMIT, Evaluation, Thresholds
-from models.rules import ALERT_PERCENTS
+from models.measures import USUAL
+from models.rules import ALERT_PERCENTS, UNKNOWN
+from models.slices import dims_of, join_values
 from models.units import Millis
 
 
@@ -19,11 +22,20 @@ class Waiting(NamedTuple):
     rep: str
     team: str
     lead_source: str
+    origin: str = UNKNOWN
+    sales_region: str = UNKNOWN
+    segment: str = UNKNOWN
+    campaign: str = UNKNOWN
 
-    @property
-    def slices(self) -> tuple[str, ...]:
-        """The slices that it stands in, the whole first."""
-        return ("", f"rep={self.rep}", f"team={self.team}", f"lead_source={self.lead_source}")
+    def slices(self, dims: tuple[str, ...]) -> tuple[str, ...]:
+        """The names of the slices that it stands in, of the whole, dimensions and pairs that are sliced by."""
+        return _slices(dims, self[2:])
+
+
+@lru_cache(maxsize=65_536)
+def _slices(dims: tuple[str, ...], values: tuple[str, ...]) -> tuple[str, ...]:
+    named = dict(zip(USUAL, values, strict=True))
+    return tuple(dim and f"{dim}={join_values([named[each] for each in dims_of(dim)])}" for dim in dims)
 
 
 class Threshold(NamedTuple):
@@ -52,24 +64,27 @@ class Meaning(NamedTuple):
 
 def meanings(evaluation: Evaluation, codes: Codes, known_until: Millis, told: Sequence[bool] = ()) -> Iterator[Meaning]:
     """What an evaluation says of each of its leads, in turn; `told` says of which leads late thresholds are wanted too."""
-    waiting = _waiting(evaluation, codes)
-    thresholds = _thresholds(evaluation.thresholds, codes, known_until, np.array(told, np.bool_))
+    waiting = waiting_of(evaluation, codes)
+    thresholds = thresholds_of(evaluation, codes, known_until, told)
     for place, at in enumerate(evaluation.next_change.tolist()):
         yield Meaning(waiting.get(place), thresholds.get(place, ()), None if at == NEVER else Millis(at))
 
 
-def _waiting(evaluation: Evaluation, codes: Codes) -> dict[int, Waiting]:
-    reps, teams, sources = codes.rep.names, codes.team.names, codes.lead_source.names
-    found = zip(*(column.tolist() for column in evaluation.waiting), strict=True)
-    return {
-        of: Waiting(since, None if due == NEVER else due, reps[rep], teams[team], sources[source])
-        for of, since, due, rep, team, source in found
-    }
+def waiting_of(evaluation: Evaluation, codes: Codes) -> dict[int, Waiting]:
+    """The open clock of each lead that has one, by its place among the leads."""
+    of, since, due, *values = (column.tolist() for column in evaluation.waiting)
+    named = [[names[code] for code in column] for names, column in zip(map(codes.names, USUAL), values, strict=True)]
+    due = [None if at == NEVER else at for at in due]
+    return {lead: Waiting(*told) for lead, *told in zip(of, since, due, *named, strict=True)}
 
 
-def _thresholds(found: Thresholds, codes: Codes, known_until: Millis, told: Mask) -> dict[int, tuple[Threshold, ...]]:
+def thresholds_of(
+    evaluation: Evaluation, codes: Codes, known_until: Millis, told: Sequence[bool] = ()
+) -> dict[int, tuple[Threshold, ...]]:
+    """The thresholds of each lead, by its place among the leads; late ones only of those that something was told of."""
+    found, wanted_of = evaluation.thresholds, np.array(told, np.bool_)
     late = too_late(found, known_until)
-    wanted = np.flatnonzero(~late | told[found.of] if len(told) else ~late)
+    wanted = np.flatnonzero(~late | wanted_of[found.of] if len(told) else ~late)
     by_lead: dict[int, tuple[Threshold, ...]] = {}
     columns = (column[wanted].tolist() for column in (*found, late))
     for of, at, percent, start, due, rep, team, answered_at, is_late in zip(*columns, strict=True):

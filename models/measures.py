@@ -6,14 +6,18 @@ Measures add and divide into KPI formulas: `won / (won + lost)`.
 
 from collections.abc import Callable
 from enum import StrEnum
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
+from models.slices import OF_LEADS
 from models.story import Story
 from models.tables import Occurrences
 
-REP_TEAM_SOURCE = ("rep", "team", "lead_source")
-WITH_CHANNEL = (*REP_TEAM_SOURCE, "channel")
-WITH_SENTIMENT = (*WITH_CHANNEL, "sentiment")
+USUAL: Final = ("rep", "team", *OF_LEADS)
+WITH_CHANNEL: Final = (*USUAL, "channel")
+WITH_SENTIMENT: Final = (*WITH_CHANNEL, "sentiment")
+
+SKETCHED: Final = ("rep", "team", "lead_source", "segment", "channel")
+"""The dimensions in which durations have quantiles beside mean and count; a sketch is many series."""
 
 
 class Kind(StrEnum):
@@ -72,21 +76,21 @@ class Measure:
         return Sum((self,)) / other
 
 
-def flow(dims: tuple[str, ...] = REP_TEAM_SOURCE) -> Callable[[Select], Measure]:
+def flow(dims: tuple[str, ...] = USUAL) -> Callable[[Select], Measure]:
     """Declare a flow."""
     return lambda select: Measure(select, Kind.FLOW, dims)
 
 
-def duration(dims: tuple[str, ...] = REP_TEAM_SOURCE) -> Callable[[Select], Measure]:
+def duration(dims: tuple[str, ...] = USUAL) -> Callable[[Select], Measure]:
     """Declare a duration in ms."""
     return lambda select: Measure(select, Kind.DURATION, dims)
 
 
-def distinct(dims: tuple[str, ...] = REP_TEAM_SOURCE) -> Callable[[Select], Measure]:
+def distinct(dims: tuple[str, ...] = USUAL) -> Callable[[Select], Measure]:
     """Declare a count of distinct leads."""
     return lambda select: Measure(select, Kind.DISTINCT, dims)
 
 
-def level(dims: tuple[str, ...] = REP_TEAM_SOURCE) -> Callable[[Select], Measure]:
+def level(dims: tuple[str, ...] = USUAL) -> Callable[[Select], Measure]:
     """Declare a level."""
     return lambda select: Measure(select, Kind.LEVEL, dims)

@@ -27,6 +27,12 @@ class Cells:
         self._waiting.append((ids, amounts))
         self._changed.append(ids)
 
+    def compact(self) -> None:
+        """Sum up what waits, which else keeps all that it was cut out of; it goes on waiting."""
+        if len(self._waiting) > 1:
+            self._waiting = [summed(*(np.concatenate(column) for column in zip(*self._waiting, strict=True)))]
+            self._changed = [np.unique(np.concatenate(self._changed))]
+
     def columns(self) -> tuple[Ints, Ints]:
         """All ids, ascending, and amounts; an id occurs once."""
         if self._open is None:

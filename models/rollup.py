@@ -173,6 +173,12 @@ class Totals:
         np.add.at(self.sums.values[row], ids, amounts)
         self._changed.mark(row, ids)
 
+    def compact(self) -> None:
+        """Keep the memory small where much is added between two cuts."""
+        for kept in self.panes.values():
+            for cells in kept.values():
+                cells.compact()
+
     def advance(self, clock: Millis) -> None:
         """Move the clock forward: slide every window whose pane ended, and drop panes past their retention."""
         if self.clock is not None and clock <= self.clock:

@@ -5,11 +5,14 @@ Nothing here is folded into state; contributions read it, and its hash is part o
 """
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from functools import cached_property
+from typing import Final
 
 from msgspec import Struct
 
 from models.errors import InvalidRulesError
+from models.slices import Pair, pair_faults
 from models.units import HOUR, MINUTE, Duration, Millis
 
 UNASSIGNED = "unassigned"
@@ -21,6 +24,18 @@ OTHER = "other"
 UNKNOWN = "unknown"
 """A dimension value that the facts do not tell."""
 
+CHANNELS: Final = ("call", "email", "message", "meeting")
+SENTIMENTS: Final = ("positive", "neutral", "negative")
+
+LISTS: Final = {
+    "lead_source": "lead_sources",
+    "origin": "origins",
+    "sales_region": "sales_regions",
+    "segment": "segments",
+    "campaign": "campaigns",
+}
+"""By dimension, where the rules list its values. Numbers are not sliced by a dimension whose list is empty."""
+
 WARNING_PERCENTS = (50, 80)
 """The shares of an SLA at which a lead that still waits is warned about."""
 
@@ -31,7 +46,7 @@ ALERT_PERCENTS = (*WARNING_PERCENTS, BREACH_PERCENT)
 """The shares of an SLA that a lead must not pass unanswered without somebody being told."""
 
 
-class Membership(Struct, frozen=True, order=True):
+class Membership(Struct, frozen=True, order=True, forbid_unknown_fields=True):
     """`rep` belongs to `team` from `valid_from` on; a team of None means that the rep has left."""
 
     rep: str
@@ -39,7 +54,7 @@ class Membership(Struct, frozen=True, order=True):
     team: str | None = None
 
 
-class SlaPolicy(Struct, frozen=True):
+class SlaPolicy(Struct, frozen=True, forbid_unknown_fields=True):
     """How soon an inquiry must be answered, wall time, from `valid_from` on; None matches anything."""
 
     target_ms: Duration
@@ -54,7 +69,7 @@ class SlaPolicy(Struct, frozen=True):
         return sum(name is not None for name in (self.team, self.lead_source, self.segment))
 
 
-class Rules(Struct, frozen=True, dict=True):
+class Rules(Struct, frozen=True, dict=True, forbid_unknown_fields=True):
     """All that contributions depend on beside the facts. Build a changed copy with `msgspec.structs.replace`."""
 
     version: int = 1
@@ -62,6 +77,11 @@ class Rules(Struct, frozen=True, dict=True):
     roster: tuple[Membership, ...] = ()
     sla: tuple[SlaPolicy, ...] = (SlaPolicy(Duration(5 * MINUTE)),)
     lead_sources: tuple[str, ...] = ("inbound", "outbound")
+    origins: tuple[str, ...] = ()
+    sales_regions: tuple[str, ...] = ()
+    segments: tuple[str, ...] = ()
+    campaigns: tuple[str, ...] = ()
+    pairs: tuple[Pair, ...] = ()
     meeting_grace_ms: Duration = HOUR
     unmarked_meetings_count_as_held: bool = False
 
@@ -94,8 +114,22 @@ class Rules(Struct, frozen=True, dict=True):
         reps = sorted(rep for rep, team in teams.items() if team != OTHER)
         return reps, sorted({teams[rep] for rep in reps})
 
+    def listed(self, dim: str) -> tuple[str, ...]:
+        """The values of a dimension of LISTS that are known; others are told as `other`."""
+        values: tuple[str, ...] = getattr(self, LISTS[dim])
+        return values
+
+    def pair_faults(self) -> Iterator[tuple[int, str]]:
+        """What is wrong with the pairs, each by its place."""
+        reps, teams = {entry.rep for entry in self.roster}, {entry.team for entry in self.roster}
+        sizes = {dim: len(self.listed(dim)) for dim in LISTS} | {"channel": len(CHANNELS), "sentiment": len(SENTIMENTS)}
+        return pair_faults(self.pairs, sizes | {"rep": len(reps) or 1, "team": len(teams) or 1})
+
     def check(self) -> None:
-        """Raise InvalidRulesError for two entries of one rep at one instant, a reserved name or an SLA that is not positive."""
+        """Raise InvalidRulesError for what cannot be meant.
+
+        Two entries of one rep at one instant, a reserved name, an SLA that is not positive, a pair that cannot be sliced by.
+        """
         seen: set[tuple[str, Millis]] = set()
         for entry in self.roster:
             if (entry.rep, entry.valid_from) in seen:
@@ -106,3 +140,5 @@ class Rules(Struct, frozen=True, dict=True):
         for policy in self.sla:
             if policy.target_ms <= 0:
                 raise InvalidRulesError("sla", f"a target of {policy.target_ms} ms is not positive", "give it as 5m or 2h")
+        for place, what in self.pair_faults():
+            raise InvalidRulesError(f"pairs[{place}]", what, "pair two dimensions that have values")

@@ -1,20 +1,22 @@
 """From contributions to series: which totals an occurrence moves, and by how much."""
 
-from collections.abc import Iterator
-from typing import Final, TypeAlias
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.catalogue import MEASURES
 from models.codes import Codes, Ints
-from models.contributions import WHOLE, Contributions
-from models.measures import Kind
+from models.contributions import Contributions
+from models.measures import SKETCHED, Kind
 from models.sketches import BUCKETS, buckets
+from models.slices import WHOLE
 from models.sums import Sums, series_name
 
 _UNSEEN: Final = -1
-_Known: TypeAlias = NDArray[np.int32]
+_WITH_SKETCH: Final = frozenset((WHOLE, *SKETCHED))
 
 
 class SeriesIds:
@@ -23,37 +25,70 @@ class SeriesIds:
     def __init__(self, sums: Sums, codes: Codes) -> None:
         self._sums = sums
         self._codes = codes
-        self._known: dict[tuple[int, str, str], _Known] = {}
+        self._tables: dict[tuple[int, str], _Table] = {}
 
     def flows(self, change: Contributions) -> Iterator[tuple[Ints, Ints, Ints]]:
-        """What a change adds to series: ids, instants and amounts, for each of its slices."""
-        is_duration = MEASURES[change.measure].kind is Kind.DURATION
+        """What a change adds to series: ids, instants and amounts, for all of its slices."""
         amounts = change.value * change.times
-        in_buckets = buckets(change.value) if is_duration else None
-        for each in change.slices:
-            codes = np.zeros(len(change.of), np.int64) if each == WHOLE else change.by[change.dims.index(each)]
-            yield self._ids(change.measure, "sum" if is_duration else "", each, codes), change.at, amounts
-            if in_buckets is not None:
-                yield self._ids(change.measure, "n", each, codes), change.at, change.times
-                yield self._ids(change.measure, "b", each, codes, in_buckets), change.at, change.times
+        if MEASURES[change.measure].kind is not Kind.DURATION:
+            yield self._added(change, "", amounts)
+            return
+        yield self._added(change, "sum", amounts)
+        yield self._added(change, "n", change.times)
+        yield self._added(change, "b", change.times, buckets(change.value))
 
-    def _ids(self, measure: int, part: str, each: str, codes: Ints, in_buckets: Ints | None = None) -> Ints:
-        """The ids of a part of a measure in a slice; with buckets, each bucket is a part of its own."""
-        names = [""] if each == WHOLE else self._codes.names(each)
-        known = self._known.get((measure, part, each))
-        if known is None:
-            size = len(names) if in_buckets is None else len(names) * BUCKETS
-            known = self._known[measure, part, each] = np.full(size, _UNSEEN, np.int32)
-        places = codes if in_buckets is None else in_buckets * len(names) + codes
-        ids = known[places]
+    def _added(
+        self, change: Contributions, part: str, amounts: Ints, in_buckets: Ints | None = None
+    ) -> tuple[Ints, Ints, Ints]:
+        """What a change adds to a part of its measure; with buckets, each of them is a part of its own."""
+        table = self._tables.get((change.measure, part))
+        if table is None:
+            table = self._tables[change.measure, part] = self._table(change.measure, part)
+        places = table.places(change)
+        if in_buckets is not None:
+            places += in_buckets * table.width
+        ids = table.ids[places]
         unseen = places[ids == _UNSEEN]
         if len(unseen):
             for place in np.unique(unseen).tolist():
-                bucket, code = divmod(place, len(names))
-                known[place] = self._sums.id_of(_name(measure, part if in_buckets is None else f"b{bucket}", each, names[code]))
-            ids = known[places]
-        return ids.astype(np.int64)
+                table.ids[place] = self._sums.id_of(self._name(table, change.measure, part, place))
+            ids = table.ids[places]
+        times = len(places)
+        return ids.ravel().astype(np.int64), np.tile(change.at, times), np.tile(amounts, times)
+
+    def _table(self, measure: int, part: str) -> "_Table":
+        slices = self._codes.slices(MEASURES[measure].dims)
+        if part != "b":
+            return _Table(self._codes, slices)
+        return _Table(self._codes, [each for each in slices if each in _WITH_SKETCH], BUCKETS)
+
+    def _name(self, table: "_Table", measure: int, part: str, place: int) -> str:
+        bucket, place = divmod(place, table.width)
+        dim, code = table.slice_at(place)
+        name = f"{dim}={self._codes.name(dim, code)}" if dim else ""
+        return series_name(MEASURES[measure].id, name, f"b{bucket}" if part == "b" else part)
 
 
-def _name(measure: int, part: str, each: str, value: str) -> str:
-    return series_name(MEASURES[measure].id, "" if each == WHOLE else f"{each}={value}", part)
+class _Table:
+    """The ids of a part of a measure: for each slice as many as it has codes, and all of that for each bucket."""
+
+    def __init__(self, codes: Codes, slices: Sequence[str], times: int = 1) -> None:
+        *starts, self.width = accumulate((codes.width(each) for each in slices), initial=0)
+        self.ids = np.full(self.width * times, _UNSEEN, np.int32)
+        self._slices, self._starts = tuple(slices), starts
+        self._start_of = dict(zip(slices, starts, strict=True))
+
+    def places(self, change: Contributions) -> Ints:
+        """Where the ids of a change stand in the first bucket: a row for each of its slices that are kept here."""
+        kept = [each for each in change.slices if each in self._start_of]
+        places = np.empty((len(kept), len(change.of)), np.int64)
+        places[:] = np.array([[self._start_of[each]] for each in kept])
+        ahead = len(change.slices) - len(change.dims)  # 1 where the first slice is the whole, which has no row of codes
+        rows = [change.dims.index(each) for each in kept[ahead:]]
+        places[ahead:] += change.by if len(rows) == len(change.dims) else change.by[rows]
+        return places
+
+    def slice_at(self, place: int) -> tuple[str, int]:
+        """What is sliced by, and the code, at a place in the first bucket."""
+        row = bisect_right(self._starts, place) - 1
+        return self._slices[row], place - self._starts[row]

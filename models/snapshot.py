@@ -7,20 +7,18 @@ from typing import NamedTuple
 
 from models.kpis import QUANTILES, Figure, Formula
 from models.measures import Kind, Measure
-from models.rules import UNKNOWN, Rules
+from models.rules import CHANNELS, LISTS, SENTIMENTS, UNKNOWN, Rules
 from models.sketches import maximum, quantile
+from models.slices import is_pair, pair_name
 from models.sums import LEVEL_ROW, Sums, split_name
 from models.units import Millis
 from models.windows import NOW, WINDOWS
 
 Slices = Mapping[str, Sequence[str]]
-"""The values of each dimension that are always told, 0 included; the empty dimension has the one empty value."""
+"""What is sliced by, and the values that are always told, 0 included. The whole has the one empty value, pairs have none."""
 
 Oldest = Mapping[str, tuple[Millis, Millis | None]]
 """By slice name: since when and until when the oldest open clock there should be answered."""
-
-CHANNELS = ("call", "email", "message", "meeting")
-SENTIMENTS = ("positive", "neutral", "negative", UNKNOWN)
 
 _WINDOW_NAMES = tuple(window.name for window in WINDOWS)
 
@@ -45,7 +43,10 @@ class Cell(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A figure in one slice (`dim` and `name` empty for the whole): a cell per window; levels have the one window `now`."""
+    """A figure in one slice: a cell per window; levels have the one window `now`.
+
+    `dim` and `name` are empty for the whole; `team,lead_source` and `north,inbound` are those of a pair.
+    """
 
     figure: Figure
     dim: str
@@ -64,15 +65,16 @@ class Line(NamedTuple):
 
 
 def slices(rules: Rules, clock: Millis) -> dict[str, list[str]]:
-    """The slice values that are told at an instant even where they are 0."""
+    """What is sliced by, with the values that are told at an instant even where they are 0."""
     reps, teams = rules.present(clock)
     return {
         "": [""],
         "rep": reps,
         "team": teams,
-        "lead_source": list(rules.lead_sources),
+        **{dim: list(rules.listed(dim)) for dim in LISTS if rules.listed(dim)},
         "channel": list(CHANNELS),
-        "sentiment": list(SENTIMENTS),
+        "sentiment": [*SENTIMENTS, UNKNOWN],
+        **{pair_name(pair): [] for pair in rules.pairs},
     }
 
 
@@ -116,8 +118,9 @@ def evaluate(
 ) -> Iterator[Line]:
     """Every figure in every slice it has: those always told, and those in which it is not 0."""
     index = _Index(sums)
+    pairs = [dim for dim in told if is_pair(dim)]
     for figure in figures:
-        for dim in ("", *figure.dims):
+        for dim in ("", *figure.dims, *filter(figure.has, pairs)):
             yield from _lines(figure, dim, index, oldest, told, minimum_n)
 
 

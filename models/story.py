@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.codes import CHANNELS, NEVER, NOBODY, Ints, Mask
-from models.rules import ALERT_PERCENTS
+from models.codes import NEVER, NOBODY, Ints, Mask
+from models.rules import ALERT_PERCENTS, CHANNELS
 from models.state.facts import OUTCOMES, REPLY_KINDS, STAGES
 from models.tables import Attempts, Clocks, Meetings, Occurrences, Replies, Table, in_order, merged
 from models.units import DAY, Duration
@@ -208,7 +208,7 @@ class Story(Views):
 
     def _timed(self, of: Ints, start: Ints, attempt: Ints, answered_at: Ints, until: Ints) -> Clocks:
         team = self.codes.teams(self.owner_at(of, start), start)
-        target = self.codes.sla_targets(start, team, self.lead_source[of], self.segment[of])
+        target = self.codes.sla_targets(start, team, self.of_leads["lead_source"][of], self.of_leads["segment"][of])
         due = np.where(target > 0, start + target, NEVER)
         return in_order(Clocks(self.leads, of, start, attempt, answered_at, until, target, due))
 

@@ -5,7 +5,6 @@ no `|`. Ids are dense from 0 within one partition's generation. Chunks hold 256 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from sys import intern
 
 import msgspec
 import numpy as np
@@ -18,6 +17,9 @@ CHUNK = 256
 
 LEVEL_ROW = len(WINDOWS)
 """The row of levels, behind those of the windows."""
+
+_shared: dict[str, str] = {}
+"""One string for each name, as all partitions have much the same."""
 
 _ROWS = LEVEL_ROW + 1
 _encode = msgspec.msgpack.Encoder().encode
@@ -59,7 +61,7 @@ class Sums:
         """The id of a series; a new one gets the next."""
         found = self.ids.get(name)
         if found is None:
-            name = intern(name)  # all partitions have much the same ones
+            name = _shared.setdefault(name, name)
             found = self.ids[name] = len(self.names)
             self.names.append(name)
             self._reserve(found + 1)

@@ -9,13 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.codes import NOBODY, Codes, Ints
+from models.slices import OF_LEADS, dims_of
 from models.state import facts as rows
 from models.state.facts import Facts
 from models.tables import Meetings, Occurrences, Replies, Spans, Table, Touches, ones, zeros
 from models.units import Millis
-
-_OF_LEADS = frozenset({"lead_source", "segment"})
-"""Dimensions that apply as now to all facts of a lead."""
 
 
 class Views:
@@ -29,8 +27,8 @@ class Views:
         lead = np.frombuffer(b"".join([each.lead for each in facts]), rows.LEAD)
         self.everyone = np.arange(self.leads)
         self.created_at = lead["created_at"].astype(np.int64)
-        self.lead_source = lead["lead_source"].astype(np.int64)
-        self.segment = lead["segment"].astype(np.int64)
+        self.of_leads = {dim: _ints(lead[dim]) for dim in OF_LEADS}
+        """The codes of the leads' own dimensions."""
 
     def _rows(self, table: str, layout: "np.dtype[Any]") -> tuple[Ints, NDArray[Any]]:
         """Whose the rows of a table are, and the rows."""
@@ -92,9 +90,32 @@ class Views:
         return Meetings(self.leads, of, booked_at, booked_at, scheduled_at, rep, found["demo"] > 0, outcome)
 
     def codes_of(self, found: Occurrences, dim: str) -> Ints:
-        """The codes of a dimension that occurrences count under: their own, or their leads'."""
-        codes: Ints = getattr(self, dim)[found.of] if dim in _OF_LEADS else getattr(found, dim)
+        """The codes of a dimension or pair that occurrences count under: their own, or their leads'."""
+        codes, *more = [self.of_leads[each][found.of] if each in OF_LEADS else getattr(found, each) for each in dims_of(dim)]
+        for second in more:
+            codes = codes * self.codes.width(dims_of(dim)[1]) + second
         return codes
+
+    @cached_property
+    def _kept_of_leads(self) -> Ints:
+        """The codes of those of the leads' own dimensions that numbers are sliced by, a row for each."""
+        return np.stack([self.of_leads[dim] for dim in self.codes.of_leads])
+
+    def coded(self, found: Occurrences, dims: Sequence[str]) -> Ints:
+        """The codes of dimensions and pairs that occurrences count under, a row for each."""
+        rows = np.empty((len(dims), len(found.of)), np.int64)
+        if not len(found.of):
+            return rows
+        of_leads = self.codes.of_leads
+        start = end = 0
+        if of_leads and of_leads[0] in dims:  # they stand together in every measure, and are looked up together
+            start = dims.index(of_leads[0])
+            end = start + len(of_leads)
+            np.take(self._kept_of_leads, found.of, axis=1, out=rows[start:end], mode="clip")
+        for row, dim in enumerate(dims):
+            if not start <= row < end:
+                rows[row] = self.codes_of(found, dim)
+        return rows
 
     # --- who
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -18,6 +18,7 @@ from rich.console import Console
 
 from models.errors import LeadbeatError
 from models.events import schema as schema_of_events
+from models.snapshot import slices
 from models.units import SECOND, Millis, millis
 from streams import telemetry
 from streams.config import Settings, load, parse_duration
@@ -28,10 +29,12 @@ from streams.local.floor import demo_rules_toml
 from streams.local.recording import Mistake
 from streams.local.replay import AsOf
 from streams.local.replay import replay as work_out
+from streams.options import Config, named
+from streams.rulebook import commands as rulebook
 from streams.serving import dashboards
 from streams.serving.catalogue import describe
 from streams.serving.listing import markdown, table
-from streams.serving.selection import choose
+from streams.serving.selection import check_sliced, choose
 
 EXIT_REFUSED: Final = 2
 """What a command ends with that cannot do what it was asked to; why stands on standard error."""
@@ -48,10 +51,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Config: TypeAlias = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Settings as TOML; else the file that LEADBEAT_CONFIG names.")
-]
 
 
 class Listing(StrEnum):
@@ -96,13 +95,9 @@ def root(
     context.obj = config
 
 
-def _config(context: typer.Context, config: Path | None) -> Path | None:
-    before: Path | None = context.obj
-    return config or before
-
-
 topics = typer.Typer(help="Kafka's topics.", no_args_is_help=True)
 app.add_typer(topics, name="topics")
+app.add_typer(rulebook.app, name="rules")
 
 
 @app.command()
@@ -159,21 +154,24 @@ def replay(  # noqa: PLR0913 - options
     known_later: Annotated[bool, typer.Option("--known-later", help="With what was received after that time.")] = False,
     kpi: Annotated[list[str] | None, typer.Option(help="Only this KPI; may be repeated.")] = None,
     window: Annotated[list[str] | None, typer.Option(help="Only this window; may be repeated.")] = None,
-    by: Annotated[str | None, typer.Option(help="By this dimension (rep, team, lead_source ...) instead of the whole.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="By this dimension or pair (rep, team,lead_source ...), not the whole.")
+    ] = None,
     form: Annotated[Report, typer.Option("--format")] = Report.TABLE,
     config: Config = None,
 ) -> None:
     """Work out the KPIs of recorded facts by the core alone: no Kafka, no Redis."""
-    settings = load(_config(context, config))
+    settings = load(named(context, config))
     zone = settings.organisation.zone
     chosen = choose({"kpi": kpi or [], "window": window or [], "by": [by] if by else []})
     choice = replay_report.Choice(chosen.keys, chosen.windows, next(iter(chosen.by or ("",))))
     as_of_clock = AsOf(None if as_of is None else _instant(as_of, zone), known_later=known_later)
     rules = settings.rules()
+    check_sliced(chosen.by or (), slices(rules, Millis(0)))
     connections = {connection.name: connection for connection in settings.connections}
     with reading(file) as lines:
         result = work_out(lines, rules, settings.minimum_n.by_formula(), as_of_clock, connections)
-    if _config(context, config) is None:
+    if named(context, config) is None:
         whose = "the default rules" if rules == Settings().rules() else "rules of the environment"
         typer.echo(f"without --config: {whose} ({replay_report.told_rules(rules)})", err=True)
     _tell_mistakes(result.recorded.mistakes)
@@ -224,7 +222,7 @@ def print_table(
         tables.list_tables(_console())
     else:
         question = tables.Question(name, partition, limit, as_json)
-        asyncio.run(tables.show(load(_config(context, config)), question, _console()))
+        asyncio.run(tables.show(load(named(context, config)), question, _console()))
 
 
 @app.command()
@@ -237,7 +235,7 @@ def doctor(
     """Find out what is wrong, and what to do. Ends with 1 if something is broken."""
     from streams.inspection import doctor  # noqa: PLC0415
 
-    findings = asyncio.run(doctor.examine(lambda: load(_config(context, config))))
+    findings = asyncio.run(doctor.examine(lambda: load(named(context, config))))
     typer.echo(doctor.in_json(findings) if as_json else "\n".join(doctor.lines(findings)))
     if not doctor.healthy(findings):
         raise typer.Exit(1)
@@ -264,7 +262,7 @@ def simulate(  # noqa: PLR0913 - options
 ) -> None:
     """Write the recorded deliveries of a made-up sales floor, or be the CRM of one that lives."""
     if post is not None:
-        _live(load(_config(context, config)), post, connection, seed)
+        _live(load(named(context, config)), post, connection, seed)
         return
     now = Millis(time.time_ns() // 1_000_000) if until is None else _instant(until, zone)
     if rules is not None:
@@ -286,7 +284,7 @@ def create_topics(context: typer.Context, config: Config = None) -> None:
     """Make the topics that are missing, check the others, and end. Services do so, too, when they start."""
     from streams import bootstrap  # noqa: PLC0415
 
-    bootstrap.make_topics(_config(context, config))
+    bootstrap.make_topics(named(context, config))
 
 
 @app.command()
@@ -294,7 +292,7 @@ def exporter(context: typer.Context, config: Config = None) -> None:
     """Serve the KPIs to Prometheus and over the API, until SIGTERM."""
     from streams import bootstrap  # noqa: PLC0415
 
-    bootstrap.run_exporter(_config(context, config))
+    bootstrap.run_exporter(named(context, config))
 
 
 @app.command()
@@ -302,7 +300,7 @@ def gateway(context: typer.Context, config: Config = None) -> None:
     """Take webhooks in, until SIGTERM."""
     from streams import bootstrap  # noqa: PLC0415
 
-    bootstrap.run_gateway(_config(context, config))
+    bootstrap.run_gateway(named(context, config))
 
 
 @app.command()
@@ -318,7 +316,7 @@ def worker(
 
     if supervised:
         bootstrap.stop_with_parent()
-    bootstrap.run_worker(_config(context, config), None if part is None else part.value)
+    bootstrap.run_worker(named(context, config), None if part is None else part.value)
 
 
 @app.command()

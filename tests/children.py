@@ -1,5 +1,6 @@
 """Leadbeat's services as child processes of a test, and what they say of themselves."""
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -100,3 +101,16 @@ def command(name: str, config: Path) -> list[str]:
 def loads(processor: Service) -> list[dict[str, Any]]:
     """The partitions that a processor says it has loaded, each time with the offset and the claim."""
     return processor.says("partition_loaded", logger="streams.processing.owner")
+
+
+async def ran(*words: str | Path) -> tuple[int, str, str]:
+    """Run a command of ours to its end: exit code, output, error output."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "streams.cli", *map(str, words)),
+        cwd=CHECKOUT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode or 0, out.decode(), err.decode()

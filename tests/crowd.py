@@ -4,7 +4,9 @@ from random import Random
 
 from histories import Event, call, deleted, email, lead, meeting, merged, reply, touch
 
-from models.units import DAY, HOUR, MINUTE, Millis
+from models.units import DAY, HOUR, MINUTE, Duration, Millis
+
+LATELY = Duration(3 * DAY)
 
 REPS = ("ana", "ben", "cleo", "dora", "stranger")
 SOURCES = ("inbound", "outbound", "partner")
@@ -25,10 +27,10 @@ roster = [
 """What the crowd's leads are judged by, as TOML."""
 
 
-def crowd(leads: int, until: Millis, seed: int = 1) -> list[Event]:
-    """The events of so many leads in the three days up to an instant."""
+def crowd(leads: int, until: Millis, seed: int = 1, span: Duration = LATELY) -> list[Event]:
+    """The events of so many leads, who came in the span up to an instant; what is put right later is so by then."""
     rng = Random(seed)
-    events = [event for number in range(leads) for event in _life(f"lead-{number}", until, rng)]
+    events = [event for number in range(leads) for event in _life(f"lead-{number}", until, span, rng)]
     events += rng.sample(events, round(TWICE * len(events)))
     rng.shuffle(events)
     return events
@@ -55,9 +57,9 @@ def _family(first: int, at: Millis) -> list[Event]:
     return [*chain, *circle, *undone, merged(at, i, d), merged(at + MINUTE, i, j), deleted(at + MINUTE, i)]
 
 
-def _life(name: str, until: Millis, rng: Random) -> list[Event]:
+def _life(name: str, until: Millis, span: Duration, rng: Random) -> list[Event]:
     """A lead that is called, answers, and whose record is put right later: moved, taken back, or given to somebody else."""
-    created_at = until - HOUR - rng.randrange(3 * DAY)
+    created_at = until - HOUR - rng.randrange(span)
     owner = rng.choice(REPS)
     called_at = created_at + round(rng.expovariate(1 / (8 * MINUTE)))
     replied_at = called_at + rng.randrange(20 * MINUTE)

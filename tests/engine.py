@@ -16,6 +16,7 @@ from models.contributions import Contributions, difference, evaluate
 from models.events import Event
 from models.kpis import MINIMUM_N, Formula
 from models.meaning import Meaning, Waiting, meanings
+from models.measures import USUAL
 from models.rollup import Cut, Totals
 from models.rollup import Stored as Loaded
 from models.rules import Rules
@@ -103,7 +104,7 @@ class Engine:
         """By slice, the open clock that started first; of equally old ones the one that is due first."""
         found: dict[str, tuple[Millis, Millis | None]] = {}
         for waiting in (meaning.waiting for meaning in self.meanings.values()):
-            for name in waiting.slices if waiting else ():
+            for name in waiting.slices(self.codes.slices(USUAL)) if waiting else ():
                 mine = (waiting.since, waiting.due)
                 found[name] = min(mine, found.get(name, mine), key=lambda it: (it[0], float("inf") if it[1] is None else it[1]))
         return found
@@ -164,7 +165,7 @@ def listed(contributions: Iterable[Contributions], codes: Codes) -> Listed:
     found: Listed = Counter()
     for each in contributions:
         for row in range(len(each.of)):
-            named = {dim: codes.names(dim)[code] for dim, code in zip(each.dims, each.by[:, row], strict=True)}
+            named = {dim: codes.name(dim, code) for dim, code in zip(each.dims, each.by[:, row], strict=True)}
             slices_of = tuple(f"{name}={named[name]}" if name else "" for name in each.slices)
             key = (MEASURES[each.measure].id, slices_of, int(each.at[row]), int(each.value[row]))
             found[key] += int(each.times[row])

@@ -92,7 +92,7 @@ async def publish(redis: Redis, prefix: str, snapshot: Snapshot) -> None:
 def _record(record: Round) -> Mapping[str, str]:
     fields: dict[str, Any] = msgspec.to_builtins(record)
     told = msgspec.json.encode({dim: sorted(names) for dim, names in record.slices.items()}).decode()
-    texts = {name: str(int(value)) for name, value in fields.items() if name != "slices"}
+    texts = {name: value if isinstance(value, str) else str(int(value)) for name, value in fields.items() if name != "slices"}
     return {"claim": "3", "token": "abc", "slices": told, **texts}
 
 

@@ -8,6 +8,7 @@ from build import HOUR, MINUTE, SECOND, call, email, lead, meeting, reply
 from published import at_noon, publish
 from stored import committed
 
+from models.measures import USUAL
 from models.units import Millis
 from streams.processing.checkpoint import claim_partition
 from streams.processing.cut import Writes, cut_checkpoint
@@ -17,7 +18,7 @@ from streams.tables import Applied, Keys, OpenClock, Progress, Redis
 
 def clock(name: str, due: int | None, **slices: str) -> OpenClock:
     """The open clock of a lead of the connection `crm`; ana's, of the north, inbound, unless something else is said."""
-    usual: dict[str, Any] = {"rep": "ana", "team": "north", "lead_source": "inbound"}
+    usual: dict[str, Any] = dict.fromkeys(USUAL, "unknown") | {"rep": "ana", "team": "north", "lead_source": "inbound"}
     return OpenClock(f"crm:{name}", due, **(usual | slices))
 
 

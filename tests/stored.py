@@ -7,7 +7,7 @@ from streams.processing.cut import Checkpoint, Writes
 from streams.tables import Applied, Keys, OpenClock, Outgoing, Pane, Progress, Redis, Waiting, read_applied
 
 PROGRESS = Progress(offset=17, fingerprint="f00d", clock=90_000, ticks={0: 90_000, 1: 91_000}, valuation='{"catalogue":1}')
-CLOCK = OpenClock("crm:1", 120_000, "mia", "west", "web")
+CLOCK = OpenClock("crm:1", 120_000, "mia", "west", "web", "fair", "dach", "smb", "launch")
 MESSAGE = Outgoing("a1", "alerts", b"crm:1", b"{}")
 WRITES = Writes(
     states={"crm:1": b"\xc4\x01\x00", "crm:2": b"two"},

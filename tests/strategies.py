@@ -66,6 +66,9 @@ LEAD = _record(
     stage_at=WHEN,
     lead_source=_or_null("inbound", "outbound", "partner"),
     segment=_or_null("smb", "enterprise"),
+    origin=_or_null("webinar", "fair, spring"),
+    sales_region=_or_null("dach", "iberia"),
+    campaign=_or_null("launch", "guide"),
 )
 INQUIRY = _record({"at": WHEN_OR_NULL})
 TOUCH = _record(
@@ -151,7 +154,9 @@ def lives(of: str = "lead-1") -> st.SearchStrategy[list[Event]]:
         asked = replied + waits[2]
         called = asked + waits[3]
         told = [
-            build.lead(created_at=start, owner=rep, owner_at=owned, lead_source="inbound", segment="smb", of=of),
+            build.lead(
+                created_at=start, owner=rep, owner_at=owned, lead_source="inbound", segment="smb", origin="webinar", of=of
+            ),
             build.touch("t1", at=touched, channel=how, rep=rep, connected=True, of=of),
             build.reply("r1", at=replied, channel=how, sentiment=came, in_reply_to="t1", of=of),
             build.inquiry("i1", at=asked, of=of),
@@ -204,14 +209,30 @@ POLICIES = (
 )
 
 
+LISTED: tuple[dict[str, Any], ...] = (
+    {"lead_sources": ("inbound", "outbound")},
+    {"lead_sources": ("inbound",), "segments": ("smb",), "pairs": (("rep", "channel"), ("segment", "lead_source"))},
+    {
+        "lead_sources": ("inbound", "outbound"),
+        "origins": ("webinar", "fair, spring"),
+        "sales_regions": ("dach",),
+        "segments": ("enterprise", "smb"),
+        "campaigns": ("launch", "guide"),
+        "pairs": (("team", "origin"), ("channel", "sentiment"), ("sales_region", "campaign")),
+    },
+    {"lead_sources": (), "campaigns": ("guide",), "pairs": (("campaign", "channel"),)},
+)
+"""What is sliced by, from little to all."""
+
+
 def rules(zones: Sequence[str] = ZONES) -> st.SearchStrategy[Rules]:
     """Rules of a small organisation, its zone and its strictness."""
     return st.builds(
-        Rules,
+        lambda listed, **others: Rules(**listed, **others),
+        st.sampled_from(LISTED),
         zone=st.sampled_from(zones),
         roster=st.sampled_from(ROSTERS),
         sla=st.sampled_from(POLICIES),
-        lead_sources=st.sampled_from((("inbound", "outbound"), ("inbound",))),
         meeting_grace_ms=st.sampled_from((HOUR, 0, 10 * MINUTE)),
         unmarked_meetings_count_as_held=st.booleans(),
     )

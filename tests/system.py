@@ -164,14 +164,20 @@ class System:
         await self._append(self.topics.events, by_partition)
 
     @asynccontextmanager
-    async def under_load(self, events: Sequence[Event]) -> AsyncIterator[None]:
-        """Append events, and the same ones again whenever few wait: however fast the workers are, there is work meanwhile."""
+    async def under_load(
+        self, events: Sequence[Event], more: Callable[[], Sequence[Event]] | None = None
+    ) -> AsyncIterator[None]:
+        """Append events, and `more` (else the same again) whenever few wait: however fast the workers are, there is work.
+
+        What tells nothing new is applied, but not stored as long as nothing else is: with the same again, some go on waiting.
+        """
         enough = False
 
         async def feed() -> None:
+            await self.append(events)
             while not enough:
-                await self.append(events)
                 await self.until(few_wait, LOAD_S, "the workers keep up")
+                await self.append(more() if more else events)
 
         async def few_wait() -> bool:
             return enough or await self.waiting() < len(events)

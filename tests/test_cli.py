@@ -133,6 +133,7 @@ def test_replay_as_csv_from_standard_input(recording):
         (("replay", "nowhere.ndjson"), "leadbeat: nowhere.ndjson: cannot be read: No such file or directory\n"),
         (("replay", "x", "--kpi", "phone_calls"), "leadbeat: kpi: 'phone_calls' is not known (one of lead_response_time, "),
         (("replay", "x", "--by", "weather"), "leadbeat: by: 'weather' is not known (one of whole, rep, team, "),
+        (("replay", "x", "--by", "rep,team"), "leadbeat: by: nothing is sliced by 'rep,team' (one of rep, team, "),
         (("replay", "x", "--as-of", "noon"), "leadbeat: --as-of: 'noon' is not a time (write 2026-03-02T12:00:00Z, "),
         (("exporter", "--config", "nowhere.toml"), "leadbeat: nowhere.toml: cannot be read: No such file or directory"),
         (("demo", "--for", "5 minutes"), "leadbeat: --for: '5 minutes' is not a duration"),

@@ -1,9 +1,10 @@
 """Replies: who answers, how soon and how gladly. Section 3 of the catalogue."""
 
 from models.catalogue.activity import meetings_booked
-from models.codes import SENTIMENTS, Mask
+from models.codes import Mask
 from models.kpis import Figure, board, count, latency, ratio
 from models.measures import WITH_CHANNEL, WITH_SENTIMENT, Measure, distinct, duration, flow
+from models.rules import SENTIMENTS
 from models.story import BOUNCE, UNSUBSCRIBE, Story
 from models.tables import Occurrences
 

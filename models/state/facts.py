@@ -9,18 +9,19 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from models.codes import NEVER, Codes
+from models.codes import NEVER, NOBODY, Codes
+from models.slices import OF_LEADS
 from models.state.lead import Change, Lead
 from models.state.registers import DELETED, Record, Timeline, fields_of
 
-LEAD: Final = np.dtype([("created_at", "<i8"), ("lead_source", "<i4"), ("segment", "<i4")])
+LEAD: Final = np.dtype([("created_at", "<i8"), *((dim, "<i4") for dim in OF_LEADS)])
 SPAN: Final = np.dtype([("at", "<i8"), ("value", "<i4")])
 INQUIRY: Final = np.dtype([("at", "<i8")])
 TOUCH: Final = np.dtype([("at", "<i8"), ("rep", "<i4"), ("channel", "u1"), ("flags", "u1")])
 REPLY: Final = np.dtype([("at", "<i8"), ("answers", "<i4"), ("channel", "u1"), ("kind", "u1"), ("sentiment", "u1")])
 MEETING: Final = np.dtype([("booked_at", "<i8"), ("scheduled_at", "<i8"), ("rep", "<i4"), ("demo", "u1"), ("outcome", "u1")])
 
-_LEAD, _SPAN, _INQUIRY = Struct("<qii"), Struct("<qi"), Struct("<q")
+_LEAD, _SPAN, _INQUIRY = Struct("<qiiiii"), Struct("<qi"), Struct("<q")
 _AT, _TOUCH, _REPLY, _MEETING = Struct("<q"), Struct("<qiBB"), Struct("<qiBBB"), Struct("<qqiBB")
 
 AUTOMATED, CONNECTED, DELIVERED = 1, 2, 4
@@ -55,7 +56,7 @@ class Facts(NamedTuple):
     meetings: bytes = b""
 
 
-NOTHING: Final = Facts(_LEAD.pack(NEVER, 0, 0))
+NOTHING: Final = Facts(_LEAD.pack(NEVER, *(NOBODY for _ in OF_LEADS)))
 """What stands of a lead that is unknown, deleted or erased."""
 
 
@@ -123,7 +124,10 @@ def _own(own: Fields, codes: Codes) -> bytes:
     return _LEAD.pack(
         NEVER if created_at is None else created_at,
         codes.lead_source.code(own.get("lead_source")),
+        codes.origin.code(own.get("origin")),
+        codes.sales_region.code(own.get("sales_region")),
         codes.segment.code(own.get("segment")),
+        codes.campaign.code(own.get("campaign")),
     )
 
 

@@ -6,7 +6,7 @@ variable of any name (`token_env`, `secret_envs`, `email_key_env`, `subject_key_
 """
 
 from streams.config.connections import CloseFields, CloseSettings, Connection
-from streams.config.loading import load
+from streams.config.loading import load, load_rules
 from streams.config.settings import (
     ExporterSettings,
     GatewaySettings,
@@ -38,5 +38,6 @@ __all__ = [
     "Settings",
     "SlaEntry",
     "load",
+    "load_rules",
     "parse_duration",
 ]

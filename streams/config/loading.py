@@ -6,20 +6,23 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
-from models.rules import OTHER, UNASSIGNED
+from models.rules import LISTS, OTHER, UNASSIGNED
 from streams.config.settings import Settings
 from streams.config.values import Section, instant
 from streams.errors import Fatal
 
 PREFIX = "LEADBEAT_"
 CONFIG = "LEADBEAT_CONFIG"
+
+RULES: Final = ("organisation", "roster", "sla", *LISTS.values(), "pairs", "meetings", "rules_version")
+"""The settings that are rules; all that a rules document needs to have."""
 
 Place: TypeAlias = tuple[int | str, ...]
 Mistake: TypeAlias = tuple[Place, str]
@@ -52,13 +55,33 @@ def load(path: Path | str | None = None) -> Settings:
     unreadable = {place for place, _ in mistakes}
     settings, invalid = _validate(raw)
     mistakes += [mistake for mistake in invalid if mistake[0] not in unreadable]
-    broken = {str(place[0]) for place, _ in mistakes}
-    mistakes += [mistake for reads, check in CHECKS if not reads & broken for mistake in check(settings)]
+    mistakes += _check(settings, mistakes)
     lines = [*_unknown_variables(), *(f"{_name(place, path)}: {what}" for place, what in mistakes)]
     if lines:
         count = "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
         raise Fatal("configuration", f"{count}\n  " + "\n  ".join(lines), "see docs/leadbeat.example.toml")
     return settings
+
+
+def load_rules(path: Path) -> tuple[Settings, list[tuple[str, str]]]:
+    """The rules in a file, as settings that hold nothing else, and all mistakes in them: where each is, and what it is.
+
+    The file may be that of all settings: what is no rule in it is passed over. The environment is, too. Raises Fatal if the
+    file cannot be read as TOML.
+    """
+    raw = _read(path)
+    known = Settings.model_fields
+    mistakes: list[Mistake] = [((key,), "is not a setting" + _suggestion(key, known)) for key in raw if key not in known]
+    settings, invalid = _validate({key: value for key, value in raw.items() if key in RULES})
+    mistakes += invalid
+    mistakes += _check(settings, mistakes)
+    return settings, [(_dotted(place).removeprefix("."), what) for place, what in mistakes]
+
+
+def _check(settings: Settings, mistakes: Iterable[Mistake]) -> list[Mistake]:
+    """What single values cannot tell, where what it depends on has no mistakes."""
+    broken = {str(place[0]) for place, _ in mistakes}
+    return [mistake for reads, check in CHECKS if not reads & broken for mistake in check(settings)]
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -241,9 +264,15 @@ def _strangers_in_sla(settings: Settings) -> Iterator[Mistake]:
             yield ("sla", index, "lead_source"), f"{entry.lead_source!r} is not among lead_sources"
 
 
+def _strange_pairs(settings: Settings) -> Iterator[Mistake]:
+    for index, what in settings.unchecked_rules().pair_faults():
+        yield ("pairs", index), what
+
+
 CHECKS: tuple[tuple[frozenset[str], Callable[[Settings], Iterator[Mistake]]], ...] = (
     (frozenset({"connections"}), _twin_connections),
     (frozenset({"roster", "organisation"}), _twin_entries),
     (frozenset({"sla", "roster", "lead_sources"}), _strangers_in_sla),
+    (frozenset({"pairs", "roster", *LISTS.values()}), _strange_pairs),
 )
 """What single values cannot tell, with the sections that each check reads: it is left out while one of them has mistakes."""

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 from models.calendars import WorkingHours
 from models.kpis import MINIMUM_N, Formula
 from models.rules import Membership, Rules, SlaPolicy
+from models.slices import Pair
 from models.units import HOUR, SECOND, Duration
 from streams.config.connections import Connection
 from streams.config.values import (
@@ -134,9 +135,10 @@ class MinimumN(Section):
 
 
 class Profile(Section):
-    """What the exporter shows: the windows of the slices, and how many series at most."""
+    """What the exporter shows: the windows of the slices, by what it slices beside the usual, and how many series at most."""
 
     board_windows: Annotated[tuple[WindowName, ...], Field(min_length=1)] = ("1h", "24h", "7d", "today", "month")
+    also_by: tuple[Literal["sales_region", "campaign"], ...] = ()
     max_series: Positive = 50_000
 
 
@@ -155,6 +157,11 @@ class Settings(Section):
     roster: tuple[RosterEntry, ...] = ()
     sla: tuple[SlaEntry, ...] = (SlaEntry.model_validate({"target": "5m"}),)
     lead_sources: tuple[GivenName, ...] = ("inbound", "outbound")
+    origins: tuple[GivenName, ...] = ()
+    sales_regions: tuple[GivenName, ...] = ()
+    segments: tuple[GivenName, ...] = ()
+    campaigns: tuple[GivenName, ...] = ()
+    pairs: tuple[Pair, ...] = ()
     meetings: MeetingSettings = MeetingSettings()
     rules_version: Positive = 1
     minimum_n: MinimumN = MinimumN()
@@ -164,8 +171,14 @@ class Settings(Section):
 
     def rules(self) -> Rules:
         """What the organisation has decided. Raises InvalidRulesError, which settings from `load` never do."""
+        rules = self.unchecked_rules()
+        rules.check()
+        return rules
+
+    def unchecked_rules(self) -> Rules:
+        """What the organisation has decided, whatever may be wrong with it."""
         zone = self.organisation.zone
-        rules = Rules(
+        return Rules(
             version=self.rules_version,
             zone=zone,
             roster=tuple(Membership(entry.rep, instant(entry.since, zone), entry.team) for entry in self.roster),
@@ -174,11 +187,14 @@ class Settings(Section):
                 for entry in self.sla
             ),
             lead_sources=self.lead_sources,
+            origins=self.origins,
+            sales_regions=self.sales_regions,
+            segments=self.segments,
+            campaigns=self.campaigns,
+            pairs=self.pairs,
             meeting_grace_ms=self.meetings.grace,
             unmarked_meetings_count_as_held=self.meetings.unmarked == "held",
         )
-        rules.check()
-        return rules
 
     def working_hours(self) -> WorkingHours:
         """When somebody is there to be alerted."""

@@ -26,6 +26,7 @@ TABLES: Final = {
     "kpi:WINDOW": "the KPI rows of a window, or of now: what people and programs read",
     "kpi:applied": "which round the KPI rows are of",
     "workers": "which workers are there",
+    "rules": "the rules that were applied, by version; the last ones are in force",
 }
 """What can be asked for, and what it holds. What stands in capitals is to be filled in."""
 
@@ -66,6 +67,8 @@ def _key(text: str, prefix: str) -> Asked:
         raise Fatal("table", f"{text!r} is not under the prefix {prefix!r}", "name the settings file that it belongs to")
     if match[2] == "workers":
         return Asked("workers", "")
+    if match[2] == "rules":
+        return Asked("rules", "")
     if match[2] == "kpi":
         return Asked("kpi", match[4])
     if not match[2].isdigit():

@@ -19,6 +19,7 @@ from streams.inspection.of_tables import of_tables
 from streams.inspection.seen import LogSeen, TablesSeen
 from streams.inspection.services import look_at_services
 from streams.inspection.stored import look_at_tables
+from streams.processing.ruling import in_force
 from streams.serving.health import wall
 
 
@@ -31,7 +32,8 @@ async def examine(load: Callable[[], Settings], now: Callable[[], Millis] = wall
     # Redis first: what it has applied cannot lie behind the end of a log that is looked at later.
     tables = await _tables(settings, now)
     log, services = await asyncio.gather(_log(settings, now), look_at_services(settings))
-    findings = [*of_settings(settings)]
+    applied = tables.rules if isinstance(tables, TablesSeen) else None
+    findings = [*of_settings(settings, in_force(settings.rules(), applied))]
     findings += of_log(settings, log) if isinstance(log, LogSeen) else [_unseen(log, "topics, ticks, dead letters")]
     findings += of_tables(settings, tables) if isinstance(tables, TablesSeen) else [_unseen(tables, "its tables")]
     if isinstance(log, LogSeen) and isinstance(tables, TablesSeen):

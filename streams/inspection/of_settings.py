@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
 from models.errors import LeadbeatError
+from models.rules import Rules
 from streams.config import Settings
 from streams.inspection.findings import Finding, fail, ok, warn
 from streams.inspection.seen import ServiceSeen
@@ -17,16 +18,16 @@ def of_mistakes(fault: LeadbeatError) -> Iterator[Finding]:
         yield fail(fault.where, mistake.strip(), fault.todo)
 
 
-def of_settings(settings: Settings) -> Iterator[Finding]:
-    """Settings that can be used, though they may say less than they should."""
+def of_settings(settings: Settings, rules: Rules) -> Iterator[Finding]:
+    """Settings that can be used, though they, or the rules in force, may say less than they should."""
     yield ok("version", f"leadbeat {version('leadbeat')} on Python {platform.python_version()}")
-    told = f"connections: {len(settings.connections)}, reps: {len({entry.rep for entry in settings.roster})}"
-    yield ok("configuration", f"valid ({told}, SLA policies: {len(settings.sla)}, zone {settings.organisation.zone})")
+    told = f"connections: {len(settings.connections)}, reps: {len({entry.rep for entry in rules.roster})}"
+    yield ok("configuration", f"valid ({told}, SLA policies: {len(rules.sla)}, zone {rules.zone})")
     if not settings.connections:
         yield warn("configuration", "no connection: no CRM can deliver", "add one for each: [[connections]]")
-    if not settings.roster:
+    if not rules.roster:
         yield warn("configuration", "no roster: every rep counts as other", "name the reps and their teams: [[roster]]")
-    if not settings.sla:
+    if not rules.sla:
         yield warn("configuration", "no SLA: no lead is ever overdue, and nobody is warned", "give a target: [[sla]]")
 
 

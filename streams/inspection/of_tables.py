@@ -13,6 +13,7 @@ from streams.inspection.findings import Finding, fail, numbers, of_fault, ok, sp
 from streams.inspection.of_log import APART, START_WORKER
 from streams.inspection.seen import TablesSeen
 from streams.processing.presence import COUNTS_S
+from streams.processing.ruling import in_force
 from streams.processing.valuation import Valuation, check_not_older, decode_valuation, valuation_of
 from streams.serving.health import STALE_AFTER
 from streams.tables import Applied
@@ -35,7 +36,7 @@ def of_tables(settings: Settings, seen: TablesSeen) -> Iterator[Finding]:
     """Everything about Redis and what Leadbeat keeps there."""
     yield from _server(seen)
     yield from _persistence(seen.info)
-    yield from chain(_partitions(settings, seen), _valuations(settings, seen), _workers(seen))
+    yield from chain(_partitions(settings, seen), _rules(settings, seen), _valuations(settings, seen), _workers(seen))
     yield from chain(_round(settings, seen), _outbox(seen))
     yield from map(of_fault, seen.faults)
 
@@ -86,9 +87,26 @@ def _partitions(settings: Settings, seen: TablesSeen) -> Iterator[Finding]:
         yield ok("partitions", f"all {len(seen.applied)} are taken and have a clock")
 
 
+def _rules(settings: Settings, seen: TablesSeen) -> Iterator[Finding]:
+    """Which rules are in force: the configuration's, or applied ones."""
+    mine, applied = settings.rules(), seen.rules
+    rules = in_force(mine, applied)
+    told = f"version {rules.version} is in force"
+    if applied is None or rules is not applied.rules:
+        yield ok("rules", f"{told}: that of the configuration")
+        return
+    told += f", applied {span(max(0, seen.at - applied.applied_at))} ago by {applied.applied_by}"
+    if mine.version == rules.version and mine != rules:
+        what = f"{told}; the configuration says something else under the same version, which does not count"
+        yield warn("rules", what, "apply it (leadbeat rules apply), or write into it what is in force (leadbeat table rules)")
+    else:
+        older = f"; those of the configuration are older ({mine.version})" if mine.version < rules.version else ""
+        yield ok("rules", told + older)
+
+
 def _valuations(settings: Settings, seen: TablesSeen) -> Iterator[Finding]:
     stored = {found for applied in seen.applied if applied is not None if (found := _valuation(applied))}
-    mine = valuation_of(settings.rules())
+    mine = valuation_of(in_force(settings.rules(), seen.rules))
     where = "rules and definitions"
     if not stored:
         return
@@ -99,13 +117,14 @@ def _valuations(settings: Settings, seen: TablesSeen) -> Iterator[Finding]:
             yield of_fault(fault)
             return
     if stored == {mine}:
-        yield ok(where, f"the totals are of this configuration (rules_version {mine.rules}, catalogue {mine.catalogue})")
+        yield ok(where, f"the totals are of these rules (version {mine.rules}) and this catalogue ({mine.catalogue})")
     elif len(stored) > 1:
         todo = "ask again in a minute; if it goes on, see which workers run with what"
         yield warn(where, "partitions differ: some are being re-valued", todo)
     else:
-        what = "the totals were made with another configuration or release than this one"
-        yield warn(where, what, "start the workers again with it, or name the settings file that they run with")
+        what = "the totals were made by other rules or by another release"
+        todo = "wait until they are made anew; else start the workers again, or name the settings file that they run with"
+        yield warn(where, what, todo)
 
 
 def _valuation(applied: Applied) -> Valuation | None:

@@ -32,6 +32,7 @@ from streams.tables import (
 )
 from streams.tables.presence import read_present
 from streams.tables.rows import decode_clock, decode_waiting
+from streams.tables.rules import read_all_rules
 from streams.tables.server import ask, reaching
 from streams.topics import partition_of
 
@@ -98,6 +99,8 @@ async def read(place: Place, asked: Asked) -> AsyncIterator[Row]:
             rows = _kpis(place, window)
         case "workers", _:
             rows = _workers(place)
+        case "rules", _:
+            rows = _rules(place)
         case "lead", subject:
             rows = _lead(place, subject)
         case _:
@@ -296,6 +299,12 @@ def _unpublished(keys: KpiKeys) -> Fatal:
 async def _workers(place: Place) -> AsyncIterator[Row]:
     for heard in await read_present(place.redis, place.prefix):
         yield {"seen": heard.seen, "since": heard.since, "token": heard.token, "about": _json(heard.about.encode())}
+
+
+async def _rules(place: Place) -> AsyncIterator[Row]:
+    for document in await read_all_rules(place.redis, place.prefix):
+        told = {"version": document.version, "applied_at": document.applied_at, "applied_by": document.applied_by}
+        yield {**told, "rules": msgspec.to_builtins(document.rules)}
 
 
 def _slice(name: str) -> Row:

@@ -12,6 +12,7 @@ from models.units import Millis
 from streams.serving.table import Round
 from streams.tables import Applied
 from streams.tables.presence import Heard
+from streams.tables.rules import RulesDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ class LogSeen:
 class TablesSeen:
     """Redis, and when it was looked at: its INFO, how far its clock is ahead of ours, how long it took to ask for that.
 
-    Of what Leadbeat keeps there, `applied` and `outbox` (its length) are by partition; `round` is None before the first one.
+    Of what Leadbeat keeps there, `applied` and `outbox` (its length) are by partition; `round` is None before the first one,
+    and `rules` where none were applied.
     """
 
     at: Millis
@@ -107,6 +109,7 @@ class TablesSeen:
     outbox: Sequence[int]
     round: Round | None
     workers: Sequence[Heard]
+    rules: RulesDocument | None = None
     faults: Sequence[LeadbeatError] = ()
 
 

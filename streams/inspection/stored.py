@@ -11,6 +11,7 @@ from streams.inspection.seen import TablesSeen
 from streams.serving.table import Round, decode
 from streams.tables import Applied, Keys, KpiKeys, Redis, check_layout, connect, read_applied, read_kpis
 from streams.tables.presence import read_present
+from streams.tables.rules import read_rules
 from streams.tables.server import ask, reaching, read_info
 
 _Seen = TypeVar("_Seen")
@@ -46,6 +47,7 @@ async def _look(redis: Redis, prefix: str, partitions: int, clock: Callable[[], 
         [await tried(_length(redis, each.outbox), 0) for each in keys],
         await tried(_round(redis, prefix), None),
         await tried(read_present(redis, prefix), []),
+        await tried(read_rules(redis, prefix), None),
         faults,
     )
 

@@ -9,7 +9,9 @@ from streams.config import Settings
 from streams.inspection.asking import TABLES, asked
 from streams.inspection.printing import USUAL_LIMIT, print_table, write_json
 from streams.inspection.reading import Place, read
+from streams.processing.ruling import in_force
 from streams.tables import connect
+from streams.tables.rules import read_rules
 
 
 class Question(NamedTuple):
@@ -32,7 +34,8 @@ async def show(settings: Settings, question: Question, console: Console) -> None
             await write_json(sys.stdout, rows, question.limit or 0)
         else:
             limit = USUAL_LIMIT if question.limit is None else question.limit
-            await print_table(console, rows, settings.organisation.zone, limit)
+            zone = in_force(settings.rules(), await read_rules(redis, settings.redis.prefix)).zone
+            await print_table(console, rows, zone, limit)
 
 
 def list_tables(console: Console) -> None:

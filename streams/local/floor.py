@@ -150,10 +150,21 @@ def morning_zone(now: Millis) -> str:
     return min(ZONES, key=distance)
 
 
+LISTS = """\
+lead_sources = ["inbound", "outbound"]
+origins = ["webinar", "referral", "paid search", "contact form", "trade fair", "chat", "cold list", "event list"]
+sales_regions = ["DACH", "Nordics", "UK & Ireland", "Benelux"]
+segments = ["smb", "mid-market", "enterprise"]
+campaigns = ["autumn launch", "pricing guide"]
+pairs = [["team", "lead_source"], ["rep", "channel"]]
+"""
+"""What numbers are sliced by; some values of each field are left to be `other`."""
+
+
 def demo_rules_toml(now: Millis, zone: str, reps: tuple[Rep, ...] = REPS) -> str:
-    """The floor's rules as TOML: zone, roster, SLA policies. Plain keys come first, so nothing must be put before it."""
+    """The floor's rules as TOML: slices, zone, roster, SLA policies. Plain keys come first: put nothing before it."""
     today = moment(now).astimezone(ZoneInfo(zone)).date()
-    parts = [f'lead_sources = ["inbound", "outbound"]\n\n[organisation]\nzone = "{zone}"\n\n[meetings]\ngrace = "1h"\n']
+    parts = [LISTS, f'[organisation]\nzone = "{zone}"\n\n[meetings]\ngrace = "1h"\n']
     for rep in reps:
         for days_ago, team in rep.terms:
             parts.append(_table("roster", rep=rep.name, team=team, since=_day(today, days_ago)))

@@ -10,6 +10,7 @@ from models.contributions import evaluate
 from models.errors import LeadbeatError
 from models.kpis import Formula
 from models.meaning import Waiting, meanings
+from models.measures import USUAL
 from models.rollup import Totals
 from models.rules import Rules
 from models.snapshot import Line, slices
@@ -123,13 +124,13 @@ def _add(totals: Totals, leads: Sequence[Lead], codes: Codes, known_until: Milli
         totals.add(evaluation.contributions)
         for meaning in meanings(evaluation, codes, known_until):
             if meaning.waiting is not None:
-                _wait(oldest, meaning.waiting)
+                _wait(oldest, meaning.waiting, codes.slices(USUAL))
     return oldest
 
 
-def _wait(oldest: dict[str, tuple[Millis, Millis | None]], waiting: Waiting) -> None:
+def _wait(oldest: dict[str, tuple[Millis, Millis | None]], waiting: Waiting, dims: tuple[str, ...]) -> None:
     found = waiting.since, waiting.due
-    for name in waiting.slices:
+    for name in waiting.slices(dims):
         oldest[name] = min(oldest.get(name, found), found, key=_soonest)
 
 

@@ -115,7 +115,7 @@ def _table(lines: Sequence[Line], windows: Sequence[str], by: str, zone: str) ->
         table.add_column(window, justify="right", no_wrap=True)
     for line in lines:
         cells = dict(zip(line.windows, line.cells, strict=True))
-        told = [_told(line.figure, cells[window], zone) for window in windows]
+        told = [told_cell(line.figure, cells[window], zone) for window in windows]
         table.add_row(*(Text(text) for text in (line.figure.key, *([line.name] if by else []), *told)))
     return table
 
@@ -124,7 +124,7 @@ def _local(at: Millis, zone: str) -> str:
     return moment(at).astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
 
 
-def _told(figure: Figure, cell: Cell, zone: str) -> str:
+def told_cell(figure: Figure, cell: Cell, zone: str) -> str:
     """A value for people: a dash where there is nothing to divide by, n in brackets where it is too small."""
     if cell.value is None:
         return "–" if cell.state is State.NO_TRAFFIC else f"(n={_n(cell)})"

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from streams.local.truth_facts import Json, Lead, Rules, leads_of, rules_of
-from streams.local.truth_gauges import WHOLE, Dims, Gauges, Ledger, Slice, gauges_of
+from streams.local.truth_gauges import Dims, Gauges, Ledger, Slice, gauges_of
 
 DAY_MS = 86_400_000
 PANE_MS = 10_000
@@ -42,7 +42,7 @@ class Clock(NamedTuple):
 
 def ledger_of(events: Iterable[Json], rules: Rules, clock: int) -> Ledger:
     """What all events together say happened, as known at a clock in ms."""
-    ledger = Ledger()
+    ledger = Ledger(rules.pairs)
     for lead in leads_of(events):
         Case(lead, rules, clock, ledger).enter()
     return ledger
@@ -90,7 +90,7 @@ class Case:
         named = {
             "rep": self.rules.rep(rep),
             "team": self.rules.team(rep, at),
-            "lead_source": self.rules.lead_source(self.lead.lead_source),
+            **self.rules.of_lead(self.lead.fields),
         }
         return named | ({"channel": channel} if channel is not None else {})
 
@@ -185,7 +185,7 @@ class Case:
     def due(self, start: int) -> int | None:
         """When a clock's SLA ends."""
         team = self.rules.team(self.lead.owner(start), start)
-        target = self.rules.sla_ms(start, team, self.lead.lead_source, self.lead.segment)
+        target = self.rules.sla_ms(start, team, self.lead.fields["lead_source"], self.lead.fields["segment"])
         return None if target is None else start + target
 
     # --- 1. speed to lead and follow-up ------------------------------------------------------------------------------
@@ -350,7 +350,7 @@ class Case:
         last: dict[Slice, int] = {}
         for act in self.by_person:
             if act.at < self.horizon:
-                last |= dict.fromkeys([WHOLE, *self.by_actor(act, channel=True).items()], act.at)
+                last |= dict.fromkeys(self.ledger.slices(self.by_actor(act, channel=True)), act.at)
         for key, at in last.items():
             self.ledger.flows["leads_contacted", key].append((at, 1))
 

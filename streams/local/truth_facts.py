@@ -18,6 +18,16 @@ SPANS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 INSTANTS = {"created_at", "at", "booked_at", "scheduled_at"}
 TIMELINES = {"owner": "owner_at", "stage": "stage_at"}
 MINIMUM_N = {"mean": 1, "ratio": 10, "p50": 1, "p90": 20, "p95": 30, "max": 1}
+OF_LEADS = {
+    "lead_source": "lead_sources",
+    "origin": "origins",
+    "sales_region": "sales_regions",
+    "segment": "segments",
+    "campaign": "campaigns",
+}
+"""The fields of leads that numbers are sliced by, and where the rules list the values that they know."""
+
+KNOWN = {"lead_source": ["inbound", "outbound"]}
 BOARD_WINDOWS = ("1h", "24h", "7d", "today", "month")
 
 
@@ -42,11 +52,14 @@ class Rules:
     zone: ZoneInfo
     roster: dict[str, list[tuple[int, str | None]]]
     policies: list[Policy]
-    lead_sources: list[str]
+    known: dict[str, list[str]]
+    """The values of the fields of leads; without any, nothing is sliced by a field."""
+    pairs: list[tuple[str, str]]
     grace_ms: int
     unmarked_is_held: bool
     minimum_n: dict[str, int]
     board_windows: tuple[str, ...]
+    also_by: tuple[str, ...]
 
     def team(self, rep: str | None, at: int) -> str:
         """The rep's team at an instant, as a value to slice by."""
@@ -64,11 +77,9 @@ class Rules:
             return "unassigned"
         return rep if rep in self.roster else "other"
 
-    def lead_source(self, value: str | None) -> str:
-        """The lead source as a value to slice by."""
-        if value is None:
-            return "unknown"
-        return value if value in self.lead_sources else "other"
+    def of_lead(self, fields: Mapping[str, str | None]) -> dict[str, str]:
+        """The fields of a lead as values to slice by."""
+        return {dim: _known(fields.get(dim), values) for dim, values in self.known.items() if values}
 
     def sla_ms(self, start: int, team: str, lead_source: str | None, segment: str | None) -> int | None:
         """The target of a clock that starts at an instant: most specific policy, then the latest, then the last written."""
@@ -90,9 +101,15 @@ class Rules:
         return {
             "rep": {rep for rep, team in teams.items() if team != "other"},
             "team": {team for team in teams.values() if team != "other"},
-            "lead_source": set(self.lead_sources),
+            **{dim: set(values) for dim, values in self.known.items() if values},
             "channel": {"call", "email", "message", "meeting"},
         }
+
+
+def _known(value: str | None, values: list[str]) -> str:
+    if value is None:
+        return "unknown"
+    return value if value in values else "other"
 
 
 def rules_of(toml: Json) -> Rules:
@@ -115,11 +132,13 @@ def rules_of(toml: Json) -> Rules:
             )
             for entry in toml.get("sla", [{"target": "5m"}])
         ],
-        lead_sources=list(toml.get("lead_sources", ["inbound", "outbound"])),
+        known={dim: list(toml.get(table, KNOWN.get(dim, []))) for dim, table in OF_LEADS.items()},
+        pairs=[(first, second) for first, second in toml.get("pairs", [])],
         grace_ms=span_ms(meetings.get("grace", "1h")),
         unmarked_is_held=meetings.get("unmarked", "unmarked") == "held",
         minimum_n={**MINIMUM_N, **toml.get("minimum_n", {})},
         board_windows=tuple(toml.get("profile", {}).get("board_windows", BOARD_WINDOWS)),
+        also_by=tuple(toml.get("profile", {}).get("also_by", [])),
     )
 
 
@@ -154,8 +173,7 @@ class Lead:
     """A lead as it stands. Instants are in ms; deleted objects are absent; timelines are sorted by effective instant."""
 
     created_at: int | None = None
-    lead_source: str | None = None
-    segment: str | None = None
+    fields: dict[str, str | None] = field(default_factory=dict)
     owners: list[tuple[int, str | None]] = field(default_factory=list)
     stages: list[tuple[int, str | None]] = field(default_factory=list)
     inquiries: list[dict[str, Any]] = field(default_factory=list)
@@ -261,7 +279,7 @@ def _lead(history: list[Json]) -> Lead:
             else:
                 _keep_larger(known, name, version, value)
     head = {name: value for name, (_, value) in fields.pop(None, {}).items()}
-    lead = Lead(head.get("created_at"), head.get("lead_source"), head.get("segment"))
+    lead = Lead(head.get("created_at"), {name: head.get(name) for name in OF_LEADS})
     lead.owners = sorted((effective, value) for effective, (_, value) in timelines["owner"].items())
     lead.stages = sorted((effective, value) for effective, (_, value) in timelines["stage"].items())
     lists = {"inquiry": lead.inquiries, "touch": lead.touches, "reply": lead.replies, "meeting": lead.meetings}

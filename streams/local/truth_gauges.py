@@ -2,19 +2,20 @@
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from streams.local.truth_facts import Rules, midnight_ms
 
-Slice = tuple[str, str]
-"""A dimension and its value."""
+Slice = tuple[tuple[str, ...], tuple[str, ...]]
+"""A dimension, or the two of a pair, and its values."""
 
 Dims = dict[str, str]
 Occurrences = list[tuple[int, int]]
 """The instants and amounts of one measure in one slice."""
 
-WHOLE: Slice = ("", "")
+WHOLE: Slice = ((), ())
 """The slice that holds everything."""
 
 Key = tuple[str, frozenset[tuple[str, str]]]
@@ -112,32 +113,64 @@ BY_SOURCE = [
     "meetings_booked",
     "meeting_show_ratio",
 ]
-BY_CHANNEL = ["lead_response_time", "reply_ratio", "positive_reply_ratio", "leads_first_contacted"]
-BOARD = {"rep": BY_PEOPLE, "team": BY_PEOPLE, "lead_source": BY_SOURCE, "channel": BY_CHANNEL}
+WITH_CHANNEL = [
+    "lead_response_time",
+    "lead_contact_time",
+    "reply_ratio",
+    "positive_reply_ratio",
+    "leads_first_contacted",
+    "touches",
+]
+"""Of all these, what has a channel; nothing of it has a sentiment."""
+
+BOARD = {
+    "rep": BY_PEOPLE,
+    "team": BY_PEOPLE,
+    "lead_source": BY_SOURCE,
+    "origin": BY_SOURCE,
+    "segment": BY_SOURCE,
+    "channel": [kpi for kpi in BY_SOURCE if kpi in WITH_CHANNEL],
+}
 """What is shown by which dimension, in the board's windows."""
+
+FURTHER = ("sales_region", "campaign")
+"""What is shown by itself only if that is asked for."""
+
+WITH_QUANTILES = ("rep", "team", "lead_source", "segment", "channel")
+"""The dimensions in which durations have quantiles; pairs have none."""
 
 
 @dataclass
 class Ledger:
     """All that happened, by measure and slice, not yet looked at through any window."""
 
+    pairs: list[tuple[str, str]] = field(default_factory=list)
     flows: dict[tuple[str, Slice], Occurrences] = field(default_factory=lambda: defaultdict(list))
     levels: Counter[tuple[str, Slice]] = field(default_factory=Counter)
     oldest: dict[Slice, tuple[int, float]] = field(default_factory=dict)
 
+    def slices(self, dims: Dims) -> list[Slice]:
+        """The whole, each dimension, and the pairs of which there are both."""
+        pairs = [pair for pair in self.pairs if pair[0] in dims and pair[1] in dims]
+        return [
+            WHOLE,
+            *(((dim,), (value,)) for dim, value in dims.items()),
+            *((pair, (dims[pair[0]], dims[pair[1]])) for pair in pairs),
+        ]
+
     def add(self, measure: str, at: int, dims: Dims, amount: int = 1) -> None:
-        """Enter an occurrence into the whole and into the slice of each of its dimensions."""
-        for key in [WHOLE, *dims.items()]:
+        """Enter an occurrence into the whole and into the slices of its dimensions."""
+        for key in self.slices(dims):
             self.flows[measure, key].append((at, amount))
 
     def stand(self, measure: str, dims: Dims) -> None:
         """Enter something that is the case now."""
-        for key in [WHOLE, *dims.items()]:
+        for key in self.slices(dims):
             self.levels[measure, key] += 1
 
     def wait(self, start: int, due: float, dims: Dims) -> None:
         """Enter an open clock; the oldest stays, of equally old ones the one that is due first (infinity: no due)."""
-        for key in [WHOLE, *dims.items()]:
+        for key in self.slices(dims):
             self.oldest[key] = min(self.oldest.get(key, (start, due)), (start, due))
 
 
@@ -193,11 +226,23 @@ class Page:
             for percent, measure in WARNINGS.items():
                 amount = float(sum(self.amounts(measure, WHOLE, window)))
                 self.put("sla_warnings", WHOLE, amount, window=window, sla_percent=percent)
-        for dim, kpis in BOARD.items():
-            seen = {value for _, (name, value) in [*self.flows, *self.ledger.levels] if name == dim}
-            for value in sorted(seen | self.configured[dim]):
-                self.write_slice((dim, value), kpis, list(self.rules.board_windows), SLICE_STATISTICS)
+        for dims, kpis in self.boards():
+            seen = {values for _, (names, values) in [*self.flows, *self.ledger.levels] if names == dims}
+            always = {(value,) for value in self.configured[dims[0]]} if len(dims) == 1 else set()
+            statistics = SLICE_STATISTICS if dims[0] in WITH_QUANTILES and len(dims) == 1 else ("mean",)
+            for values in sorted(seen | always):
+                self.write_slice((dims, values), kpis, list(self.rules.board_windows), statistics)
         return self.gauges
+
+    def boards(self) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+        """What is sliced by, and the KPIs that are shown so: by a pair what is by one of its dimensions and has both."""
+        shown = BOARD | dict.fromkeys(FURTHER, BY_SOURCE)
+        hidden = {dim for dim in FURTHER if dim not in self.rules.also_by}
+        yield from (((dim,), kpis) for dim, kpis in shown.items() if dim in self.configured and dim not in hidden)
+        for pair in self.rules.pairs:
+            either = dict.fromkeys(kpi for dim in pair for kpi in shown.get(dim, []))
+            if "sentiment" not in pair:
+                yield pair, [kpi for kpi in either if "channel" not in pair or kpi in WITH_CHANNEL]
 
     def write_slice(self, key: Slice, kpis: list[str], windows: list[str], statistics: tuple[str, ...]) -> None:
         """Some KPIs of one slice."""
@@ -230,14 +275,14 @@ class Page:
 
     def put(self, name: str, key: Slice, value: Value, **labels: str) -> None:
         """Write one series."""
-        dim, of = key
-        metric = f"leadbeat_{name}_by_{dim}" if dim else f"leadbeat_{name}"
-        self.gauges[metric, frozenset(labels.items() | ({(dim, of)} if dim else set()))] = value
+        dims, values = key
+        metric = f"leadbeat_{name}_by_{'_and_'.join(dims)}" if dims else f"leadbeat_{name}"
+        self.gauges[metric, frozenset([*labels.items(), *zip(dims, values, strict=True)])] = value
 
     def put_count(self, name: str, key: Slice, count: int, **labels: str) -> None:
         """Write a count: 0 too where the slice is one that is configured."""
-        dim, value = key
-        if count or key == WHOLE or value in self.configured[dim]:
+        dims, values = key
+        if count or key == WHOLE or (len(dims) == 1 and values[0] in self.configured[dims[0]]):
             self.put(name, key, float(count), **labels)
 
     def put_ratio(self, name: str, parts: tuple[str, tuple[str, ...]], key: Slice, window: str, minimum: int) -> None:

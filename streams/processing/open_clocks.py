@@ -25,10 +25,12 @@ class Oldest(NamedTuple):
 class OpenClocks:
     """Waiting leads by slice, the oldest on top of a heap; remembers what changed since the last `cut`.
 
-    Entries of leads that wait no more are passed over when they come up, and cleared away when they are most of it.
+    `dims` is what is sliced by: the whole, dimensions, pairs. Entries of leads that wait no more are passed over when they come
+    up, and cleared away when they are most of it.
     """
 
-    def __init__(self, stored: Mapping[str, Waiting] | None = None) -> None:
+    def __init__(self, dims: tuple[str, ...], stored: Mapping[str, Waiting] | None = None) -> None:
+        self._dims = dims
         self._waiting: dict[str, Waiting] = dict(stored or {})
         self._before: dict[str, Waiting | None] = {}
         self._touched: set[str] = set()
@@ -37,7 +39,7 @@ class OpenClocks:
     def _clear(self) -> None:
         self._heaps: defaultdict[str, list[_Place]] = defaultdict(list)
         for subject, waiting in self._waiting.items():
-            for name in waiting.slices:
+            for name in waiting.slices(self._dims):
                 self._heaps[name].append(_place(subject, waiting))
         for heap in self._heaps.values():
             heapify(heap)
@@ -55,11 +57,11 @@ class OpenClocks:
         self._before.setdefault(subject, old)
         if old is not None:
             del self._waiting[subject]
-            self._touched.update(old.slices)
+            self._touched.update(old.slices(self._dims))
         if waiting is None:
             return
         self._waiting[subject] = waiting
-        place, names = _place(subject, waiting), waiting.slices
+        place, names = _place(subject, waiting), waiting.slices(self._dims)
         self._touched.update(names)
         for name in names:
             heappush(self._heaps[name], place)
@@ -73,10 +75,15 @@ class OpenClocks:
         while heap:
             since, due, subject = heap[0]
             waiting = self._waiting.get(subject)
-            if waiting is not None and _place(subject, waiting) == heap[0] and name in waiting.slices:
+            if waiting is not None and _place(subject, waiting) == heap[0] and name in waiting.slices(self._dims):
                 return Oldest(since, None if math.isinf(due) else Millis(int(due)))
             heappop(heap)
         return None
+
+    def oldest_by_slice(self) -> "dict[str, Oldest | None]":
+        """The oldest open clock in every slice in which somebody waits."""
+        found = {name: self.oldest(name) for name in self._heaps}
+        return {name: oldest for name, oldest in found.items() if oldest is not None}
 
     def cut(self) -> "OpenClocksCut":
         """What changed since the last cut."""

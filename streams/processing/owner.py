@@ -115,11 +115,22 @@ class Owned:
 class Owner:
     """The partitions of one worker: a `PartitionOwner` of the transport."""
 
-    def __init__(self, redis: Redis, producer: Producer, terms: Terms, metrics: ProcessorMetrics) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        producer: Producer,
+        terms: Terms,
+        metrics: ProcessorMetrics,
+        look_for_rules: Callable[[], Awaitable[None]],
+    ) -> None:
         self._redis = redis
         self._producer = producer
-        self._terms = terms
+        self.terms = terms
+        """What holds from the next partition that is loaded; `revalue_stale` brings those that are here after it."""
         self._metrics = metrics
+        self._look_for_rules = look_for_rules
+        self._one_at_a_time = asyncio.Lock()
+        self._returning: set[TP] = set()
         self._control: Control
         self.owned: dict[TP, Owned] = {}
         self.fenced: set[TP] = set()
@@ -145,7 +156,8 @@ class Owner:
             return await never
 
     async def _load(self, tp: TP, log_ends: LogEnds) -> int:
-        keys, terms = Keys(self._terms.prefix, tp.partition), self._terms
+        await self._look_for_rules()  # by those of a moment ago we might be older than the totals are
+        keys, terms = Keys(self.terms.prefix, tp.partition), self.terms
         (stored,) = await read_applied(self._redis, [keys])
         previous = decode_valuation(stored.progress.valuation) if stored else None
         if previous is not None:
@@ -165,7 +177,8 @@ class Owner:
             restore(partition, applied.progress, stored_totals, panes)
             applied = await remove(self._redis, keys.of(keys.generation - 1), applied)
         else:
-            applied = await revalue(self._redis, keys, applied, partition, terms.valuation)
+            async with self._one_at_a_time:  # the first are done soonest so, and memory is bounded
+                applied = await revalue(self._redis, keys, applied, partition, terms.valuation)
             keys = keys.of(applied.progress.generation)
             self._metrics.revaluations.inc()
         outbox = Outbox(self._producer, self._redis, keys, applied)
@@ -176,7 +189,7 @@ class Owner:
 
     async def _empty(self, tp: TP, keys: Keys, applied: Applied) -> Partition:
         """A partition without its totals."""
-        terms = self._terms
+        terms = self.terms
         return Partition(
             tp.partition,
             terms.codes,
@@ -230,7 +243,7 @@ class Owner:
         self._metrics.dead.inc()
         value = record.value or b""
         letter = dead_letter(error, value, Origin(*tp, record.offset))
-        return Outgoing(f"dead-{tp.partition}-{record.offset}-{crc32(value):08x}", self._terms.dead_topic, None, letter.record)
+        return Outgoing(f"dead-{tp.partition}-{record.offset}-{crc32(value):08x}", self.terms.dead_topic, None, letter.record)
 
     def consider_all(self) -> None:
         """Cut the checkpoints that are due; call it a few times in an interval."""
@@ -241,7 +254,7 @@ class Owner:
     def _consider(self, tp: TP, owned: Owned) -> None:
         if owned.changed_at is None:
             return
-        late = time.monotonic() - owned.changed_at >= self._terms.checkpoint_s or owned.partition.unsaved >= LARGEST_CUT
+        late = time.monotonic() - owned.changed_at >= self.terms.checkpoint_s or owned.partition.unsaved >= LARGEST_CUT
         if owned.under_way is None:
             if late or owned.urgent:
                 self._begin(tp, owned)
@@ -299,6 +312,31 @@ class Owner:
             self.fenced.add(tp)
         else:
             self._control.reload(tp)
+
+    def holds(self, tp: TP) -> bool:
+        """Whether a partition is here, or away only as long as it takes to re-value it."""
+        return tp in self.owned or tp in self._returning
+
+    async def revalue_stale(self) -> None:
+        """Load those partitions again whose totals are of other rules than ours, one at a time; the others run on.
+
+        Where something else happens to one meanwhile it is left for the next time.
+        """
+        while stale := next(((tp, owned) for tp, owned in self.owned.items() if self._is_stale(owned)), None):
+            tp, owned = stale
+            self._control.hold(tp)
+            await self.flush({tp})
+            loading = self._control.reload(tp) if self.owned.get(tp) is owned else None
+            if loading is None:
+                return
+            self._returning.add(tp)
+            try:
+                await asyncio.wait([asyncio.ensure_future(loading)])
+            finally:
+                self._returning.discard(tp)
+
+    def _is_stale(self, owned: Owned) -> bool:
+        return owned.applied.progress.valuation != self.terms.valuation.encode()
 
     async def flush(self, tps: AbstractSet[TP]) -> None:
         """Make all changes of some partitions durable. It may be cancelled: only latency depends on it."""

@@ -14,6 +14,7 @@ from models.codes import Codes
 from models.contributions import difference, evaluate
 from models.events import Logged
 from models.meaning import count_appeared_late, meanings
+from models.measures import USUAL
 from models.news import News, news
 from models.rollup import Cut, Totals
 from models.state.absorption import NOTHING_GIVEN, Given, given, handed, stands_alone, whole
@@ -78,7 +79,7 @@ class Partition:
     events_topic: str = "crm.events.v1"
     tombstones: Tombstones = field(default_factory=lambda: Tombstones(Hashing()))
     due: DueSet = field(default_factory=DueSet)
-    open_clocks: OpenClocks = field(default_factory=OpenClocks)
+    open_clocks: OpenClocks = field(init=False)
     ticks: dict[int, Millis] = field(default_factory=dict)
     suppressed_alerts: int = 0
     unchanging: int = 0
@@ -92,6 +93,15 @@ class Partition:
     _told: list[tuple[News, str]] = field(default_factory=list)
     _outgoing: list[Outgoing] = field(default_factory=list)
     _ticks_changed: bool = False
+
+    def __post_init__(self) -> None:
+        """Nobody waits yet."""
+        self.open_clocks = OpenClocks(self.waiting_dims)
+
+    @property
+    def waiting_dims(self) -> tuple[str, ...]:
+        """What open clocks are sliced by."""
+        return self.codes.slices(USUAL)
 
     @property
     def clock(self) -> Millis | None:

@@ -47,6 +47,10 @@ class Presence:
         self._me = Worker(f"{socket.gethostname()} process {os.getpid()}", valuation)
         self._counts_s = counts_s
 
+    def go_by(self, valuation: Valuation) -> None:
+        """Tell of other rules and definitions from now on."""
+        self._me = Worker(self._me.name, valuation)
+
     async def enter(self) -> None:
         """Take our place. Raises Fatal if an earlier worker with other rules lives on; one that has died is waited for."""
         patience = time.monotonic() + self._counts_s + 2 * EVERY_S

@@ -34,6 +34,9 @@ _WINDOW_NAMES = tuple(window.name for window in WINDOWS)
 LEISURE = 3
 """How many times as long as the last round took the publisher waits before the next: events come first."""
 
+LONGEST_PAUSE_S = 3.0
+"""How long it waits at most: a first round tells all rows, and the next one shall not wait for that."""
+
 log = structlog.get_logger(__name__)
 
 Row = tuple[str, str]
@@ -60,18 +63,21 @@ class Edition:
     valuation: str
 
 
+def pause_after(took_s: float) -> float:
+    """How long to wait after a look that took so long, in s."""
+    return min(max(LOOK_S, LEISURE * took_s), LONGEST_PAUSE_S)
+
+
 class Publisher:
     """One claim on the KPI table."""
 
     def __init__(self, redis: Redis, producer: Topic, edition: Edition) -> None:
+        self.edition = edition
+        """What the next round is of; it may be replaced by one of other rules at any time."""
         self._redis = redis
         self._keys = [Keys(edition.prefix, number) for number in range(edition.partitions)]
         self._table = KpiKeys(edition.prefix)
-        self._rules = edition.rules
-        self._minimum_n = edition.minimum_n
         self._producer = producer
-        self._topic = edition.topic
-        self._valuation = edition.valuation
         self._parts = [Part() for _ in self._keys]
         self._rows: dict[Row, Cell] = {}
         self._told: tuple[tuple[str, int], ...] = ()
@@ -90,7 +96,7 @@ class Publisher:
                 # Whatever of the round is not known to be told is told again.
                 self._told = ()
                 log.warning("publisher_waits", fault=repr(fault))
-            await asyncio.sleep(max(LOOK_S, LEISURE * (time.monotonic() - began)))
+            await asyncio.sleep(pause_after(time.monotonic() - began))
 
     async def _claim(self) -> None:
         token = new_token()
@@ -131,7 +137,7 @@ class Publisher:
 
     def _agree(self, valuations: Iterable[str]) -> bool:
         """Whether all totals were made by our rules and definitions: others' do not add up with them."""
-        return all(valuation == self._valuation for valuation in valuations)
+        return all(valuation == self.edition.valuation for valuation in valuations)
 
     async def _read(self) -> None:
         for keys, part in zip(self._keys, self._parts, strict=True):
@@ -150,7 +156,7 @@ class Publisher:
 
     async def _round(self, held: Publishing, now: Standing) -> None:
         """Write what changed, tell it, then delete what is gone: a row stays in the table until its end is told."""
-        rows = dict(_rows(lines(self._parts, self._rules, now.clock, self._minimum_n)))
+        rows = dict(_rows(lines(self._parts, self.edition.rules, now.clock, self.edition.minimum_n)))
         gone = dict.fromkeys(self._rows.keys() - rows.keys(), _GONE)
         changed = {row: cell for row, cell in (rows | gone).items() if self._rows.get(row) != cell}
         encoded = {row: _encode(cell, held.round + 1) for row, cell in changed.items()}
@@ -164,14 +170,17 @@ class Publisher:
     async def _tell(self, messages: Mapping[Row, bytes | None]) -> None:
         """Send rows to the topic and wait until all are acknowledged. Raises KafkaError."""
         sent = [
-            await self._producer.send(self._topic, value=value, key=f"{key}@{window}".encode())
+            await self._producer.send(self.edition.topic, value=value, key=f"{key}@{window}".encode())
             for (window, key), value in messages.items()
         ]
         await asyncio.gather(*sent)
 
     def _record(self, now: Standing) -> dict[str, str]:
-        told = slices(self._rules, now.clock)
+        rules = self.edition.rules
+        told = slices(rules, now.clock)
         return {
+            "rules": str(rules.version),
+            "zone": rules.zone,
             "clock": str(now.clock),
             "known_until": str(now.known_until),
             "spread_ms": str(now.spread_ms),

@@ -1,35 +1,40 @@
 """Re-valuation: a partition's totals made anew from its states, when rules or definitions have changed. No Kafka is read.
 
 The next generation is written piece by piece beside the present one and becomes it in one fenced checkpoint, so that a crash at
-any point leaves the old one whole and the next owner begins again.
+any point leaves the old one whole and the next owner begins again. The arithmetic runs in a thread: other partitions, the
+publisher and whoever asks how we are go on meanwhile.
 """
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
+from typing import Final, TypeVar
 
 import structlog
 
-from models.contributions import evaluate
-from models.meaning import meanings
-from models.news import news
-from models.state.absorption import whole
-from models.state.facts import facts
-from models.state.lead import pack, unpack
 from models.units import Millis
 from streams.errors import Retry
+from streams.processing.adding_up import AddingUp, seldom_collecting
 from streams.processing.checkpoint import Fenced, Outcome, commit_until_definite, plan_removal
 from streams.processing.cut import Checkpoint, Writes, cut_aside, cut_checkpoint
-from streams.processing.partition import Partition
+from streams.processing.open_clocks import OpenClocksCut
+from streams.processing.partition import Partition, PartitionCut
 from streams.processing.valuation import Valuation
-from streams.processing.writes import writes_of
-from streams.tables import Applied, Keys, Redis, walk_states
+from streams.processing.writes import open_of, writes_of
+from streams.tables import Applied, Keys, Redis, read_due, walk_states
 
-PIECE = 200
+PIECE: Final = 4_000
+"""Fields written in one script, which then takes some 20 ms."""
+
+PANES: Final = 200
 """Panes written in one script."""
 
 log = structlog.get_logger(__name__)
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
 
 
 async def revalue(redis: Redis, keys: Keys, applied: Applied, partition: Partition, valuation: Valuation) -> Applied:
@@ -38,59 +43,68 @@ async def revalue(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
     `partition` is new, with clock and ticks to come from `applied`. Raises Fenced, Retry and Fatal as the checkpoint's answers
     say.
     """
+    began = time.monotonic()
     next_keys = keys.of(applied.progress.generation + 1)
     applied = await remove(redis, next_keys, applied)
-    quiet = await _add_up(redis, keys, applied, partition)
-    writes = writes_of(partition.cut())
-    for piece in _pieces(writes):
-        applied = await _commit(redis, cut_aside(next_keys, applied, piece))
+    with seldom_collecting():
+        adding_up, applied = await _add_up(redis, keys, applied, partition)
+        for piece in await asyncio.to_thread(_writes, partition, adding_up):
+            applied = await _commit(redis, cut_aside(next_keys, applied, piece))
     progress = replace(applied.progress, generation=next_keys.generation, valuation=valuation.encode())
-    applied = await _commit(redis, cut_checkpoint(next_keys, applied, Writes(states=quiet), progress))
-    log.info("revalued", partition=partition.number, generation=progress.generation)
-    partition.saved()
+    applied = await _commit(redis, cut_checkpoint(next_keys, applied, Writes(), progress))
+    log.info(
+        "revalued",
+        partition=partition.number,
+        generation=progress.generation,
+        rules=valuation.rules,
+        leads=adding_up.leads,
+        due=len(adding_up.due),
+        seconds=round(time.monotonic() - began, 2),
+    )
     return await remove(redis, keys, applied)
 
 
-async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partition) -> dict[str, bytes]:
-    """Sum all states. What the new rules would have told is taken as told: such states are given back."""
+async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partition) -> tuple[AddingUp, Applied]:
+    """Sum all states. What must be remembered in them as told is written at once: it holds under the old rules as well."""
     progress = applied.progress
     partition.ticks = {source: Millis(at) for source, at in progress.ticks.items()}
-    clock = None if progress.clock is None else Millis(progress.clock)
-    known_until = partition.due_clock(clock)
-    if clock is not None:
-        partition.totals.advance(clock)  # now, so that what no pane keeps is not summed first
-    quiet: dict[str, bytes] = {}
+    if progress.clock is not None:
+        partition.totals.advance(Millis(progress.clock))  # now, so that what no pane keeps is not summed first
+    adding_up = AddingUp(partition, (await read_due(redis, keys, -1, partition.known_until)).keys())
     async for states in walk_states(redis, keys):
-        leads = [unpack(packed) for packed in states.values()]
-        standing = [facts(whole(lead, subject), partition.codes) for subject, (lead, _) in zip(states, leads, strict=True)]
-        evaluation = evaluate(standing, partition.codes, known_until)
-        partition.totals.add(evaluation.contributions)
-        found = meanings(evaluation, partition.codes, known_until, [bool(told) for _, told in leads])
-        for subject, (lead, told), meaning in zip(states, leads, found, strict=True):
-            if news(told, meaning.thresholds):
-                quiet[subject] = pack(lead, told)
-            partition.open_clocks.put(subject, meaning.waiting)
-            partition.due.put(subject, meaning.next_change)
-        await asyncio.sleep(0)
-    partition.totals.late = 0  # it counts what comes late, not what is walked again
-    return quiet
+        quiet = await asyncio.to_thread(adding_up.take, states)
+        for some in _batched(quiet.items(), PIECE):
+            applied = await _commit(redis, cut_checkpoint(keys, applied, Writes(states=some), progress))
+    await asyncio.to_thread(adding_up.settle)
+    return adding_up, applied
 
 
-def _pieces(writes: Writes) -> Iterator[Writes]:
-    """The same writes in several; series first, as everything else points at them. Nothing of it was there to be dropped."""
-    yield Writes(series=writes.series, known_series=writes.known_series, windows=writes.windows, levels=writes.levels)
-    yield Writes(known_series=len(writes.series), oldest=writes.oldest)
-    panes, due, clocks = iter(writes.panes.items()), iter(writes.due.items()), iter(writes.open.items())
-    while True:
-        piece = Writes(
-            known_series=len(writes.series),
-            panes=dict(islice(panes, PIECE)),
-            due=dict(islice(due, 10 * PIECE)),
-            open=dict(islice(clocks, 10 * PIECE)),
-        )
-        if not (piece.panes or piece.due or piece.open):
-            return
-        yield piece
+def _writes(partition: Partition, adding_up: AddingUp) -> Iterator[Writes]:
+    """All of a new generation in pieces; series first, as everything else points at them. Nothing of it was there before."""
+    nothing = OpenClocksCut({}, {}, partition.open_clocks.oldest_by_slice())
+    whole = writes_of(PartitionCut({}, (), partition.totals.cut(), {}, nothing, [], {}, None))
+    return _pieces(whole, adding_up)
+
+
+def _pieces(whole: Writes, adding_up: AddingUp) -> Iterator[Writes]:
+    series = len(whole.series)
+    for start in range(0, series, PIECE):
+        yield Writes(series=whole.series[start : start + PIECE], known_series=start)
+    for window, chunks in whole.windows.items():
+        yield Writes(windows={window: chunks})
+    yield Writes(levels=whole.levels, oldest=whole.oldest)
+    for panes in _batched(whole.panes.items(), PANES):
+        yield Writes(panes=panes)
+    for due in _batched(adding_up.due.items(), PIECE):
+        yield Writes(due=due)
+    for waiting in _batched(adding_up.waiting.items(), PIECE):
+        yield Writes(open=open_of(OpenClocksCut({}, waiting, {})))
+
+
+def _batched(items: Iterable[tuple[_Key, _Value]], size: int) -> Iterator[Mapping[_Key, _Value]]:
+    rest = iter(items)
+    while batch := dict(islice(rest, size)):
+        yield batch
 
 
 async def remove(redis: Redis, keys: Keys, applied: Applied) -> Applied:

@@ -25,6 +25,7 @@ SOURCES: Final = (
     "rules.py",
     "series.py",
     "sketches.py",
+    "slices.py",
     "state/absorption.py",
     "state/facts.py",
     "state/lead.py",

@@ -2,18 +2,22 @@
 
 import asyncio
 import gc
+from contextlib import suppress
 from functools import partial
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from models.codes import Codes
+from models.rules import Rules
 from streams.config import Settings
+from streams.errors import Retry
 from streams.processing.hashing import Hashing
 from streams.processing.owner import Owner, Terms
 from streams.processing.presence import Presence
 from streams.processing.publisher import Edition, Publisher
-from streams.processing.valuation import valuation_of
+from streams.processing.ruling import Ruling
+from streams.processing.valuation import Valuation, valuation_of
 from streams.producer import LastingProducer
 from streams.tables import Redis, answers, check_layout, check_server
 from streams.telemetry import ProcessorMetrics, registry
@@ -23,6 +27,9 @@ from streams.vitals import Readiness, tell
 
 OFFSETS_EVERY_S = 5.0
 """How often durable offsets are committed to Kafka, where lag tools look."""
+
+RULES_EVERY_S = 1.0
+"""How often a worker looks for rules that were applied."""
 
 LOOKS_PER_CHECKPOINT = 5
 
@@ -44,39 +51,62 @@ class Worker:
     """What runs in the processor's process."""
 
     def __init__(self, settings: Settings, redis: Redis, producer: LastingProducer, metrics: ProcessorMetrics) -> None:
-        topics = Topics(settings.kafka.topic_prefix)
-        rules = settings.rules()
+        configured = settings.rules()
+        self._settings = settings
         self._redis = redis
         self._producer = producer
-        self._topics = topics
-        self._terms = Terms(
+        self._topics = Topics(settings.kafka.topic_prefix)
+        self._checkpoint_s = settings.checkpoint_ms / 1000
+        self._publisher: Publisher | None = None
+        self.ruling = Ruling(redis, settings.redis.prefix, configured, self._go_by)
+        terms = self._terms_of(configured)
+        self._edition = self._edition_of(configured, terms.valuation)
+        self.owner = Owner(redis, producer, terms, metrics, self.ruling.look)
+        self.presence = Presence(redis, settings.redis.prefix, terms.valuation)
+
+    def _terms_of(self, rules: Rules) -> Terms:
+        settings = self._settings
+        return Terms(
             settings.redis.prefix,
             settings.kafka.partitions,
             Codes(rules),
             valuation_of(rules),
-            settings.checkpoint_ms / 1000,
-            topics.alerts,
-            topics.dead,
-            topics.events,
+            self._checkpoint_s,
+            self._topics.alerts,
+            self._topics.dead,
+            self._topics.events,
             settings.worker.skip_lost_events,
             Hashing(settings.worker.hashing_key()),
         )
-        self._edition = Edition(
-            settings.redis.prefix,
-            settings.kafka.partitions,
-            rules,
-            settings.minimum_n.by_formula(),
-            topics.kpis,
-            self._terms.valuation.encode(),
+
+    def _edition_of(self, rules: Rules, valuation: Valuation) -> Edition:
+        settings = self._settings
+        minimum_n = settings.minimum_n.by_formula()
+        return Edition(
+            settings.redis.prefix, settings.kafka.partitions, rules, minimum_n, self._topics.kpis, valuation.encode()
         )
-        self.owner = Owner(redis, producer, self._terms, metrics)
-        self.presence = Presence(redis, settings.redis.prefix, self._terms.valuation)
+
+    def _go_by(self, rules: Rules) -> None:
+        """Other rules are in force. Partitions follow one by one; there is no round until all have."""
+        self.owner.terms = terms = self._terms_of(rules)
+        self._edition = self._edition_of(rules, terms.valuation)
+        self.presence.go_by(terms.valuation)
+        if self._publisher is not None:
+            self._publisher.edition = self._edition
+
+    async def keep_to_the_rules(self) -> None:
+        """Go by the rules that are in force, for ever."""
+        while True:
+            await asyncio.sleep(RULES_EVERY_S)
+            with suppress(Retry):
+                await self.ruling.look()
+            await self.owner.revalue_stale()
 
     async def keep_checkpoints(self) -> None:
         """Cut the checkpoints that are due, for ever."""
         while True:
             self.owner.consider_all()
-            await asyncio.sleep(self._terms.checkpoint_s / LOOKS_PER_CHECKPOINT)
+            await asyncio.sleep(self._checkpoint_s / LOOKS_PER_CHECKPOINT)
 
     async def keep_offsets(self) -> None:
         """Tell how far we are, for ever."""
@@ -98,21 +128,22 @@ class Worker:
         """Publish while partition 0 is here, for ever."""
         first = TP(self._topics.events, 0)
         while True:
-            if first in self.owner.owned:
+            if self.owner.holds(first):
                 await self._publish_while(first)
-            await asyncio.sleep(self._terms.checkpoint_s)
+            await asyncio.sleep(self._checkpoint_s)
 
     async def _publish_while(self, first: TP) -> None:
-        publisher = Publisher(self._redis, self._producer, self._edition)
+        self._publisher = Publisher(self._redis, self._producer, self._edition)
         log.info("publisher_started")
-        running = asyncio.create_task(publisher.run())
+        running = asyncio.create_task(self._publisher.run())
         try:
-            while not running.done() and first in self.owner.owned:
-                await asyncio.wait([running], timeout=self._terms.checkpoint_s)
+            while not running.done() and self.owner.holds(first):
+                await asyncio.wait([running], timeout=self._checkpoint_s)
             if running.done():
                 running.result()
         finally:
             running.cancel()
+            self._publisher = None
         log.info("publisher_stopped")
 
 
@@ -129,6 +160,7 @@ async def run(settings: Settings, redis: Redis) -> None:
     metrics = registry()
     async with LastingProducer(settings.kafka.bootstrap, "leadbeat-processor", linger_ms=5).running() as producer:
         worker = Worker(settings, redis, producer, ProcessorMetrics(metrics))
+        await worker.ruling.look()
         await worker.presence.enter()
         try:
             await _serve(settings, worker, metrics)
@@ -144,6 +176,7 @@ async def _serve(settings: Settings, worker: Worker, metrics: CollectorRegistry)
         worker.keep_checkpoints,
         worker.keep_offsets,
         worker.keep_publishing,
+        worker.keep_to_the_rules,
         worker.keep_asking_redis,
         worker.presence.keep,
     ]

@@ -28,7 +28,7 @@ def writes_of(cut: PartitionCut) -> Writes:
         series=totals.series,
         known_series=totals.known_series,
         due=cut.due,
-        open=_open(cut.open_clocks),
+        open=open_of(cut.open_clocks),
         outgoing=cut.outgoing,
     )
 
@@ -37,19 +37,20 @@ def _chunks(chunks: Chunks) -> dict[int, bytes | None]:
     return {number: packed or None for number, packed in chunks.items()}
 
 
-def _open(cut: OpenClocksCut) -> dict[OpenClock, int | None]:
+def open_of(cut: OpenClocksCut) -> dict[OpenClock, int | None]:
+    """The open clocks that came and those that went (None), as their table has them."""
     changes: dict[OpenClock, int | None] = {_clock(subject, waiting): None for subject, waiting in cut.removed.items()}
     changes.update((_clock(subject, waiting), waiting.since) for subject, waiting in cut.added.items())
     return changes
 
 
 def _clock(subject: str, waiting: WaitingLead) -> OpenClock:
-    return OpenClock(subject, waiting.due, waiting.rep, waiting.team, waiting.lead_source)
+    return OpenClock(subject, *waiting[1:])
 
 
 def _waiting(clock: OpenClock, since: int) -> WaitingLead:
-    due = None if clock.due is None else Millis(clock.due)
-    return WaitingLead(Millis(since), due, clock.rep, clock.team, clock.lead_source)
+    _, due, *values = clock
+    return WaitingLead(Millis(since), None if due is None else Millis(due), *values)
 
 
 def restore(partition: Partition, progress: Progress, stored: Totals, panes: Mapping[Pane, Mapping[int, bytes]]) -> None:
@@ -57,5 +58,6 @@ def restore(partition: Partition, progress: Progress, stored: Totals, panes: Map
     clock = None if progress.clock is None else Millis(progress.clock)
     held = {(PaneSize(pane.size), Millis(pane.start)): dict(chunks) for pane, chunks in panes.items()}
     partition.totals = TotalsInMemory.load(partition.codes, clock, Stored(stored.series, stored.windows, stored.levels, held))
-    partition.open_clocks = OpenClocks({clock.subject: _waiting(clock, since) for clock, since in stored.open.items()})
+    waiting = {clock.subject: _waiting(clock, since) for clock, since in stored.open.items()}
+    partition.open_clocks = OpenClocks(partition.waiting_dims, waiting)
     partition.ticks = {source: Millis(at) for source, at in progress.ticks.items()}

@@ -16,7 +16,7 @@ from streams.errors import Retry
 from streams.serving.answers import CSV, JSON, answer, sheet, wants_csv
 from streams.serving.catalogue import Catalogue, describe
 from streams.serving.documented import FAULTS, NOT_KNOWN, Operation, Parameter, Told
-from streams.serving.selection import VALID, KpiRow, Selection, parse, select
+from streams.serving.selection import PAIR, VALID, KpiRow, Selection, parse, select
 from streams.serving.table import Round, Snapshot, Table
 
 
@@ -39,6 +39,8 @@ ROUND: Final = tuple(name for name in Kpis.__struct_fields__ if name != "kpis")
 COLUMNS: Final = (*KpiRow.__struct_fields__, *ROUND)
 """The columns of the CSV: always these, whatever is asked for. New ones come behind them."""
 
+BY: Final = "A dimension, `whole` for everything together, or a configured pair of dimensions, as in `team,lead_source`."
+
 OPERATIONS: Final = (
     Operation(
         "/api/v1/kpis",
@@ -55,8 +57,8 @@ OPERATIONS: Final = (
         (
             Parameter("kpi", "An id, or a duration's name for its samples, mean and quantiles.", VALID["kpi"], repeated=True),
             Parameter("window", "A window; levels are in `now`.", VALID["window"], repeated=True),
-            Parameter("by", "A dimension, or `whole` for everything together.", VALID["by"], repeated=True),
-            Parameter("slice", "A rep, team, lead source, channel or sentiment.", repeated=True),
+            Parameter("by", BY, VALID["by"], repeated=True, pattern=PAIR),
+            Parameter("slice", "A rep, a team or any other value; of a pair both, with a comma between.", repeated=True),
             Parameter("text", "`1` adds the definitions.", VALID["text"]),
             Parameter("format", "Else the Accept header decides; JSON where it does not.", VALID["format"]),
         ),

@@ -5,6 +5,7 @@ import asyncio
 from starlette.applications import Starlette
 
 from models.errors import LeadbeatError
+from models.slices import pair_name
 from streams import telemetry
 from streams.config import Settings
 from streams.server import listen, serve
@@ -18,7 +19,6 @@ from streams.serving.sources import Sources
 def create(settings: Settings, sources: Sources, closing: asyncio.Event | None = None) -> Starlette:
     """The application: the page, /metrics, /livez, /readyz and /api/v1/*. Streams end when `closing` is set."""
     windows = settings.profile.board_windows
-    profile = Profile(windows, settings.profile.max_series)
     ticks_are_wall = settings.ticks == "wall"
     page = files.load()
     now = health.wall if ticks_are_wall else None
@@ -26,7 +26,7 @@ def create(settings: Settings, sources: Sources, closing: asyncio.Event | None =
     return Starlette(
         routes=[
             *files.routes(page),
-            exporter.route(sources.table, profile, settings.working_hours(), telemetry.registry()),
+            exporter.route(sources.table, profile_of(settings), settings.working_hours(), telemetry.registry()),
             *health.routes(sources.table, ticks_are_wall=ticks_are_wall),
             *api.routes(sources.table),
             openapi.route(),
@@ -35,6 +35,12 @@ def create(settings: Settings, sources: Sources, closing: asyncio.Event | None =
         ],
         exception_handlers={LeadbeatError: on_error},
     )
+
+
+def profile_of(settings: Settings) -> Profile:
+    """What Prometheus gets, as the settings say."""
+    pairs = [pair_name(pair) for pair in settings.pairs]
+    return Profile(settings.profile.board_windows, settings.profile.max_series, (*settings.profile.also_by, *pairs))
 
 
 async def run(settings: Settings, sources: Sources) -> None:

@@ -16,7 +16,10 @@ WHOLE: Final = "whole"
 
 
 class Entry(Struct, frozen=True):
-    """One figure. `windows` and `by` are all that the KPI table has it in, `board` the dimensions that Prometheus has it by."""
+    """One figure. `windows` are all that the KPI table has it in, `board` the dimensions that Prometheus has it by.
+
+    `by` are the dimensions that it can be sliced by, alone and in pairs: those of leads if their values are listed.
+    """
 
     id: str
     labels: dict[str, str]

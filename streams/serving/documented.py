@@ -9,7 +9,8 @@ from streams.serving.answers import JSON, Refusal
 class Parameter(NamedTuple):
     """A parameter of the query.
 
-    `values`: what it may be (none: anything); `highest`: it is a whole number, up to this. `repeated`: each adds a value.
+    `values`: what it may be (none: anything), `pattern`: or what is written so; `highest`: it is a whole number, up to this.
+    `repeated`: each adds a value.
     """
 
     name: str
@@ -17,6 +18,7 @@ class Parameter(NamedTuple):
     values: Collection[str] = ()
     repeated: bool = False
     highest: int | None = None
+    pattern: str = ""
 
 
 class Told(NamedTuple):

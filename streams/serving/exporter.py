@@ -56,7 +56,7 @@ class Page(Collector):
         yield from _kpis(profile, shown)
         if snapshot and snapshot.round:
             yield from _of_round(snapshot.round)
-            yield from _of_hours(hours, snapshot.round.clock)
+            yield from _of_hours(_local(hours, snapshot.round), snapshot.round.clock)
         yield _gauge("redis_up", "Whether the KPI table could be read.", float(snapshot is not None))
         yield _gauge("exporter_series", "KPI series on this page.", len(shown.series))
         yield _gauge("exporter_series_dropped", "KPI series left out because of profile.max_series.", shown.dropped)
@@ -80,6 +80,12 @@ def _of_round(record: Round) -> Iterator[Metric]:
     yield _gauge("round_stale", STALE, float(record.stale))
     yield _gauge("spread_seconds", "How far the partitions' clocks lay apart.", record.spread_ms / 1000)
     yield _gauge("published_timestamp_seconds", "When the round was published.", record.published_at / 1000)
+    yield _gauge("rules_version", "The version of the rules that the round goes by.", record.rules)
+
+
+def _local(hours: WorkingHours, record: Round) -> WorkingHours:
+    """Working hours in the zone of the rules in force, which may not be that of the settings."""
+    return WorkingHours(record.zone, hours.shifts) if record.zone else hours
 
 
 def _of_hours(hours: WorkingHours, clock: Millis) -> Iterator[Metric]:

@@ -66,6 +66,8 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 def _value(parameter: Parameter) -> dict[str, Any]:
     if parameter.highest is not None:
         return {"type": "integer", "minimum": 0, "maximum": parameter.highest}
+    if parameter.pattern:
+        return {"type": "string", "anyOf": [{"enum": list(parameter.values)}, {"pattern": parameter.pattern}]}
     return {"type": "string", "enum": list(parameter.values)} if parameter.values else {"type": "string"}
 
 

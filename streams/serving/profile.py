@@ -1,7 +1,8 @@
 """The default Prometheus profile: which rows of the KPI table are series, and what they are called. Pure.
 
-The whole is shown in all windows. Slices are shown in the board's windows, by rep and team or by lead source and channel as the
-catalogue says. A measure that stands in a ratio is shown wherever that ratio is, so that nobody has to average ratios.
+The whole is shown in all windows. Slices are shown in the board's windows, by people or by where leads come from, as the
+catalogue says; by a configured pair what is shown by one of its dimensions and has both. A measure that stands in a ratio is
+shown wherever that ratio is, so that nobody has to average ratios.
 """
 
 import math
@@ -14,14 +15,18 @@ from typing import Final, NamedTuple, TypeAlias
 from models.catalogue import FIGURES, KPIS
 from models.kpis import Figure, Formula, board
 from models.measures import Measure
+from models.slices import dims_of, is_pair, split_values
 from models.windows import NOW
 from streams.serving.table import MOST_KEYS, Place, Row, Snapshot, place_of
 
-DIMS: Final = {board.REPS: ("rep", "team"), board.SOURCES: ("lead_source", "channel")}
+DIMS: Final = {board.REPS: ("rep", "team"), board.SOURCES: ("lead_source", "origin", "channel", "segment")}
 """The dimensions behind the words of the catalogue."""
 
-ORDER: Final = ("", "team", "lead_source", "channel", "rep")
-"""Who stays first where the cap drops series: the whole and what there are few of."""
+FURTHER: Final = ("sales_region", "campaign")
+"""Dimensions that are shown where they are asked for, as those of `board.SOURCES`."""
+
+ORDER: Final = ("", "team", "lead_source", "channel", "segment", "origin", *FURTHER, "rep")
+"""Who stays first where the cap drops series: the whole and what there are few of; pairs come last."""
 
 COUNTED: Final = frozenset({Formula.COUNT, Formula.SAMPLES, Formula.LEVEL})
 """Formulas whose 0 is a number as good as any; the others have a value or none."""
@@ -63,16 +68,19 @@ class Profile:
         self,
         board_windows: Sequence[str],
         max_series: int,
+        also_by: Sequence[str] = (),
         kpis: Sequence[Figure] = KPIS,
         figures: Sequence[Figure] = FIGURES,
     ) -> None:
+        """`also_by`: dimensions of FURTHER, and pairs."""
         self._board_windows = frozenset((*board_windows, NOW))
         self._max_series = max_series
         self._plans: dict[tuple[str, str], list[_Plan]] = {}
-        places = shown_by(kpis, figures)
+        places = shown_by(kpis, figures, also_by)
+        order = (*ORDER, *filter(is_pair, also_by))
         for figure in figures:
             for dim in ("", *places[figure.key]):
-                self._plans[figure.key, dim] = list(_plans(figure, dim))
+                self._plans[figure.key, dim] = list(_plans(figure, dim, order.index(dim)))
         self._look_up = lru_cache(maxsize=MOST_KEYS)(self._plans_of)
         self.helps = _helps(chain.from_iterable(self._plans.values()))
         """The HELP text of each metric, in the order of the page."""
@@ -98,7 +106,7 @@ class Profile:
                 for plan in plans:
                     value = _value(plan, row, always=always)
                     if value is not None:
-                        labels = _labels(plan, window, place.name)
+                        labels = _labels(plan, window, place)
                         yield (plan.rank, not always, place.name), Series(plan.metric, labels, value)
 
     def _plans_of(self, key: str) -> tuple[Place, Sequence[_Plan]]:
@@ -106,9 +114,11 @@ class Profile:
         return place, self._plans.get((place.figure, place.dim), ())
 
 
-def shown_by(kpis: Sequence[Figure] = KPIS, figures: Sequence[Figure] = FIGURES) -> dict[str, tuple[str, ...]]:
-    """The dimensions that each figure is shown by, by its key: its own, and those of the ratios that it is part of."""
-    dims = {figure.key: set(_own_dims(figure)) for figure in kpis}
+def shown_by(
+    kpis: Sequence[Figure] = KPIS, figures: Sequence[Figure] = FIGURES, also_by: Sequence[str] = ()
+) -> dict[str, tuple[str, ...]]:
+    """What each figure is shown by, by its key: its own dimensions and pairs, and those of the ratios that it is part of."""
+    dims = {figure.key: set(_own_dims(figure, also_by)) for figure in kpis}
     parts: dict[Measure, set[str]] = {}
     for figure in kpis:
         for measure in figure.measures if figure.denominator else ():
@@ -116,27 +126,31 @@ def shown_by(kpis: Sequence[Figure] = KPIS, figures: Sequence[Figure] = FIGURES)
     for figure in figures:
         if figure.formula is Formula.COUNT and not figure.labels:
             dims.setdefault(figure.key, set()).update(parts.get(figure.numerator[0], ()))
-    return {figure.key: tuple(dim for dim in ORDER if dim in dims.get(figure.key, ())) for figure in figures}
+    order = (*ORDER, *filter(is_pair, also_by))
+    return {figure.key: tuple(dim for dim in order if dim in dims.get(figure.key, ())) for figure in figures}
 
 
-def _own_dims(figure: Figure) -> Iterator[str]:
-    for where, dims in DIMS.items():
-        if figure.shown & where:
-            yield from (dim for dim in dims if dim in figure.dims)
+def _own_dims(figure: Figure, also_by: Sequence[str]) -> Iterator[str]:
+    shown = {dim for where, dims in DIMS.items() if figure.shown & where for dim in dims}
+    further = set(FURTHER if figure.shown & board.SOURCES else ())
+    yield from (dim for dim in ORDER if dim in shown | further.intersection(also_by) and figure.has(dim))
+    yield from (pair for pair in filter(is_pair, also_by) if (shown | further).intersection(dims_of(pair)) and figure.has(pair))
 
 
-def _plans(figure: Figure, dim: str) -> Iterator[_Plan]:
-    rank = ORDER.index(dim)
+def _plans(figure: Figure, dim: str, rank: int = 0) -> Iterator[_Plan]:
     yield _Plan(metric_name(figure, dim), figure, dim, rank, due=False)
     if figure.formula is Formula.OLDEST:
         yield _Plan(metric_name(figure, dim, "_due"), figure, dim, rank, due=True)
 
 
 def metric_name(figure: Figure, dim: str = "", part: str = "") -> str:
-    """`leadbeat_<id>[_<unit>][_by_<dim>]`; a ratio's id says what it is."""
+    """`leadbeat_<id>[_<unit>][_by_<dim>[_and_<dim>]]`; a ratio's id says what it is."""
     unit = f"_{figure.unit}" if figure.unit and figure.formula is not Formula.RATIO else ""
-    by = f"_by_{dim}" if dim else ""
-    return f"leadbeat_{figure.id}{part}{unit}{by}"
+    return f"leadbeat_{figure.id}{part}{unit}{_by(dim)}"
+
+
+def _by(dim: str) -> str:
+    return f"_by_{'_and_'.join(dims_of(dim))}" if dim else ""
 
 
 def metrics_of(figure: Figure, dim: str = "") -> tuple[str, ...]:
@@ -152,7 +166,7 @@ def _helps(plans: Iterator[_Plan]) -> dict[str, str]:
 
 
 def _text(plan: _Plan) -> str:
-    figure, by = plan.figure, f" By {plan.dim}." if plan.dim else ""
+    figure, by = plan.figure, f" By {' and '.join(dims_of(plan.dim))}." if plan.dim else ""
     if figure.denominator:
         over, under = (_told(measures, plan.dim) for measures in (figure.numerator, figure.denominator))
         return f"{over} ÷ {under}.{by}"
@@ -163,8 +177,7 @@ def _text(plan: _Plan) -> str:
 
 
 def _told(measures: Sequence[Measure], dim: str) -> str:
-    by = f"_by_{dim}" if dim else ""
-    names = " + ".join(f"leadbeat_{measure.id}{by}" for measure in measures)
+    names = " + ".join(f"leadbeat_{measure.id}{_by(dim)}" for measure in measures)
     return names if len(measures) == 1 else f"({names})"
 
 
@@ -177,12 +190,12 @@ def _value(plan: _Plan, row: Row, *, always: bool) -> float | None:
     return row.value if always or row.value or plan.figure.formula not in COUNTED else None
 
 
-def _labels(plan: _Plan, window: str, name: str) -> dict[str, str]:
+def _labels(plan: _Plan, window: str, place: Place) -> dict[str, str]:
     labels = dict(plan.figure.labels)
     if plan.figure.windowed:
         labels["window"] = window
-    if plan.dim:
-        labels[plan.dim] = legible(name)
+    for dim, name in zip(dims_of(place.dim), split_values(place.dim, place.name), strict=True):
+        labels[dim] = legible(name)
     return labels
 
 

@@ -17,7 +17,7 @@ from models.windows import DUE_LAG
 from streams.serving.cached import Cached
 from streams.tables import Keys, OpenClocks, Redis, read_open
 
-DIMS: Final = ("rep", "team", "lead_source")
+DIMS: Final = ("rep", "team", "lead_source", "origin", "sales_region", "segment", "campaign")
 """What the queue can be narrowed by."""
 
 
@@ -35,6 +35,10 @@ class Lead(Struct, frozen=True):
     rep: str
     team: str
     lead_source: str
+    origin: str
+    sales_region: str
+    segment: str
+    campaign: str
 
 
 class Tally(Struct, frozen=True):
@@ -65,7 +69,7 @@ class Queue:
         return tallies(self.leads, "team")
 
     def narrowed(self, wanted: Mapping[str, str]) -> "Queue":
-        """The queue of some rep, team or source."""
+        """The queue of some rep, team or other value."""
         if not wanted:
             return self
         return Queue(
@@ -109,10 +113,10 @@ def queue_of(parts: Sequence[OpenClocks], partitions: int) -> Queue:
 def _leads(part: OpenClocks) -> Iterable[Lead]:
     known_until = -math.inf if part.clock is None else part.clock - DUE_LAG
     for clock, since in part.clocks:
-        connection, _, name = clock.subject.partition(":")
-        due = None if clock.due is None else Millis(clock.due)
+        subject, due, *values = clock
+        connection, _, name = subject.partition(":")
         overdue = due is not None and due <= known_until
-        yield Lead(connection, name, Millis(since), due, overdue, clock.rep, clock.team, clock.lead_source)
+        yield Lead(connection, name, Millis(since), None if due is None else Millis(due), overdue, *values)
 
 
 def _place(lead: Lead) -> tuple[float, Millis, str, str]:

@@ -1,5 +1,6 @@
 """What of a round somebody asks the API for."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -9,6 +10,7 @@ from starlette.datastructures import QueryParams
 from models.catalogue import FIGURES
 from models.errors import LeadbeatError
 from models.rules import OTHER, UNASSIGNED, UNKNOWN
+from models.slices import dims_of
 from models.snapshot import State
 from streams.serving.catalogue import BY_KEY, DIMS, NAMED, WHOLE
 from streams.serving.table import WINDOW_NAMES, Snapshot, place_of
@@ -33,8 +35,14 @@ def _one_of(names: Iterable[str]) -> Meta:
     return Meta(extra_json_schema={"enum": list(names)})
 
 
+PAIR: Final = f"^({'|'.join(DIMS)}),({'|'.join(DIMS)})$"
+"""What may be asked `by`, too: a pair that is configured, as in `team,lead_source`."""
+
+
 class KpiRow(Struct, frozen=True, omit_defaults=True):
     """One row as the API gives it. The whole has empty `by` and `slice`; `value` is null where it is withheld.
+
+    Of a pair, `by` is as in `team,lead_source` and `slice` as in `north,inbound`; a backslash stands before commas of values.
 
     An oldest lead's `numerator` and `denominator` are its inquiry and due time in ms; of other times the numerator is in ms.
     """
@@ -42,7 +50,7 @@ class KpiRow(Struct, frozen=True, omit_defaults=True):
     id: str
     labels: dict[str, str]
     window: Annotated[str, _one_of(WINDOW_NAMES)]
-    by: Annotated[str, _one_of(("", *DIMS))]
+    by: Annotated[str, Meta(extra_json_schema={"anyOf": [{"enum": ["", *DIMS]}, {"pattern": PAIR}]})]
     slice: str
     value: float | None
     numerator: int
@@ -60,11 +68,11 @@ VALID: Final[Mapping[str, Collection[str]]] = {
     "text": ("0", "1"),
     "format": ("json", "csv"),
 }
-"""What each parameter may be; of slices, each round has its own."""
+"""What each parameter may be; of pairs and slices, each round has its own."""
 
 _KPI_ORDER: Final = {figure.id: place for place, figure in enumerate(FIGURES)}
 _WINDOW_ORDER: Final = {window: place for place, window in enumerate(WINDOW_NAMES)}
-_BY_ORDER: Final = {dim: place for place, dim in enumerate(("", *DIMS))}
+_BY_ORDER: Final = {dim: place for place, dim in enumerate(DIMS)}
 
 
 def parse(query: QueryParams) -> Selection:
@@ -81,7 +89,8 @@ def choose(given: Mapping[str, Sequence[str]]) -> Selection:
     """The selection of some values of each parameter; none means any. Raises InvalidQueryError as `parse` does."""
     for name, valid in VALID.items():
         for value in given.get(name, ()):
-            check(name, value, valid)
+            if name != "by" or not re.fullmatch(PAIR, value):
+                check(name, value, valid)
     keys = {figure.key for name in given.get("kpi", ()) for figure in NAMED[name]}
     return Selection(
         keys or None,
@@ -101,14 +110,25 @@ def check(where: str, value: str, valid: Collection[str]) -> None:
 def select(snapshot: Snapshot, selection: Selection) -> list[KpiRow]:
     """The rows of a round that are asked for, in the catalogue's order of KPIs, then by window, labels, dimension and slice.
 
-    What another version of the catalogue has left there is not among them. Raises InvalidQueryError for a slice that the round
-    does not have.
+    What another version of the catalogue has left there is not among them. Raises InvalidQueryError for what the round is not
+    sliced by, and for a slice that it does not have.
     """
+    if snapshot.round:
+        check_sliced(selection.by or (), snapshot.round.slices)
     if selection.slices:
         known = _slices(snapshot)
         for name in selection.slices:
             check("slice", name, known)
     return sorted(_found(snapshot, selection), key=_order)
+
+
+def check_sliced(by: Iterable[str], told: Collection[str]) -> None:
+    """Raise InvalidQueryError for a dimension whose values are not listed, or a pair that is not configured."""
+    for dim in by:
+        if dim not in told:
+            raise InvalidQueryError(
+                "by", f"nothing is sliced by {dim!r}", f"one of {', '.join(filter(None, told))}, or configure it"
+            )
 
 
 def _slices(snapshot: Snapshot) -> list[str]:
@@ -118,8 +138,8 @@ def _slices(snapshot: Snapshot) -> list[str]:
 
 
 def _order(answer: KpiRow) -> tuple[Any, ...]:
-    kpi, window, by = _KPI_ORDER[answer.id], _WINDOW_ORDER[answer.window], _BY_ORDER[answer.by]
-    return (kpi, window, *answer.labels.values(), by, answer.slice)
+    kpi, window, by = _KPI_ORDER[answer.id], _WINDOW_ORDER[answer.window], [_BY_ORDER[dim] for dim in dims_of(answer.by)]
+    return (kpi, window, *answer.labels.values(), len(by), by, answer.slice)
 
 
 def _found(snapshot: Snapshot, selection: Selection) -> Iterator[KpiRow]:
@@ -130,7 +150,11 @@ def _found(snapshot: Snapshot, selection: Selection) -> Iterator[KpiRow]:
             place = place_of(key)
             asked = ((place.figure, selection.keys), (place.dim, selection.by), (place.name, selection.slices))
             figure = BY_KEY.get(place.figure)
-            if figure is None or place.dim not in _BY_ORDER or not all(_wanted(value, wanted) for value, wanted in asked):
+            if (
+                figure is None
+                or not _BY_ORDER.keys() >= set(dims_of(place.dim))
+                or not all(_wanted(value, wanted) for value, wanted in asked)
+            ):
                 continue
             yield KpiRow(
                 id=figure.id,

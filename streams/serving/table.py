@@ -32,9 +32,11 @@ class Row(Struct, frozen=True):
 
 
 class Round(Struct, frozen=True):
-    """The record of a published round. Instants are ms UTC; `slices` are the values that are told even where they are 0.
+    """The record of a published round. Instants are ms UTC.
 
+    `slices` has the values that are told even where they are 0, by all that is sliced by; those of pairs are never.
     `exact`: all partitions stood at `clock`. `stale`: they stand too far apart for a new round, or are of different rules.
+    `rules`: the version of those that it goes by. `zone`: whose days they count in. Earlier releases tell neither.
     """
 
     number: int = msgspec.field(name="round")
@@ -45,6 +47,8 @@ class Round(Struct, frozen=True):
     slices: dict[str, frozenset[str]]
     published_at: Millis
     stale: bool = False
+    rules: int = 0
+    zone: str = ""
 
 
 class Snapshot(NamedTuple):
@@ -63,7 +67,10 @@ class Table(Protocol):
 
 
 class Place(NamedTuple):
-    """What a row's key says: the figure's key and the slice; `dim` and `name` are empty for the whole."""
+    """What a row's key says: the figure's key and the slice; `dim` and `name` are empty for the whole.
+
+    Of a pair they are `team,lead_source` and `north,inbound`.
+    """
 
     figure: str
     dim: str

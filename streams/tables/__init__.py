@@ -9,6 +9,7 @@ from streams.tables.kpis import KpiTable, read_kpis, read_record
 from streams.tables.loading import (
     Chunks,
     Totals,
+    count_states,
     read_applied,
     read_due,
     read_erased,
@@ -58,6 +59,7 @@ __all__ = [
     "check_layout",
     "check_server",
     "connect",
+    "count_states",
     "read_applied",
     "read_changes",
     "read_due",

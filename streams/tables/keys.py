@@ -126,3 +126,8 @@ class KpiKeys:
 def present_key(prefix: str) -> str:
     """Hash: worker's token → since when it is here, when it last said so, and what it tells of itself."""
     return f"{prefix}:{{workers}}:present"
+
+
+def rules_key(prefix: str) -> str:
+    """Hash: version → the rules document of that version, and under `version` the newest, which is in force."""
+    return f"{prefix}:{{rules}}:documents"

@@ -4,8 +4,9 @@ All is read in pieces of a bounded size, so that a server of many partitions is 
 together because only the owner writes: whoever reads them without the claim may see them torn.
 """
 
+import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, TypeVar
@@ -28,6 +29,7 @@ Chunks = dict[int, bytes]
 
 _PAGE: Final = 5_000
 _PANES_AT_ONCE: Final = 64
+_STATES_AT_ONCE: Final = 4_000
 
 _Item = TypeVar("_Item")
 
@@ -77,13 +79,64 @@ async def read_states(redis: Redis, keys: Keys, subjects: Iterable[str]) -> dict
     }
 
 
-async def walk_states(redis: Redis, keys: Keys) -> AsyncIterator[dict[str, bytes]]:
-    """All packed states of the partition, a bucket at a time; empty buckets are left out."""
-    for bucket in range(BUCKETS):
-        with reaching(keys.state(bucket)):
-            states: dict[bytes, bytes] = await ask(redis, "HGETALL", keys.state(bucket))
-        if states:
-            yield {subject.decode(): packed for subject, packed in states.items()}
+async def walk_states(redis: Redis, keys: Keys, buckets: Sequence[int] = range(BUCKETS)) -> AsyncIterator[dict[str, bytes]]:
+    """All packed states of the partition (or of some of its buckets), whole buckets with some thousand states at a time.
+
+    While one lot is looked at, the next is on its way: there are never more than two in memory.
+    """
+    sizes = await _sizes(redis, keys, buckets)
+    lots = _lots(sizes)
+    ahead = _read_next(redis, keys, lots)
+    try:
+        while ahead is not None:
+            states = await ahead
+            ahead = _read_next(redis, keys, lots)
+            yield states
+    finally:
+        if ahead is not None:
+            ahead.cancel()
+
+
+async def count_states(redis: Redis, keys: Keys, buckets: Sequence[int] = range(BUCKETS)) -> int:
+    """How many states there are, pages included."""
+    return sum((await _sizes(redis, keys, buckets)).values())
+
+
+async def _sizes(redis: Redis, keys: Keys, buckets: Sequence[int]) -> dict[int, int]:
+    with reaching(keys.applied):
+        async with redis.pipeline(transaction=False) as pipeline:
+            for bucket in buckets:
+                pipeline.hlen(keys.state(bucket))
+            return dict(zip(buckets, await pipeline.execute(), strict=True))
+
+
+def _lots(sizes: dict[int, int]) -> Iterator[list[int]]:
+    """Buckets in groups with about as many states as are read at once; empty ones are left out."""
+    lot: list[int] = []
+    states = 0
+    for bucket, size in sizes.items():
+        if size and lot and states + size > _STATES_AT_ONCE:
+            yield lot
+            lot, states = [], 0
+        if size:
+            lot.append(bucket)
+            states += size
+    if lot:
+        yield lot
+
+
+def _read_next(redis: Redis, keys: Keys, lots: Iterator[list[int]]) -> asyncio.Task[dict[str, bytes]] | None:
+    lot = next(lots, None)
+    return None if lot is None else asyncio.create_task(_read_buckets(redis, keys, lot))
+
+
+async def _read_buckets(redis: Redis, keys: Keys, buckets: Sequence[int]) -> dict[str, bytes]:
+    with reaching(keys.applied):
+        async with redis.pipeline(transaction=False) as pipeline:
+            for bucket in buckets:
+                pipeline.hgetall(keys.state(bucket))
+            found = await pipeline.execute()
+    return {subject.decode(): packed for states in found for subject, packed in states.items()}
 
 
 async def read_totals(redis: Redis, keys: Keys) -> Totals:

@@ -20,13 +20,17 @@ class Waiting(NamedTuple):
 
 
 class OpenClock(NamedTuple):
-    """An open clock with the slices it counts in; `due` in ms UTC or None without a policy."""
+    """An open clock with the values that it counts under; `due` in ms UTC or None without a policy."""
 
     subject: str
     due: int | None
     rep: str
     team: str
     lead_source: str
+    origin: str
+    sales_region: str
+    segment: str
+    campaign: str
 
 
 class Outgoing(NamedTuple):

@@ -71,8 +71,11 @@ class Control(Protocol):
     def release(self, tp: TP) -> None:
         """Deliver again, from where delivery stopped."""
 
-    def reload(self, tp: TP) -> None:
-        """Drop what is in memory of a partition, load it again, and deliver from the offset that this gives."""
+    def reload(self, tp: TP) -> Awaitable[None] | None:
+        """Drop what is in memory of a partition, load it again, and deliver from the offset that this gives.
+
+        Gives what ends when it is loaded, or gone; None if it is not here, or not loaded.
+        """
 
     def fail(self, error: BaseException) -> None:
         """End the process, in order, with this error."""

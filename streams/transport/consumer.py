@@ -160,15 +160,16 @@ class BatchConsumer(driver.Consumer):
                     if share.waiting and share.waiting[0] is batch:
                         share.waiting.popleft()
 
-    def reload(self, tp: TP) -> None:
-        """Drop a partition's memory and load it again, unless that is already under way."""
+    def reload(self, tp: TP) -> asyncio.Task[None] | None:
+        """Drop a partition's memory and load it again, unless that is already under way; gives the task that does."""
         share = self._delivery.shares.get(tp)
         if share is None or not share.loaded:
-            return
+            return None
         share.loaded, share.held_at = False, None
         share.waiting.clear()
         share.epoch = self._delivery.next_epoch()
         self._start(tp, share, again=True)
+        return share.task
 
     def fail(self, error: BaseException) -> None:
         """End the process with this error: whoever runs the application waits for `failure`. The first one counts."""

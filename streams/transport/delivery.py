@@ -5,6 +5,7 @@ from asyncio import Task
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import structlog
 
@@ -46,7 +47,7 @@ class Share:
 class Delivery:
     """The shares of this process. `reload` is what to do about records that are missing."""
 
-    reload: Callable[[TP], None]
+    reload: Callable[[TP], Any]
     shares: dict[TP, Share] = field(default_factory=dict)
     _epochs: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 

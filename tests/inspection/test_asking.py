@@ -7,7 +7,7 @@ from streams.errors import Fatal
 from streams.inspection.asking import BARE, TABLES, Asked, asked
 from streams.inspection.reading import READERS
 from streams.tables import Keys, KpiKeys, Pane
-from streams.tables.keys import present_key
+from streams.tables.keys import present_key, rules_key
 
 START = 1_772_452_810_000
 KEYS = Keys("lb", 2, 7)
@@ -47,6 +47,7 @@ def test_a_table_goes_by_its_name(text, expected):
         (KpiKeys("lb").applied, Asked("kpi", "applied")),
         (KpiKeys("lb").window("today"), Asked("kpi", "today")),
         (present_key("lb"), Asked("workers", "")),
+        (rules_key("lb"), Asked("rules", "")),
     ],
 )
 def test_a_table_goes_by_its_key_in_redis_too(key, expected):
@@ -77,6 +78,6 @@ def test_what_is_no_table_is_told_with_what_there_is(text, told):
 
 
 def test_every_table_that_is_listed_can_be_read():
-    of_all = {"lead", "kpi", "workers"}
+    of_all = {"lead", "kpi", "workers", "rules"}
     assert {name.partition(":")[0] for name in TABLES} == READERS.keys() | of_all
     assert {name for name in TABLES if ":" not in name} == BARE

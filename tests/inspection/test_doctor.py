@@ -313,13 +313,13 @@ async def test_partitions_that_stand_and_totals_of_other_rules(system):
         "partitions 0, 1 up to 1 min behind",
     ]
     where = "rules and definitions"
-    assert told(found, Level.OK, where)[0].startswith("the totals are of this configuration")
+    assert told(found, Level.OK, where)[0].startswith("the totals are of these rules")
     other = Valuation(1, 1, "another")
     await system.redis.hset("lb:{0}:applied", "valuation", other.encode())
     assert told(await findings_of(config), Level.WARN, where) == ["partitions differ: some are being re-valued"]
     await stored(system, valuation=other.encode())
     (differ,) = told(await findings_of(config), Level.WARN, where)
-    assert differ.startswith("the totals were made with another configuration or release")
+    assert differ.startswith("the totals were made by other rules or by another release")
     await stored(system, valuation=Valuation(1, 9, "newer").encode())
     (older,) = told(await findings_of(config), Level.FAIL, where)
     assert older == "its totals were made with rules version 9, this worker has 1"

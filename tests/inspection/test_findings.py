@@ -6,18 +6,21 @@ from dataclasses import replace
 import pytest
 
 from models.errors import LeadbeatError
+from models.rules import Membership, Rules
 from models.units import MINUTE, Millis
 from streams.config import Settings
 from streams.errors import Fatal, Retry
 from streams.inspection.findings import Level, numbers, of_fault, span
 from streams.inspection.of_both import of_both
 from streams.inspection.of_log import of_log
-from streams.inspection.of_settings import of_services
+from streams.inspection.of_settings import of_services, of_settings
 from streams.inspection.of_tables import of_tables
 from streams.inspection.seen import Bounds, DeadSeen, GroupSeen, LogSeen, ServiceSeen, TablesSeen, TailSeen, TickSeen, TopicSeen
 from streams.inspection.services import look_at_services
+from streams.processing.valuation import valuation_of
 from streams.tables import Applied, Progress
 from streams.tables.presence import Heard
+from streams.tables.rules import RulesDocument
 from streams.topics import Topics, specs
 
 NOW = Millis(1_772_452_800_000)
@@ -189,3 +192,31 @@ def test_a_fault_of_many_lines_is_one_line():
     assert str(of_fault(LeadbeatError("a", "two\n  lines", "mend"))) == "fail  a: two; lines (mend)"
     assert str(of_fault(Fatal("a", "\x1b[2J"))) == "fail  a: \\x1b[2J"
     assert (numbers({2}), numbers({3, 1})) == ("partition 2", "partitions 1, 3")
+
+
+def applied_rules(version: int) -> RulesDocument:
+    rules = Rules(version=version, zone="Asia/Kolkata", roster=(Membership("ana", Millis(0), "north"),))
+    return RulesDocument(rules, Millis(NOW - 3 * MINUTE), "ada on a desk")
+
+
+def test_which_rules_are_in_force():
+    assert ("rules", "version 1 is in force: that of the configuration") in in_tables(Level.OK)
+    told = "version 4 is in force, applied 3 min ago by ada on a desk"
+    assert ("rules", f"{told}; those of the configuration are older (1)") in in_tables(Level.OK, rules=applied_rules(4))
+    ((where, what),) = in_tables(Level.WARN, rules=applied_rules(1))
+    assert where == "rules"
+    assert "applied 3 min ago" in what
+    assert "the configuration says something else under the same version" in what
+
+
+def test_totals_are_held_against_the_rules_in_force_and_so_is_what_is_missing_in_them():
+    rules = applied_rules(4)
+    progress = Progress(9, "", NOW, valuation=valuation_of(rules.rules).encode())
+    where = "rules and definitions"
+    assert where in dict(in_tables(Level.OK, rules=rules, applied=[Applied(1, "t", 1, 0, progress)] * 4))
+    assert where in dict(in_tables(Level.FAIL, applied=[Applied(1, "t", 1, 0, progress)] * 4))
+    odd = [what for _, what in of(of_settings(SETTINGS, SETTINGS.rules()), Level.WARN)]
+    assert "no roster: every rep counts as other" in odd
+    assert "no roster: every rep counts as other" not in [
+        what for _, what in of(of_settings(SETTINGS, rules.rules), Level.WARN)
+    ]

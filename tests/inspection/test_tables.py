@@ -23,7 +23,7 @@ LEAD = "crm:4711"
 PARTITION = partition_of(f"lead:{LEAD}".encode(), 4)
 KEYS = Keys("lb", PARTITION)
 SERIES = ["calls", "calls|rep=ana", *(f"filler{number}" for number in range(CHUNK)), "reply_time#b312|rep=ana"]
-CLOCK = OpenClock(LEAD, NOON + MINUTE, "ana", "north", "inbound")
+CLOCK = OpenClock(LEAD, NOON + MINUTE, "ana", "north", "inbound", "webinar", "dach", "smb", "launch")
 
 
 def sums(**amounts: int) -> dict[int, bytes]:
@@ -285,7 +285,7 @@ def test_it_needs_no_right_to_write_and_changes_nothing(run, config, filled, red
         "oldest",
         "series",
     ]
-    everything += ["changed", "due", "open", "members:calls", "outbox", "kpi:1h", "kpi:applied", "workers"]
+    everything += ["changed", "due", "open", "members:calls", "outbox", "kpi:1h", "kpi:applied", "workers", "rules"]
     try:
         for name in everything:
             assert run("table", name, "--config", config)[0] == 0, name

@@ -30,7 +30,7 @@ from streams.local.simulator import write
 from streams.local.truth import truth
 from streams.local.truth_facts import belonging
 from streams.local.truth_page import compare
-from streams.serving.profile import Profile
+from streams.serving.app import profile_of
 
 DAY_OF_FIVE = [
     lead(of="lead-1", created_at=NOON - HOUR, owner="ana", changed_at=NOON - HOUR),
@@ -166,7 +166,7 @@ def test_a_simulated_floor_says_what_the_truth_says(tmp_path):
     result = replay(lines, loaded.rules(), MINIMUM_N)
     assert not result.recorded.mistakes
     told = slices(loaded.rules(), result.clock)
-    shown = Profile(loaded.profile.board_windows, 50_000).show(snapshot_of(result.lines, told, result.clock))
+    shown = profile_of(loaded).show(snapshot_of(result.lines, told, result.clock))
     scraped = {(each.metric, frozenset(each.labels.items())): each.value for each in shown.series}
     assert len(scraped) > 3000
     assert compare(scraped, truth(delivered, tomllib.loads(toml), result.clock)) == []

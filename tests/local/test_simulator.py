@@ -17,7 +17,7 @@ from streams.local.deliveries import secret_of
 from streams.local.floor import REPS, ZONES, demo_rules_toml, morning_zone
 from streams.local.simulator import Floor, recorded_at, write
 from streams.local.truth import truth
-from streams.local.truth_facts import rules_of
+from streams.local.truth_facts import OF_LEADS, rules_of
 
 NOW = millis(datetime.fromisoformat("2026-11-19T09:20:31.250Z"))
 ZONE = "Europe/Berlin"
@@ -102,6 +102,10 @@ def test_all_that_can_happen_happens(history):
     assert seen["meeting", "outcome"] == {"held", "no_show", "cancelled", None}
     assert seen["meeting", "kind"] == {"intro", "demo"}
     assert seen["lead", "lead_source"] == {"inbound", "outbound", "partner", None}
+    rules = tomllib.loads(demo_rules_toml(NOW, ZONE))
+    for dim, listed in OF_LEADS.items():
+        assert seen["lead", dim] >= set(rules[listed]), dim
+        assert dim == "segment" or seen["lead", dim] - set(rules[listed]), dim
     assert {"lead", "mql", "sal", "sql", "opportunity", "customer", "disqualified"} == seen["lead", "stage"]
     assert None in seen["lead", "owner"]
     thing = {(event["type"], event.get("object", {}).get("kind")) for event in history}
@@ -170,6 +174,10 @@ def test_the_rules_tell_the_roster_of_the_floor():
         "rep": 8,
         "team": 3,
         "lead_source": 2,
+        "origin": 8,
+        "sales_region": 4,
+        "segment": 3,
+        "campaign": 2,
         "channel": 4,
     }
     targets = [

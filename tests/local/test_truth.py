@@ -233,8 +233,8 @@ def test_attempts_end_with_the_first_reply_or_else_with_the_close():
     assert value(twice, "follow_up_attempts", window="1h") == 0
     assert value(twice, "follow_ups_ended", window="1h") == 0
     credited = ledger_of(twice, rules_of(RULES), NOON).flows
-    assert credited["follow_up_attempts", ("rep", "bo")] == [(NOON - 2 * HOUR, 4)]
-    assert credited["follow_ups_ended", ("rep", "bo")] == [(NOON - 2 * HOUR, 1)]
+    assert credited["follow_up_attempts", (("rep",), ("bo",))] == [(NOON - 2 * HOUR, 4)]
+    assert credited["follow_ups_ended", (("rep",), ("bo",))] == [(NOON - 2 * HOUR, 1)]
     replied = [*calls, closed, reply("r", at=NOON - 7 * HOUR), reply("auto", at=NOON - 8 * HOUR, kind="out_of_office")]
     assert value(replied, "follow_up_attempts") == 3
     assert value(replied, "follow_up_attempts_mean") == 3

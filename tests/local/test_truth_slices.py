@@ -55,10 +55,44 @@ WORKED = [
 )
 def test_who_is_credited_and_where(measure, slices):
     flows = ledger_of(WORKED, rules_of(RULES), NOON).flows
-    counts = {f"{dim}={name}": len(found) for (each, (dim, name)), found in flows.items() if each == measure and dim}
+    counts = {
+        f"{dims[0]}={values[0]}": len(found) for (each, (dims, values)), found in flows.items() if each == measure and dims
+    }
     assert {name: counts.get(name, 0) for name in slices} == slices
     dims = {name.partition("=")[0] for name in slices}
     assert {name for name in counts if name.partition("=")[0] in dims} == set(slices)
+
+
+def test_a_lead_counts_under_its_own_fields_as_they_are_now_and_in_pairs_of_which_it_has_both():
+    lists = {"origins": ["fair"], "segments": ["smb", "large"], "campaigns": ["spring"]}
+    told = lists | {"pairs": [["rep", "segment"], ["team", "channel"]]}
+    events = [
+        lead(created_at=NOON - HOUR, owner="bo", owner_at=NOON - DAY, origin="fair", segment="smb", sales_region="dach"),
+        lead(version=NOON, segment="large", campaign="autumn"),
+        call("c", NOON - MINUTE, rep="di"),
+    ]
+    flows = ledger_of(events, rules_of(RULES | told), NOON).flows
+    slices = {measure: {key[0]: key[1] for each, key in flows if each == measure} for measure in ("leads_created", "touches")}
+    own = {("lead_source",): ("unknown",), ("origin",): ("fair",), ("segment",): ("large",), ("campaign",): ("other",)}
+    created = {("rep",): ("bo",), ("team",): ("north",), ("rep", "segment"): ("bo", "large")}
+    touched = {("rep",): ("di",), ("team",): ("south",), ("channel",): ("call",), ("rep", "segment"): ("di", "large")}
+    assert slices["leads_created"] == {(): ()} | own | created
+    assert slices["touches"] == {(): ()} | own | touched | {("team", "channel"): ("south", "call")}
+
+
+def test_a_pair_shows_what_one_of_its_dimensions_shows_and_both_have():
+    rules = RULES | {"pairs": [["team", "lead_source"], ["rep", "channel"]]}
+    events = [lead(created_at=NOON - HOUR, owner="bo", lead_source="inbound"), call("c", NOON - MINUTE, rep="di")]
+
+    def paired(name: str, **labels: str) -> float | None:
+        return value(events, name, rules=rules, **labels)
+
+    assert paired("calls_by_team_and_lead_source", team="south", lead_source="inbound") == 1
+    assert paired("calls_by_team_and_lead_source", team="north", lead_source="inbound") is None
+    assert paired("lead_response_time_mean_seconds_by_rep_and_channel", rep="di", channel="call") == 59 * 60
+    assert paired("lead_response_time_p50_seconds_by_rep_and_channel", rep="di", channel="call") is None
+    assert paired("touches_by_rep_and_channel", rep="di", channel="call") == 1
+    assert paired("calls_by_rep_and_channel", rep="di", channel="call") is None
 
 
 def test_what_happens_at_the_instant_of_an_inquiry_answers_it():

@@ -12,12 +12,13 @@ from engine import Engine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from published import snapshot_of
+from told_rules import tables
 
 from models.events import Event, decode, encode, instants
 from models.kpis import MINIMUM_N, Formula
-from models.rules import Rules
+from models.slices import pair_name
 from models.snapshot import slices
-from models.units import Millis, isoformat, moment
+from models.units import Millis, isoformat
 from streams.config import Settings
 from streams.local.floor import demo_rules_toml
 from streams.local.simulator import Floor, recorded
@@ -29,38 +30,12 @@ BOARD = ("1h", "24h", "7d", "today", "month")
 ANY_N = {"mean": 1, "ratio": 1, "p50": 1, "p90": 1, "p95": 1, "max": 1}
 
 
-def tables(rules: Rules) -> dict[str, Any]:
-    """Rules as their configuration file would say them."""
-    return {
-        "organisation": {"zone": rules.zone},
-        "roster": [_table(rep=each.rep, team=each.team, since=each.valid_from) for each in rules.roster],
-        "sla": [
-            _table(
-                target=f"{each.target_ms // 1000}s",
-                team=each.team,
-                lead_source=each.lead_source,
-                segment=each.segment,
-                since=each.valid_from,
-            )
-            for each in rules.sla
-        ],
-        "lead_sources": list(rules.lead_sources),
-        "meetings": {
-            "grace": f"{rules.meeting_grace_ms // 1000}s",
-            "unmarked": "held" if rules.unmarked_meetings_count_as_held else "unmarked",
-        },
-    }
-
-
-def _table(since: Millis, **texts: str | None) -> dict[str, Any]:
-    return {name: text for name, text in texts.items() if text is not None} | {"from": moment(since)}
-
-
-def shown(engine: Engine, minimum_n: dict[Formula, int]) -> Scraped:
+def shown(engine: Engine, minimum_n: dict[Formula, int], also_by: list[str]) -> Scraped:
     """What Prometheus would scrape."""
     clock = engine.totals.clock or Millis(0)
     snapshot = snapshot_of(engine.lines(minimum_n).values(), slices(engine.rules, clock), clock)
-    series = Profile(BOARD, max_series=10**9).show(snapshot).series
+    profile = Profile(BOARD, 10**9, (*also_by, *map(pair_name, engine.rules.pairs)))
+    series = profile.show(snapshot).series
     page = {(each.metric, frozenset(each.labels.items())): each.value for each in series}
     assert len(page) == len(series)
     return page
@@ -71,7 +46,8 @@ def differences(engine: Engine, facts: list[dict[str, Any]], told: dict[str, Any
     least = {formula: ANY_N.get(formula.value.removesuffix("_time"), 0) for formula in Formula}
     if "minimum_n" not in told:
         least = dict(MINIMUM_N)
-    return compare(shown(engine, least), truth(facts, told, engine.totals.clock or 0))
+    also_by = told.get("profile", {}).get("also_by", [])
+    return compare(shown(engine, least, also_by), truth(facts, told, engine.totals.clock or 0))
 
 
 @settings(max_examples=settings().max_examples * 2 // 5)

@@ -90,10 +90,27 @@ def test_a_ratio_tells_its_formula():
 
 
 def test_a_figure_has_the_dimensions_that_all_its_measures_have():
-    assert count(leads_replied).dims == ("rep", "team", "lead_source", "channel")
-    assert ratio("r", meetings_booked / replies).dims == ("rep", "team", "lead_source")
-    assert ratio("r", replies / meetings_booked).dims == ("rep", "team", "lead_source")
-    assert count(replies).dims == ("rep", "team", "lead_source", "channel", "sentiment")
+    usual = ("rep", "team", "lead_source", "origin", "sales_region", "segment", "campaign")
+    assert count(leads_replied).dims == (*usual, "channel")
+    assert ratio("r", meetings_booked / replies).dims == usual
+    assert ratio("r", replies / meetings_booked).dims == usual
+    assert count(replies).dims == (*usual, "channel", "sentiment")
+
+
+def test_a_figure_has_a_pair_if_it_has_both_dimensions():
+    assert count(replies).has("channel,sentiment")
+    assert not count(leads_replied).has("channel,sentiment")
+
+
+def test_quantiles_are_kept_for_some_dimensions_and_no_pairs():
+    figures = {figure.id: figure for figure in latency(lead_response_time)}
+    for name in ("p50", "p90", "p95", "max"):
+        figure = figures[f"lead_response_time_{name}"]
+        assert figure.dims == ("rep", "team", "lead_source", "segment", "channel")
+        assert not figure.has("rep,team")
+    for name in ("samples", "mean"):
+        assert "campaign" in figures[f"lead_response_time_{name}"].dims
+        assert figures[f"lead_response_time_{name}"].has("rep,campaign")
 
 
 @pytest.mark.parametrize(

@@ -230,6 +230,17 @@ def test_a_cut_can_be_written_twice():
     assert repr(engine.stored) == before
 
 
+def test_to_be_compact_changes_nothing_that_is_said_or_saved():
+    calls = [build.call(f"t{number}", NOON - number * MINUTE, rep="ana") for number in range(20)]
+    one, other = Engine().tick(NOON), Engine().tick(NOON)
+    for each in calls:
+        one.take(each)
+        other.take(each).totals.compact()
+    assert all(len(cells._waiting) <= 1 for kept in other.totals.panes.values() for cells in kept.values())
+    assert other.totals.cut() == one.totals.cut()
+    assert panes_of(other.totals) == panes_of(one.totals)
+
+
 def test_every_kind_of_measure_is_in_the_catalogue():
     assert {measure.kind for measure in MEASURES} == set(Kind)
 

@@ -179,6 +179,7 @@ def test_sound_rules_pass():
         (Rules(roster=(member("ana", ""),)), "roster", "reserved"),
         (Rules(sla=(sla(5 * SECOND), sla(0))), "sla", "not positive"),
         (Rules(sla=(sla(-1),)), "sla", "not positive"),
+        (Rules(pairs=(("rep", "channel"), ("segment", "rep"))), "pairs[1]", "no value of segment"),
     ],
 )
 def test_rules_that_contradict_themselves_are_told(rules, where, what):

@@ -33,17 +33,17 @@ class Controls:
         return lambda *arguments: self.asked.append((name, *arguments))
 
 
+async def nothing(*_):
+    return None
+
+
 @pytest.fixture
 def owner(redis):
     rules = Rules()
     terms = Terms("lb", 4, Codes(rules), valuation_of(rules), 0.5, "alerts", "dead")
-    owner = Owner(redis, None, terms, ProcessorMetrics(CollectorRegistry()))
+    owner = Owner(redis, None, terms, ProcessorMetrics(CollectorRegistry()), nothing)
     owner.attach(Controls())
     return owner
-
-
-async def nothing(*_):
-    return None
 
 
 NEW_LOG = LogEnds(0, 5, nothing, nothing)

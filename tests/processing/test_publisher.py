@@ -2,21 +2,25 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from typing import Any
 
 import build
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 from build import NOON
+from msgspec import structs
+from ticking import tick
 
 from models.codes import Codes
 from models.kpis import MINIMUM_N
 from models.rollup import Totals
 from models.rules import Rules
+from streams.processing import publisher
 from streams.processing.checkpoint import claim_partition, commit
 from streams.processing.cut import cut_checkpoint
 from streams.processing.partition import Partition
-from streams.processing.publisher import Edition, Publisher
+from streams.processing.publisher import LONGEST_PAUSE_S, LOOK_S, Edition, Publisher, pause_after
 from streams.processing.writes import writes_of
 from streams.tables import Applied, Keys, KpiKeys, Progress, connect, read_kpis
 
@@ -56,8 +60,7 @@ class Floor:
     async def begin(self) -> None:
         for partition in self.partitions:
             self.applied.append(await claim_partition(self.redis, Keys("lb", partition.number), len(self.partitions), "t"))
-            partition.take_ticks({0: NOON})
-            partition.advance(NOON)
+            tick(partition, {0: NOON})
         await self.publisher._claim()
 
     async def save(self, number: int, *events: Any, valuation: str = MINE) -> None:
@@ -125,6 +128,29 @@ async def test_partitions_that_were_made_by_different_rules_are_not_added_up(red
     assert await floor.told("calls") == 2
 
 
+async def test_other_rules_take_over_between_two_rounds_and_the_table_is_stale_meanwhile(redis: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(publisher, "PATIENCE_S", 0.0)
+    floor = Floor(redis, build.RULES)
+    await floor.begin()
+    await floor.save(0, call("1"))
+    await floor.look()
+    before = await redis.hgetall(KpiKeys("lb").applied)
+    assert (before[b"rules"], before[b"zone"], before[b"stale"]) == (b"1", b"UTC", b"0")
+    other = structs.replace(build.RULES, version=2, zone="Asia/Kolkata", roster=(build.member("zoe", "west"),))
+    floor.publisher.edition = replace(floor.publisher.edition, rules=other, valuation=OTHERS)
+    await floor.save(0, call("2"))
+    await floor.look()
+    stale = await redis.hgetall(KpiKeys("lb").applied)
+    assert (stale[b"rules"], stale[b"stale"]) == (b"1", b"1")
+    assert await floor.told("calls") == 1
+    await floor.save(0, call("3"), valuation=OTHERS)
+    await floor.look()
+    after = await redis.hgetall(KpiKeys("lb").applied)
+    assert (after[b"rules"], after[b"zone"], after[b"stale"]) == (b"2", b"Asia/Kolkata", b"0")
+    assert json.loads(after[b"slices"])["rep"] == ["zoe"]
+    assert await floor.told("calls") == 3
+
+
 async def test_what_the_topic_did_not_take_is_told_again(redis: Any) -> None:
     floor = Floor(redis, build.RULES)
     await floor.begin()
@@ -159,3 +185,7 @@ async def test_a_row_that_goes_is_told_gone_even_if_the_publisher_dies_before_it
 
     assert await floor.told("calls|rep=other") is None
     assert floor.topic.rows[b"calls|rep=other@1h"] is None
+
+
+def test_events_come_first_but_a_long_round_does_not_hold_up_the_next_for_long():
+    assert [pause_after(took_s) for took_s in (0, LOOK_S, 60)] == [LOOK_S, 3 * LOOK_S, LONGEST_PAUSE_S]

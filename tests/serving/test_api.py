@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from build import MINUTE, NOON, call, lead
+from build import MINUTE, NOON, RULES, call, email, lead
+from msgspec.structs import replace
 from published import at_noon, serving
 from services import CHECKOUT
 
@@ -84,6 +85,32 @@ async def test_rows_come_in_the_order_of_the_catalogue_then_by_window_labels_and
     assert by == sorted(by, key=["", "rep", "team", "lead_source", "channel", "sentiment"].index)
 
 
+PAIRED = replace(RULES, pairs=(("rep", "channel"), ("team", "lead_source")))
+PAIRS = at_noon(call("c1", NOON - MINUTE, rep="ana"), email("e1", NOON - MINUTE, rep="ben"), rules=PAIRED)
+
+
+async def test_a_configured_pair_is_asked_for_by_both_its_names():
+    status, answer = await ask("/api/v1/kpis?kpi=touches&window=1h&by=rep,channel", PAIRS)
+    assert status == 200
+    assert {(row["by"], row["slice"]): row["value"] for row in answer["kpis"]} == {
+        ("rep,channel", "ana,call"): 1,
+        ("rep,channel", "ben,email"): 1,
+    }
+    status, answer = await ask("/api/v1/kpis?kpi=touches&window=1h&by=team,lead_source&slice=north,unknown", PAIRS)
+    assert [row["value"] for row in answer["kpis"]] == [2]
+    status, answer = await ask("/api/v1/kpis?kpi=touches&window=1h", PAIRS)
+    assert list(dict.fromkeys(row["by"] for row in answer["kpis"])) == [
+        *("", "rep", "team", "lead_source", "channel", "rep,channel", "team,lead_source")
+    ]
+
+
+@pytest.mark.parametrize("by", ["rep,team", "channel,rep", "origin"])
+async def test_what_is_not_sliced_by_is_refused_with_what_is(by):
+    status, answer = await ask(f"/api/v1/kpis?by=rep&by={by}", PAIRS)
+    assert (status, answer["where"], answer["what"]) == (400, "by", f"nothing is sliced by {by!r}")
+    assert answer["todo"].startswith("one of rep, team, lead_source, channel, sentiment, rep,channel, team,lead_source, or")
+
+
 async def test_how_the_table_is_ordered_does_not_show():
     backwards = {window: dict(reversed(rows.items())) for window, rows in reversed(SNAPSHOT.rows.items())}
     assert await ask("/api/v1/kpis", SNAPSHOT._replace(rows=backwards)) == await ask("/api/v1/kpis")
@@ -138,7 +165,7 @@ async def test_the_definition_comes_if_asked_for():
     [
         ("kpi=phone_calls", "kpi", "sla_breaches"),
         ("window=2h", "window", "5m, 15m, 1h, 4h, 24h, 7d, 30d, 60d, 90d, today, week, month, quarter, year, now"),
-        ("by=weather", "by", "whole, rep, team, lead_source, channel, sentiment"),
+        ("by=weather", "by", "whole, rep, team, lead_source, origin, sales_region, segment, campaign, channel, sentiment"),
         ("text=yes", "text", "0, 1"),
         ("format=xml", "format", "json, csv"),
         ("kpis=calls", "query", "kpi, window, by, slice, text, format"),
@@ -190,8 +217,8 @@ async def test_the_catalogue_tells_all_figures_and_what_they_are_called():
         "numerator": ["leads_replied"],
         "denominator": ["leads_first_reached"],
         "windows": entries["calls"]["windows"],
-        "by": ["rep", "team", "lead_source", "channel"],
-        "board": ["team", "lead_source", "channel", "rep"],
+        "by": ["rep", "team", "lead_source", "origin", "sales_region", "segment", "campaign", "channel"],
+        "board": ["team", "lead_source", "channel", "segment", "origin", "rep"],
         "metrics": ["leadbeat_reply_ratio"],
     }
     assert entries["leads_overdue"]["windows"] == ["now"]

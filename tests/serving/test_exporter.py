@@ -61,6 +61,13 @@ async def test_the_offset_from_utc_goes_by_the_clock_of_the_round(zone, offset_s
     assert found["leadbeat_utc_offset_seconds", ()] == offset_s
 
 
+async def test_the_zone_is_that_of_the_rules_that_the_round_goes_by():
+    settings = Settings(organisation=Organisation.model_validate({"zone": "UTC", "working_hours": ["Mon 14:00-15:00"]}))
+    found = samples(await page(at_noon(zone="Africa/Cairo"), settings))
+    assert found["leadbeat_utc_offset_seconds", ()] == 7_200
+    assert found["leadbeat_working_time", ()] == 1
+
+
 async def test_every_metric_says_what_it_is_and_none_is_not_a_number():
     text = await page(at_noon())
     helps = {line.split(" ")[2] for line in text.splitlines() if line.startswith("# HELP leadbeat_")}

@@ -7,6 +7,7 @@ import pytest
 from build import DAY, MINUTE, NOON, call, lead, member
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from published import at_noon
 
 from models.catalogue import FIGURES
@@ -15,8 +16,8 @@ from models.rules import Rules
 from streams.serving.profile import ORDER, Profile, Shown, legible, metric_name
 
 BOARD = ("1h", "24h", "7d", "today", "month")
-TINY = Rules(roster=(member("ana", "north"), member("ben", "north")))
-"""Two reps, one team, two lead sources; channels are always four."""
+TINY = Rules(roster=(member("ana", "north"), member("ben", "north")), origins=("fair",), campaigns=("launch",))
+"""Two reps, one team, two lead sources, an origin, a campaign, no segments; channels are always four."""
 
 PEOPLE = {
     "lead_response_time_samples",
@@ -49,10 +50,11 @@ SOURCES = CHANNELS | {
     *("response_within_sla_ratio", "responses_within_sla", "clocks_ended"),
     *("meetings_booked", "meeting_show_ratio", "meetings_held", "meeting_no_shows"),
 }
+WITHOUT_QUANTILES = SOURCES - {"lead_response_time_p50_seconds", "lead_response_time_p90_seconds"}
 
 
-def profile(max_series: int = 50_000) -> Profile:
-    return Profile(BOARD, max_series)
+def profile(max_series: int = 50_000, *also_by: str) -> Profile:
+    return Profile(BOARD, max_series, also_by)
 
 
 def found(shown: Shown) -> dict[tuple[str, str, str], float]:
@@ -63,10 +65,60 @@ def found(shown: Shown) -> dict[tuple[str, str, str], float]:
     }
 
 
-@pytest.mark.parametrize(("dim", "names"), [("rep", PEOPLE), ("team", PEOPLE), ("lead_source", SOURCES), ("channel", CHANNELS)])
+@pytest.mark.parametrize(
+    ("dim", "names"),
+    [
+        *(("rep", PEOPLE), ("team", PEOPLE), ("lead_source", SOURCES), ("segment", SOURCES), ("channel", CHANNELS)),
+        *(("origin", WITHOUT_QUANTILES), ("campaign", set()), ("sales_region", set())),
+    ],
+)
 def test_each_dimension_shows_just_what_the_profile_promises(dim, names):
     shown = {metric for metric in profile().helps if metric.endswith(f"_by_{dim}")}
     assert shown == {f"leadbeat_{name}_by_{dim}" for name in names}
+
+
+def test_further_dimensions_are_shown_where_they_are_asked_for():
+    asked = profile(50_000, "campaign")
+    assert {metric for metric in asked.helps if metric.endswith("_by_campaign")} == {
+        f"leadbeat_{name}_by_campaign" for name in WITHOUT_QUANTILES
+    }
+    launch = [each for each in asked.show(at_noon(rules=TINY)).series if each.labels.get("campaign") == "launch"]
+    assert len(launch) == (1 + 2 + 1 + 2 + 2 + 2) * 5
+
+
+def test_a_pair_shows_what_one_of_its_dimensions_shows_and_both_have():
+    quantiles = {name for name in PEOPLE | SOURCES if "_p50_" in name or "_p90_" in name}
+    shown = {
+        pair: {metric for metric in profile(50_000, pair).helps if metric.endswith(f"_by_{pair.replace(',', '_and_')}")}
+        for pair in ("team,lead_source", "rep,channel", "sales_region,campaign", "channel,sentiment")
+    }
+    both = CHANNELS - quantiles | {"touches", "lead_contact_time_samples", "lead_contact_time_mean_seconds"}
+    assert shown == {
+        "team,lead_source": {f"leadbeat_{name}_by_team_and_lead_source" for name in (PEOPLE | SOURCES) - quantiles},
+        "rep,channel": {f"leadbeat_{name}_by_rep_and_channel" for name in both},
+        "sales_region,campaign": {f"leadbeat_{name}_by_sales_region_and_campaign" for name in WITHOUT_QUANTILES},
+        "channel,sentiment": set(),
+    }
+
+
+def test_a_pair_is_a_metric_with_both_labels_and_is_shown_where_there_is_something():
+    rules = replace(TINY, roster=(member("Doe, Ana", "north"),), pairs=(("rep", "lead_source"),))
+    events = [lead(created_at=NOON, owner="ben", lead_source="inbound"), call("c1", NOON - MINUTE, rep="Doe, Ana")]
+    series = profile(50_000, "rep,lead_source").show(at_noon(*events, rules=rules)).series
+    calls = [each for each in series if each.metric == "leadbeat_calls_by_rep_and_lead_source"]
+    assert {each.labels["window"] for each in calls} == set(BOARD)
+    assert {(each.labels["rep"], each.labels["lead_source"], each.value) for each in calls} == {("Doe, Ana", "inbound", 1)}
+    by = "_by_rep_and_lead_source"
+    text = profile(50_000, "rep,lead_source").helps[f"leadbeat_call_connect_ratio{by}"]
+    assert text == f"leadbeat_calls_connected{by} ÷ leadbeat_calls{by}. By rep and lead_source."
+
+
+def test_the_cap_drops_pairs_first():
+    rules = replace(TINY, pairs=(("rep", "lead_source"),))
+    shown = profile(50_000, "rep,lead_source").show(at_noon(call("c1", NOON - MINUTE, rep="ana"), rules=rules))
+    capped = profile(len(shown.series) - 1, "rep,lead_source").show(at_noon(call("c1", NOON - MINUTE, rep="ana"), rules=rules))
+    (gone,) = [each for each in shown.series if each not in capped.series]
+    assert gone.metric.endswith("_by_rep_and_lead_source")
 
 
 def test_the_whole_shows_every_figure():
@@ -78,9 +130,10 @@ def test_the_series_of_a_tiny_roster_counted_by_hand():
     # Nothing has happened: counts and samples are 0, and no ratio, mean, quantile or oldest lead has a value.
     rep_or_team = (2 + 3 + 3 + 3 + 4 + 5 - 1) * 5 + 2
     lead_source = (1 + 2 + 1 + 2 + 2 + 2) * 5
+    origin = lead_source
     channel = (1 + 2 + 2) * 5
     shown = profile().show(at_noon(rules=TINY))
-    assert len(shown.series) == whole + 3 * rep_or_team + 2 * lead_source + 4 * channel
+    assert len(shown.series) == whole + 3 * rep_or_team + 2 * lead_source + origin + 4 * channel
     assert shown.dropped == 0
     assert {each.value for each in shown.series} == {0.0}
 
@@ -159,7 +212,7 @@ def test_warnings_share_a_metric_and_differ_by_their_percent():
 
 def test_the_whole_and_teams_stay_where_there_are_too_many():
     everything = profile().show(at_noon(rules=TINY))
-    whole_and_teams = [each for each in everything.series if not set(each.labels) & {"rep", "lead_source", "channel"}]
+    whole_and_teams = [each for each in everything.series if not set(each.labels) & set(ORDER[2:])]
     capped = profile(len(whole_and_teams)).show(at_noon(rules=TINY))
     assert sorted(map(repr, capped.series)) == sorted(map(repr, whole_and_teams))
     assert capped.dropped == len(everything.series) - len(whole_and_teams)

@@ -11,7 +11,7 @@ from stored import committed
 from streams.errors import Fatal, Retry
 from streams.processing.checkpoint import claim_partition
 from streams.processing.cut import Writes, cut_aside, cut_checkpoint
-from streams.serving.queue import Lead, Queue, RedisQueue, nearest, queue_of, tallies
+from streams.serving.queue import DIMS, Lead, Queue, RedisQueue, nearest, queue_of, tallies
 from streams.tables import Keys, OpenClocks, Progress, connect, read_open
 
 
@@ -45,9 +45,10 @@ class TestReading:
         assert await names(redis) == ["late", "next-1", "next-2", "later", "never"]
 
     async def test_a_lead_is_named_as_its_crm_names_it(self, redis, partitions):
-        await partitions.show(NOON, {clock("a:b", NOON + MINUTE, rep="mia", team="west", lead_source="web"): NOON})
+        told = dict(zip(DIMS, ("mia", "west", "web", "fair", "dach", "smb", "launch"), strict=True))
+        await partitions.show(NOON, {clock("a:b", NOON + MINUTE, **told): NOON})
         (lead,) = (await RedisQueue(redis, "lb", 4).read()).leads
-        assert lead == Lead("crm", "a:b", NOON, NOON + MINUTE, overdue=False, rep="mia", team="west", lead_source="web")
+        assert lead == Lead("crm", "a:b", NOON, NOON + MINUTE, overdue=False, **told)
 
     async def test_overdue_is_judged_by_the_due_clock_as_the_kpis_do(self, redis, partitions):
         due = NOON - 2_000
@@ -121,7 +122,7 @@ QUEUE = queue_of(
             [
                 (clock("1", NOON - MINUTE), NOON - 2 * MINUTE),
                 (clock("2", NOON + MINUTE, rep="ben", team="south"), NOON - MINUTE),
-                (clock("3", None, rep="ben", team="south", lead_source="web"), NOON),
+                (clock("3", None, rep="ben", team="south", lead_source="web", segment="smb"), NOON),
             ],
         )
     ],
@@ -152,6 +153,7 @@ class TestApi:
             "rep": "ana",
             "team": "north",
             "lead_source": "inbound",
+            **dict.fromkeys(("origin", "sales_region", "segment", "campaign"), "unknown"),
         }
 
     @pytest.mark.parametrize(
@@ -159,6 +161,8 @@ class TestApi:
         [
             ("rep=ben", ["2", "3"]),
             ("team=south&lead_source=web", ["3"]),
+            ("segment=smb", ["3"]),
+            ("origin=unknown&rep=ana", ["1"]),
             ("rep=nobody", []),
             ("overdue=1", ["1"]),
             ("overdue=0&rep=", ["2", "3"]),

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from models.errors import InvalidEventError
 from models.events import Absorbed, Event, SubjectRef, decode, encode
-from models.state.absorption import NOTHING_GIVEN, check_part, handed, settle, target_of, whole
+from models.state.absorption import NOTHING_GIVEN, check_part, handed, settle, stands_alone, target_of, whole
 from models.state.absorption import given as given_by
 from models.state.lead import Lead, Portion, fold, merge, pack, unpack
 from streams.local.truth_facts import belonging
@@ -215,3 +215,18 @@ def test_a_part_that_is_no_lead_is_refused(packed):
 
 def test_a_part_that_is_given_no_longer_is_no_fault():
     check_part(Absorbed(id="a", subject=SubjectRef("lead", "a"), channel="c", sequence=1))
+
+
+def test_a_lead_stands_alone_until_it_has_to_do_with_another():
+    one = folded(build.lead(created_at=NOON), build.call("t1", NOON))
+    assert stands_alone(one)
+    fold(one, build.merged("lead-2"))
+    assert not stands_alone(one)
+    fold(one, build.merged(None, changed_at=LATER))
+    assert not stands_alone(one)
+    other = Lead()
+    fold(
+        other,
+        Absorbed(id="a", subject=SubjectRef("lead", "lead-2"), channel="c", sequence=1, path=("lead-1",), lead=pack(one, {})),
+    )
+    assert not stands_alone(other)

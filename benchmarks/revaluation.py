@@ -1,0 +1,119 @@
+"""How fast one worker process makes all totals anew from the states in a real Redis; prints one JSON line.
+
+    make bench-revaluation [ARGS="--leads 1000000"]
+
+The states are written first, without totals. The clock runs from when the worker has claimed its first partition until all
+have their totals; nothing is in the log. `correct` says that Redis then holds what the workload itself counted.
+"""
+
+import argparse
+import asyncio
+import json
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import services
+
+from benchmarks import engine, workload
+from benchmarks.process import Process
+from models.events import decode
+from models.state.lead import Lead, fold, pack
+from streams.processing.checkpoint import claim_partition, commit
+from streams.processing.cut import Writes, cut_checkpoint
+from streams.tables import Applied, Keys, Progress, Redis, bucket_of, connect, read_applied, read_totals
+from streams.topics import ensure, partition_of
+
+AT_ONCE: Final = 10_000
+PARTITIONS: Final = workload.PARTITIONS
+KEYS: Final = tuple(Keys("lb", number) for number in range(PARTITIONS))
+
+
+async def run(leads: int) -> dict[str, Any]:
+    """One run; what it measured."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        for name in ("kafka", "redis"):
+            (Path(folder) / name).mkdir()
+        kafka = services.kafka(Path(folder) / "kafka")
+        stack.callback(kafka.server.stop)
+        redis = services.redis(Path(folder) / "redis")
+        stack.callback(redis.server.stop)
+        await ensure(kafka.bootstrap, PARTITIONS, 1)
+        async with connect(redis.url, timeout_s=30) as client:
+            counts = await _write(client, leads)
+            settings = Path(folder) / "leadbeat.toml"
+            settings.write_text(engine.config(kafka.bootstrap, redis.url))
+            command = [sys.executable, "-m", "streams.cli", "worker", "--part", "processor", "--config", str(settings)]
+            worker = Process.start(command, Path(folder) / "worker.log")
+            stack.callback(worker.end)
+            return await _measure(client, worker, Process(redis.server.process), counts)
+
+
+async def _write(redis: Redis, leads: int) -> Counter[str]:
+    """Store every lead's state, and clocks; what they count in the last 24 hours."""
+    counts: Counter[str] = Counter()
+    states = _states(leads, counts)
+    while some := list(islice(states, AT_ONCE)):
+        async with redis.pipeline(transaction=False) as pipeline:
+            for subject, packed in some:
+                keys = KEYS[partition_of(f"lead:{subject}".encode(), PARTITIONS)]
+                pipeline.hset(keys.state(bucket_of(subject)), subject, packed)
+            await pipeline.execute()
+    progress = Progress(clock=engine.END, ticks=dict.fromkeys(range(PARTITIONS), engine.END))
+    for keys in KEYS:
+        held = await claim_partition(redis, keys, PARTITIONS, "the benchmark's")
+        await commit(redis, cut_checkpoint(keys, held, Writes(), progress))
+    return counts
+
+
+def _states(leads: int, counts: Counter[str]) -> Iterator[tuple[str, bytes]]:
+    for life in workload.lives(leads, engine.END):
+        lead = Lead()
+        for event in life:
+            fold(lead, decode(msgspec.json.encode(event)))
+            counts.update(workload.counted(event))
+        yield life[0]["subject"]["id"], pack(lead, [])
+
+
+async def _measure(redis: Redis, worker: Process, server: Process, counts: Counter[str]) -> dict[str, Any]:
+    async def applied() -> list[Applied]:
+        return [part for part in await read_applied(redis, KEYS) if part is not None]
+
+    await engine.until(lambda found: any(part.claim > 1 for part in found), applied, worker)
+    before = time.monotonic(), worker.cpu_s(), server.cpu_s()
+    await engine.until(lambda found: all(part.progress.valuation for part in found), applied, worker)
+    after = time.monotonic(), worker.cpu_s(), server.cpu_s()
+    seconds, cpu, redis_cpu = (now - then for now, then in zip(after, before, strict=True))
+    totals: Counter[str] = Counter()
+    for keys, part in zip(KEYS, await applied(), strict=True):
+        totals.update(engine.whole(await read_totals(redis, keys.of(part.progress.generation))))
+    leads, wrong = counts["leads_created"], {}
+    for name, count in counts.items():
+        if name != "events" and totals[name] != count:
+            wrong[name] = (totals[name], count)
+    info = await redis.info("memory")
+    return {
+        "benchmark": "revaluation",
+        "leads": leads,
+        "leads_per_s": round(leads / seconds),
+        "cpu_us_a_lead": round(cpu / leads * 1e6, 1),
+        "redis_cpu_us_a_lead": round(redis_cpu / leads * 1e6, 1),
+        "rss_mib": round(worker.peak_mib()),
+        "redis_mib": round(info["used_memory"] / 2**20),
+        "seconds": round(seconds, 2),
+        "correct": not wrong,
+        **({"wrong": wrong} if wrong else {}),
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--leads", type=int, default=1_000_000)
+    print(json.dumps(asyncio.run(run(parser.parse_args().leads))))

@@ -1,0 +1,16 @@
+"""What all commands have in common: the settings file, named before the command or behind it."""
+
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+Config: TypeAlias = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings as TOML; else the file that LEADBEAT_CONFIG names.")
+]
+
+
+def named(context: typer.Context, config: Path | None) -> Path | None:
+    """The settings file that somebody named; the nearer name counts."""
+    before: Path | None = context.find_root().obj
+    return config or before

@@ -1,0 +1,97 @@
+"""What a partition's states add up to under its rules: the arithmetic of a re-valuation, many leads at once. It does no I/O.
+
+Beside the totals it keeps nothing of a lead but the instant at which it is due and its open clock.
+"""
+
+import gc
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
+from typing import Final
+
+import numpy as np
+
+from models.codes import NEVER
+from models.contributions import Evaluation, evaluate
+from models.meaning import Waiting, thresholds_of, waiting_of
+from models.news import news
+from models.state.absorption import whole
+from models.state.facts import Facts, facts
+from models.state.lead import Lead, pack, unpack
+from models.state.told import Alerts
+from models.units import Millis
+from streams.processing.open_clocks import OpenClocks
+from streams.processing.partition import Partition
+
+LOTS: Final = 4
+"""Lots of states after which the totals are made compact."""
+
+SELDOM: Final = (200_000, 50, 100)
+"""When to look for garbage in cycles while millions of objects come and go of which none are in cycles."""
+
+
+class AddingUp:
+    """Fills a new partition's memory from states, whose clock stands already.
+
+    Thresholds that lie in the past by its rules are taken as told, but for those of `pending` leads: they had something to be
+    told at the next tick before, and still have.
+    """
+
+    def __init__(self, partition: Partition, pending: AbstractSet[str]) -> None:
+        self._partition = partition
+        self._known_until = partition.known_until
+        self._pending = pending
+        self._lots = 0
+        self.leads = 0
+        self.due: dict[str, Millis] = {}
+        self.waiting: dict[str, Waiting] = {}
+
+    def take(self, states: Mapping[str, bytes]) -> dict[str, bytes]:
+        """Add some states. Gives back those in which more must be remembered as told now."""
+        codes = self._partition.codes
+        subjects, known = list(states), [unpack(packed) for packed in states.values()]
+        evaluation = evaluate(self._standing(subjects, known), codes, self._known_until)
+        self._partition.totals.add(evaluation.contributions)
+        self.leads += len(subjects)
+        self._lots += 1
+        if self._lots % LOTS == 0:
+            self._partition.totals.compact()
+        for place, waiting in waiting_of(evaluation, codes).items():
+            self.waiting[subjects[place]] = waiting
+        due = np.flatnonzero(evaluation.next_change != NEVER)
+        for place, at in zip(due.tolist(), evaluation.next_change[due].tolist(), strict=True):
+            self.due[subjects[place]] = Millis(at)
+        return self._tell(subjects, known, evaluation)
+
+    def _standing(self, subjects: list[str], known: list[tuple[Lead, Alerts]]) -> list[Facts]:
+        return [facts(whole(lead, subject), self._partition.codes) for subject, (lead, _) in zip(subjects, known, strict=True)]
+
+    def _tell(self, subjects: list[str], known: list[tuple[Lead, Alerts]], evaluation: Evaluation) -> dict[str, bytes]:
+        """Settle what was told of leads, and what is to be."""
+        quiet: dict[str, bytes] = {}
+        told_of = [bool(told) for _, told in known]
+        found = thresholds_of(evaluation, self._partition.codes, self._known_until, told_of)
+        for place in found.keys() | {place for place, told in enumerate(told_of) if told}:
+            subject, (lead, told), thresholds = subjects[place], known[place], found.get(place, ())
+            if subject in self._pending:
+                if news(dict(told), thresholds):
+                    self.due[subject] = self._known_until
+            elif news(told, thresholds):
+                quiet[subject] = pack(lead, told)
+        return quiet
+
+    def settle(self) -> None:
+        """All states are added: the partition knows who waits. Who is due it reads when it is time."""
+        self._partition.open_clocks = OpenClocks(self._partition.waiting_dims, self.waiting)
+        self._partition.totals.late = 0  # it counts what comes late, not what is walked again
+
+
+@contextmanager
+def seldom_collecting() -> Iterator[None]:
+    """Within, garbage in cycles is looked for seldom: looking takes longer than the work that makes none."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)

@@ -1,0 +1,83 @@
+"""Two years of a sales floor, day by day: what is stored is what all leads add up to, and no pane outlives its retention."""
+
+import tomllib
+from collections import defaultdict
+from datetime import datetime
+
+import pytest
+from crowd import RULES, crowd
+from system import PARTITIONS
+from verdicts import judged, wrong
+
+from models.codes import Codes
+from models.rollup import Totals
+from models.sums import Sums
+from models.units import DAY, HOUR, Duration, Millis
+from models.windows import WINDOW_INDEX, Calendar, Pane
+from streams.config import Settings
+from streams.processing.adding_up import AddingUp
+from streams.processing.partition import Partition
+from streams.tables import Keys, read_totals, walk_states
+
+DAYS = 830
+LEADS = 4_000
+
+
+@pytest.mark.timeout(600)
+async def test_totals_are_the_sum_over_all_leads_and_old_panes_are_gone(system, now, rules):
+    events = crowd(LEADS, now, span=Duration(DAYS * DAY))
+    config = system.configure()
+    processor, _ = system.start("processor", config), system.start("exporter", config)
+    await system.loaded(processor)
+    days = defaultdict(list)
+    for event in events:
+        days[(now - _told_at(event)) // DAY].append(event)
+    for day in sorted(days, reverse=True):
+        await system.append(days[day])
+        await system.tick_events(now - day * DAY)
+        if day % 100 == 0:
+            await system.published(now - day * DAY)
+    clock = Millis(now + HOUR)
+    await system.tick_events(clock)
+    page = await system.round(clock)
+    assert wrong(page, await judged(events, RULES, clock)) == []
+    calendar, oldest_seen = Calendar(rules.zone), dict.fromkeys(Pane, clock)
+    for number in range(PARTITIONS):
+        keys = Keys("lb", number).of(int((await system.stored())[number]["generation"]))
+        stored = await read_totals(system.redis, keys)
+        assert _sums(stored) == await _summed_up(system, keys, Codes(rules), clock)
+        assert len(stored.panes) == len([key async for key in system.redis.scan_iter(f"{keys.part('pane')}:*")])
+        for pane in stored.panes:
+            assert pane.start >= calendar.oldest_start(Pane(pane.size), clock), pane
+            oldest_seen[Pane(pane.size)] = min(oldest_seen[Pane(pane.size)], pane.start)
+    assert oldest_seen[Pane.DAY] < clock - 795 * DAY
+
+
+@pytest.fixture
+def rules():
+    """Those that the crowd is judged by."""
+    return Settings.model_validate(tomllib.loads(RULES)).rules()
+
+
+def _told_at(event):
+    return int(datetime.fromisoformat(event["timestamp"]).timestamp() * 1000)
+
+
+async def _summed_up(system, keys, codes, clock):
+    """What all states of a partition add up to, from nothing."""
+    partition = Partition(keys.partition, codes, PARTITIONS, Totals(codes))
+    partition.totals.advance(clock)
+    adding_up = AddingUp(partition, frozenset())
+    async for states in walk_states(system.redis, keys):
+        adding_up.take(states)
+    return dict(partition.totals.sums.nonzero())
+
+
+def _sums(stored):
+    sums = Sums(stored.series)
+    for window, chunks in stored.windows.items():
+        for number, packed in chunks.items():
+            sums.set_chunk(WINDOW_INDEX[window], number, packed)
+    for number, packed in stored.levels.items():
+        sums.set_chunk(len(WINDOW_INDEX), number, packed)
+    return dict(sums.nonzero())

@@ -1,0 +1,17 @@
+"""A partition's clock moved by hand, its leads all in memory."""
+
+from collections.abc import Mapping
+
+from models.units import Millis
+from streams.processing.partition import Partition
+
+
+def tick(partition: Partition, ticks: Mapping[int, Millis]) -> None:
+    """Take in ticks and move the clock, as a batch of the log does."""
+    clock = partition.next_clock(ticks)
+    partition.take_ticks(ticks)
+    assert clock is not None
+    partition.due.extend(clock, partition.due.unstored())
+    while subjects := partition.to_look_at(clock):
+        partition.look(subjects, clock)
+    partition.advance(clock)
