@@ -18,7 +18,9 @@ from stores import HASHING, Store, record
 
 from models.errors import InvalidEventError
 from models.events import Event, Logged, decode, decode_logged, encode
+from models.units import Millis
 from streams.local.truth_facts import belonging
+from streams.processing.adding_up import AddingUp
 from streams.processing.processor import Stored, process
 from streams.processing.writes import writes_of
 from streams.tables import Outgoing, Progress
@@ -138,6 +140,18 @@ def add_up(totals: Any, sums: Counter[Any], panes: Counter[Any]) -> None:
         panes.update({(pane, name): amount for name, amount in cells.items()})
 
 
+def added_up_anew(cluster: Cluster, rules: Any, clock: int) -> tuple[Counter[Any], Counter[Any]]:
+    """The sums of all that is stored, as a re-valuation makes them."""
+    sums: Counter[Any] = Counter()
+    panes: Counter[Any] = Counter()
+    for member in cluster.members:
+        partition = Store(member.store.number, PARTITIONS).load(rules, capacity=1)
+        partition.totals.advance(Millis(clock))
+        AddingUp(partition, set()).take(member.store.states)
+        add_up(partition.totals, sums, panes)
+    return sums, panes
+
+
 def nonzero(totals: Sequence[Counter[Any]]) -> list[dict[Any, int]]:
     return [{key: amount for key, amount in counted.items() if amount} for counted in totals]
 
@@ -169,6 +183,7 @@ def test_totals_over_partitions_are_those_of_survivors_that_were_told_everything
     truth = told_of_survivors(events, rules, clock)
     add_up(truth.totals, sums, panes)
     assert nonzero(cluster.totals()) == nonzero((sums, panes))
+    assert nonzero(added_up_anew(cluster, rules, clock)) == nonzero((sums, panes))
     due = {of: meaning.next_change for of, meaning in truth.meanings.items() if meaning.next_change}
     assert {of: at for member in cluster.members for of, at in member.store.due.items()}.keys() >= due.keys()
     waiting = {of for of, meaning in truth.meanings.items() if meaning.waiting}
