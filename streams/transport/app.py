@@ -162,12 +162,13 @@ async def _stop(app: Any, tasks: Iterable[asyncio.Task[None]]) -> None:
     lifetime, *background = tasks
     for task in background:
         task.cancel()
-    await asyncio.gather(*background, return_exceptions=True)
     try:
         async with asyncio.timeout(STOP_LIMIT_S):
+            if background:
+                await asyncio.wait(background)  # not gathered: clients may swallow being cancelled, and gather waits for them
             await app.stop()
             lifetime.cancel()
-            await asyncio.gather(lifetime, return_exceptions=True)
+            await asyncio.wait([lifetime])
     except TimeoutError:
         # Faust's thread is not a daemon: the interpreter would wait for it.
         log.critical("stop_timed_out", limit_s=STOP_LIMIT_S)
