@@ -26,7 +26,8 @@ from models.rules import LISTS
 from models.sums import Sums
 from models.units import Millis
 from models.windows import WINDOW_INDEX
-from streams.inbound.outlet import Outgoing, Outlet
+from streams.inbound.outlet import Outlet
+from streams.producer import Message
 from streams.tables import Keys, connect, read_applied, read_totals
 from streams.topics import Topics, ensure
 
@@ -80,10 +81,10 @@ async def _write(bootstrap: str, leads: int) -> tuple[Counter[str], dict[int, in
     await ensure(bootstrap, workload.PARTITIONS, 1)
     counts: Counter[str] = Counter()
     topic = Topics().events
-    waiting: list[Outgoing] = []
+    waiting: list[Message] = []
     async with Outlet(bootstrap).running() as outlet:
         for record in workload.log(leads, END, counts):
-            waiting.append(Outgoing(topic, record.partition, record.key, record.value))
+            waiting.append(Message(topic, record.partition, record.key, record.value))
             if len(waiting) == AT_ONCE:
                 await outlet.send(waiting)
                 waiting.clear()

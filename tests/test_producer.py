@@ -4,9 +4,10 @@ import asyncio
 import os
 
 import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from streams.producer import LastingProducer
+from streams.producer import LastingProducer, Message
 from streams.topics import Topics, ensure
 
 
@@ -48,3 +49,18 @@ async def test_a_kafka_that_is_away_is_told_each_time():
         for _ in range(2):
             with pytest.raises(KafkaError):
                 await producer.send_and_wait("topic", b"x", None)
+
+
+async def test_many_at_once_go_where_their_keys_belong_and_may_say_that_something_is_gone(kafka, topics):
+    keys = [b"%d" % number for number in range(20)]
+    async with LastingProducer(kafka.bootstrap, "test").running() as producer:
+        for key in keys:
+            await producer.send_and_wait(topics.events, b"one by one", key)
+        await producer.send_all(Message(topics.events, None, key, None) for key in keys)
+        await producer.send_all([])
+    async with AIOKafkaConsumer(bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest") as consumer:
+        consumer.assign([TopicPartition(topics.events, number) for number in range(4)])
+        found = [await asyncio.wait_for(consumer.getone(), 20) for _ in range(2 * len(keys))]
+    where = {record.key: record.partition for record in found if record.value}
+    assert {record.key: record.partition for record in found if record.value is None} == where
+    assert where.keys() == set(keys)

@@ -18,9 +18,10 @@ from streams.config import Connection, Settings
 from streams.errors import Poison
 from streams.inbound.dead_letter_log import DeadLetterLog
 from streams.inbound.normalise import Delivery, Normalised, dead_letter_of, normalise
-from streams.inbound.outlet import Outgoing, Outlet
+from streams.inbound.outlet import Outlet
 from streams.inbound.providers import Provider, provider_of
 from streams.inbound.ticks import AHEAD_LIMIT_S, Relay, Ticker
+from streams.producer import Message
 from streams.telemetry import NormaliserMetrics, registry
 from streams.topics import TICK_KEY, Topics, decode_tick, encode_tick, encode_ticks, ensure, partition_of
 from streams.transport import TP, Background, Control, LogEnds, Record, make_app, serve
@@ -39,7 +40,7 @@ DEAD_PARTITION: Final = 0
 class Sink(Protocol):
     """Where records go: an `Outlet`."""
 
-    async def send(self, records: Sequence[Outgoing]) -> None:
+    async def send(self, records: Sequence[Message]) -> None:
         """Return when all are acknowledged, each partition's in the order given. Raises Retry."""
 
 
@@ -115,7 +116,7 @@ class Normaliser:
 
         Raises Retry.
         """
-        outgoing: list[Outgoing] = []
+        outgoing: list[Message] = []
         newest = -1
         for index, record in enumerate(records):
             if record.key == TICK_KEY and (at := decode_tick(record.value)) is not None:
@@ -131,7 +132,7 @@ class Normaliser:
             self.ticker.heard(tp.partition, newest)
             self.relay.heard(tp.partition, newest)
 
-    def _outgoing(self, tp: TP, record: Record) -> list[Outgoing]:
+    def _outgoing(self, tp: TP, record: Record) -> list[Message]:
         """What comes of a record, whatever it is."""
         connection, normalised = self._normalised(tp, record)
         for counter, count in (
@@ -145,8 +146,8 @@ class Normaliser:
             self.dead_letters.add(connection, normalised.dead)
         events, dead, count = self._topics.events, self._topics.dead, self._partitions
         return [
-            *(Outgoing(events, partition_of(key, count), key, value) for key, value in normalised.events),
-            *(Outgoing(dead, DEAD_PARTITION, None, letter.record) for letter in normalised.dead),
+            *(Message(events, partition_of(key, count), key, value) for key, value in normalised.events),
+            *(Message(dead, DEAD_PARTITION, None, letter.record) for letter in normalised.dead),
         ]
 
     def _normalised(self, tp: TP, record: Record) -> tuple[str, Normalised]:
@@ -179,11 +180,11 @@ class Normaliser:
 
     async def _append_ticks(self, ticks: Mapping[int, int]) -> None:
         topic = self._topics.deliveries
-        await self._sink.send([Outgoing(topic, partition, TICK_KEY, encode_tick(at)) for partition, at in ticks.items()])
+        await self._sink.send([Message(topic, partition, TICK_KEY, encode_tick(at)) for partition, at in ticks.items()])
 
     async def _send_ticks(self, ticks: Mapping[int, int]) -> None:
         value, topic = encode_ticks(ticks), self._topics.events
-        await self._sink.send([Outgoing(topic, partition, TICK_KEY, value) for partition in range(self._partitions)])
+        await self._sink.send([Message(topic, partition, TICK_KEY, value) for partition in range(self._partitions)])
 
 
 def providers_of(connections: Sequence[Connection]) -> dict[str, Provider]:

@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 import structlog
@@ -18,6 +18,7 @@ from streams.errors import Fatal, Retry
 from streams.processing.board import Part, Standing, clock_of, lines, standing
 from streams.processing.checkpoint import Outcome, claim_table, commit_until_definite, new_token
 from streams.processing.cut import Publishing, cut_round
+from streams.producer import Message
 from streams.tables import Keys, KpiKeys, Redis, read_applied, read_changes, read_kpis
 
 LOOK_S = 0.2
@@ -44,11 +45,10 @@ Row = tuple[str, str]
 
 
 class Topic(Protocol):
-    """Where changed rows are sent: aiokafka's producer."""
+    """Where changed rows are sent: a producer."""
 
-    async def send(self, topic: str, value: bytes | None, key: bytes) -> Awaitable[Any]:
-        """Put one message on its way (None for a row that is gone); what it gives ends with the acknowledgement."""
-        ...
+    async def send_all(self, records: Iterable[Message]) -> None:
+        """Send messages (with the value None for rows that are gone) and wait until all are acknowledged. Raises KafkaError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +169,10 @@ class Publisher:
 
     async def _tell(self, messages: Mapping[Row, bytes | None]) -> None:
         """Send rows to the topic and wait until all are acknowledged. Raises KafkaError."""
-        sent = [
-            await self._producer.send(self.edition.topic, value=value, key=f"{key}@{window}".encode())
-            for (window, key), value in messages.items()
-        ]
-        await asyncio.gather(*sent)
+        topic = self.edition.topic
+        await self._producer.send_all(
+            Message(topic, None, f"{key}@{window}".encode(), value) for (window, key), value in messages.items()
+        )
 
     def _record(self, now: Standing) -> dict[str, str]:
         rules = self.edition.rules
