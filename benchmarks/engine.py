@@ -9,19 +9,15 @@ that Redis then holds what the workload itself counted.
 import argparse
 import asyncio
 import json
-import sys
-import tempfile
 import time
 from collections import Counter
-from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, Final
 
-import services
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from benchmarks import workload
 from benchmarks.process import Process
+from benchmarks.stage import staged
 from models.rules import LISTS
 from models.sums import Sums
 from models.units import Millis
@@ -50,21 +46,10 @@ redis = {{ url = "{redis}" }}
 
 async def run(leads: int) -> dict[str, Any]:
     """One run; what it measured."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        for name in ("kafka", "redis"):
-            (Path(folder) / name).mkdir()
-        kafka = services.kafka(Path(folder) / "kafka")
-        stack.callback(kafka.server.stop)
-        redis = services.redis(Path(folder) / "redis")
-        stack.callback(redis.server.stop)
-        counts, ends = await _write(kafka.bootstrap, leads)
-        settings = Path(folder) / "leadbeat.toml"
-        settings.write_text(config(kafka.bootstrap, redis.url))
-        command = [sys.executable, "-m", "streams.cli", "worker", "--part", "processor", "--config", str(settings)]
-        worker = Process.start(command, Path(folder) / "worker.log")
-        stack.callback(worker.end)
-        server = Process(redis.server.process)
-        return await _measure(redis.url, worker, server, counts, ends)
+    with staged() as stage:
+        counts, ends = await _write(stage.kafka.bootstrap, leads)
+        worker = stage.start_worker(config(stage.kafka.bootstrap, stage.redis.url))
+        return await _measure(stage.redis.url, worker, stage.server, counts, ends)
 
 
 def config(bootstrap: str, redis: str) -> str:

@@ -9,21 +9,17 @@ have their totals; nothing is in the log. `correct` says that Redis then holds w
 import argparse
 import asyncio
 import json
-import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack
 from itertools import islice
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import services
 
 from benchmarks import engine, workload
 from benchmarks.process import Process
+from benchmarks.stage import staged
 from models.events import decode
 from models.state.lead import Lead, fold, pack
 from streams.processing.checkpoint import claim_partition, commit
@@ -38,22 +34,12 @@ KEYS: Final = tuple(Keys("lb", number) for number in range(PARTITIONS))
 
 async def run(leads: int) -> dict[str, Any]:
     """One run; what it measured."""
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        for name in ("kafka", "redis"):
-            (Path(folder) / name).mkdir()
-        kafka = services.kafka(Path(folder) / "kafka")
-        stack.callback(kafka.server.stop)
-        redis = services.redis(Path(folder) / "redis")
-        stack.callback(redis.server.stop)
-        await ensure(kafka.bootstrap, PARTITIONS, 1)
-        async with connect(redis.url, timeout_s=30) as client:
+    with staged() as stage:
+        await ensure(stage.kafka.bootstrap, PARTITIONS, 1)
+        async with connect(stage.redis.url, timeout_s=30) as client:
             counts = await _write(client, leads)
-            settings = Path(folder) / "leadbeat.toml"
-            settings.write_text(engine.config(kafka.bootstrap, redis.url))
-            command = [sys.executable, "-m", "streams.cli", "worker", "--part", "processor", "--config", str(settings)]
-            worker = Process.start(command, Path(folder) / "worker.log")
-            stack.callback(worker.end)
-            return await _measure(client, worker, Process(redis.server.process), counts)
+            worker = stage.start_worker(engine.config(stage.kafka.bootstrap, stage.redis.url))
+            return await _measure(client, worker, stage.server, counts)
 
 
 async def _write(redis: Redis, leads: int) -> Counter[str]:
@@ -79,7 +65,7 @@ def _states(leads: int, counts: Counter[str]) -> Iterator[tuple[str, bytes]]:
         for event in life:
             fold(lead, decode(msgspec.json.encode(event)))
             counts.update(workload.counted(event))
-        yield life[0]["subject"]["id"], pack(lead, [])
+        yield life[0]["subject"]["id"], pack(lead, {})
 
 
 async def _measure(redis: Redis, worker: Process, server: Process, counts: Counter[str]) -> dict[str, Any]:
