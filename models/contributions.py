@@ -67,12 +67,17 @@ class Waiting(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """All that some leads mean at one instant; `next_change` is NEVER for those that time alone does not change."""
+    """All that some leads mean at one instant; `next_change` is NEVER for those that time alone does not change.
+
+    From `ends_at` on, or NEVER, a lead is in no number any more; `last_at` is the latest instant that is told of it.
+    """
 
     contributions: list[Contributions]
     waiting: Waiting
     thresholds: Thresholds
     next_change: Ints
+    ends_at: Ints
+    last_at: Ints
 
 
 def evaluate(facts: Sequence[Facts], codes: Codes, known_until: Millis) -> Evaluation:
@@ -82,7 +87,7 @@ def evaluate(facts: Sequence[Facts], codes: Codes, known_until: Millis) -> Evalu
     """
     story = Story(facts, codes, known_until)
     contributions = [found for number, measure in enumerate(MEASURES) for found in _contributions(story, number, measure)]
-    return Evaluation(contributions, _waiting(story), _thresholds(story), story.next_change)
+    return Evaluation(contributions, _waiting(story), _thresholds(story), story.next_change, story.ends_at, story.last_at)
 
 
 def _contributions(story: Story, number: int, measure: Measure) -> Iterator[Contributions]:

@@ -55,19 +55,29 @@ class Threshold(NamedTuple):
 
 
 class Meaning(NamedTuple):
-    """One lead: its open clock, its thresholds (of those long past only if asked for), its next change by time alone."""
+    """One lead: its open clock, its thresholds (of those long past only if asked for), its next change by time alone.
+
+    From `ends_at` on it is in no number any more; `last_at` is the latest instant that is told of it.
+    """
 
     waiting: Waiting | None
     thresholds: tuple[Threshold, ...]
     next_change: Millis | None
+    ends_at: Millis | None
+    last_at: Millis
 
 
 def meanings(evaluation: Evaluation, codes: Codes, known_until: Millis, told: Sequence[bool] = ()) -> Iterator[Meaning]:
     """What an evaluation says of each of its leads, in turn; `told` says of which leads late thresholds are wanted too."""
     waiting = waiting_of(evaluation, codes)
     thresholds = thresholds_of(evaluation, codes, known_until, told)
-    for place, at in enumerate(evaluation.next_change.tolist()):
-        yield Meaning(waiting.get(place), thresholds.get(place, ()), None if at == NEVER else Millis(at))
+    instants = (evaluation.next_change.tolist(), evaluation.ends_at.tolist(), evaluation.last_at.tolist())
+    for place, (at, ends_at, last_at) in enumerate(zip(*instants, strict=True)):
+        yield Meaning(waiting.get(place), thresholds.get(place, ()), _known(at), _known(ends_at), last_at)
+
+
+def _known(at: int) -> Millis | None:
+    return None if at == NEVER else Millis(at)
 
 
 def waiting_of(evaluation: Evaluation, codes: Codes) -> dict[int, Waiting]:

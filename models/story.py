@@ -15,7 +15,7 @@ from models.state.facts import OUTCOMES, REPLY_KINDS, STAGES
 from models.tables import Attempts, Clocks, Meetings, Occurrences, Replies, Table, in_order, merged
 from models.units import DAY, Duration
 from models.views import Views
-from models.windows import enters_horizon, horizon
+from models.windows import RETENTION, Pane, enters_horizon, horizon
 
 JUDGED_AFTER: Final = Duration(7 * DAY)
 """How long after its creation a lead without contact counts as never contacted."""
@@ -308,6 +308,38 @@ class Story(Views):
         bookings = self.booked.where(row[of])
         return replace(self.acted(bookings, bookings.rep), value=bookings.at - inquired_at[of])
 
+    # --- the end
+
+    @cached_property
+    def last_at(self) -> Ints:
+        """The latest instant in what stands of each lead; 0 where nothing does."""
+        meetings = self.all_meetings
+        instants = (
+            (self.everyone, self.created_at),
+            *((table.of, table.at) for table in (self.inquiries, self.stages, self.all_touches, self.all_replies)),
+            (meetings.of, meetings.booked_at),
+            (meetings.of, meetings.scheduled_at),
+        )
+        latest = np.zeros(self.leads, np.int64)
+        for of, at in instants:
+            known = at != NEVER
+            np.maximum.at(latest, of[known], at[known])
+        return latest
+
+    @cached_property
+    def ends_at(self) -> Ints:
+        """When each lead is in no pane any more, and in no level; NEVER where that is so already, or nothing stands."""
+        ends = np.where(self.last_at > self.retired_until, self.last_at + self._lasting, NEVER)
+        ends[self.open_clocks.of] = NEVER
+        return ends
+
+    @cached_property
+    def _lasting(self) -> int:
+        """How long the last instant of a lead can matter: what follows from it by time alone, and as long as panes are kept."""
+        rules = self.codes.rules
+        following = max(JUDGED_AFTER, rules.meeting_grace_ms, *(policy.target_ms for policy in rules.sla), 0)
+        return following + RETENTION[Pane.DAY] + 2 * DAY
+
     # --- time
 
     @cached_property
@@ -339,4 +371,5 @@ class Story(Views):
         points.append((ahead.of, enters_horizon(ahead.at)))
         waiting = self.open_clocks.of
         points.append((waiting, self.codes.next_team_changes(self.owner_now[waiting], self.known_until)))
+        points.append((self.everyone, self.ends_at))
         return points

@@ -27,6 +27,7 @@ class Views:
         lead = np.frombuffer(b"".join([each.lead for each in facts]), rows.LEAD)
         self.everyone = np.arange(self.leads)
         self.created_at = lead["created_at"].astype(np.int64)
+        self.retired_until = lead["retired_until"].astype(np.int64)
         self.of_leads = {dim: _ints(lead[dim]) for dim in OF_LEADS}
         """The codes of the leads' own dimensions."""
 

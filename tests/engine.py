@@ -250,14 +250,14 @@ def standing(lead: Lead) -> Standing | None:
     if found == NOTHING and lead != Lead():
         return None
     reps, channels, sentiments = codes.rep.names, codes.channel.names, codes.sentiment.names
-    (own,) = np.frombuffer(found.lead, rows.LEAD).tolist()
+    own = np.frombuffer(found.lead, rows.LEAD)[0]
 
     def table(name: str, layout: np.dtype) -> list[tuple[int, ...]]:
         return np.frombuffer(getattr(found, name), layout).tolist()
 
     return Standing(
-        _instant(own[0]),
-        None if own[1] == 0 else codes.lead_source.names[own[1]],
+        _instant(int(own["created_at"])),
+        None if own["lead_source"] == 0 else codes.lead_source.names[own["lead_source"]],
         [(at, reps[rep]) for at, rep in table("owners", rows.SPAN)],
         [(at, None if stage < 0 else rows.STAGES[stage]) for at, stage in table("stages", rows.SPAN)],
         [at for (at,) in table("inquiries", rows.INQUIRY)],

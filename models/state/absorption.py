@@ -84,7 +84,7 @@ def whole(lead: Lead, own: SubjectId) -> Lead:
     if target is not None and not _is_smallest_of_circle(lead, own, target):
         return Lead()
     objects = {key: list(record) for key, record in lead.objects.items()}
-    together = Lead(list(lead.record), dict(lead.owner), dict(lead.stage), objects)
+    together = Lead(list(lead.record), dict(lead.owner), dict(lead.stage), objects, retired_until=lead.retired_until)
     for portion in lead.absorbed.values():
         if portion.lead:
             merge(together, unpack(portion.lead)[0])

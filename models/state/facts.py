@@ -14,14 +14,14 @@ from models.slices import OF_LEADS
 from models.state.lead import Change, Lead
 from models.state.registers import DELETED, Record, Timeline, fields_of
 
-LEAD: Final = np.dtype([("created_at", "<i8"), *((dim, "<i4") for dim in OF_LEADS)])
+LEAD: Final = np.dtype([("created_at", "<i8"), ("retired_until", "<i8"), *((dim, "<i4") for dim in OF_LEADS)])
 SPAN: Final = np.dtype([("at", "<i8"), ("value", "<i4")])
 INQUIRY: Final = np.dtype([("at", "<i8")])
 TOUCH: Final = np.dtype([("at", "<i8"), ("rep", "<i4"), ("channel", "u1"), ("flags", "u1")])
 REPLY: Final = np.dtype([("at", "<i8"), ("answers", "<i4"), ("channel", "u1"), ("kind", "u1"), ("sentiment", "u1")])
 MEETING: Final = np.dtype([("booked_at", "<i8"), ("scheduled_at", "<i8"), ("rep", "<i4"), ("demo", "u1"), ("outcome", "u1")])
 
-_LEAD, _SPAN, _INQUIRY = Struct("<qiiiii"), Struct("<qi"), Struct("<q")
+_LEAD, _SPAN, _INQUIRY = Struct("<qqiiiii"), Struct("<qi"), Struct("<q")
 _AT, _TOUCH, _REPLY, _MEETING = Struct("<q"), Struct("<qiBB"), Struct("<qiBBB"), Struct("<qqiBB")
 
 AUTOMATED, CONNECTED, DELIVERED = 1, 2, 4
@@ -56,7 +56,7 @@ class Facts(NamedTuple):
     meetings: bytes = b""
 
 
-NOTHING: Final = Facts(_LEAD.pack(NEVER, *(NOBODY for _ in OF_LEADS)))
+NOTHING: Final = Facts(_LEAD.pack(NEVER, 0, *(NOBODY for _ in OF_LEADS)))
 """What stands of a lead that is unknown, deleted or erased."""
 
 
@@ -66,7 +66,7 @@ def facts(lead: Lead, codes: Codes) -> Facts:
     if lead.erased or own.get(DELETED):
         return NOTHING
     return Facts(
-        _own(own, codes),
+        _own(lead, own, codes),
         _spans(lead.owner, codes.rep.code),
         _spans(lead.stage, _STAGE_CODES.__getitem__),
         _inquiries(lead, own),
@@ -119,10 +119,11 @@ def _standing(lead: Lead, kind: str) -> Iterator[tuple[str, Fields]]:
                 yield name, fields
 
 
-def _own(own: Fields, codes: Codes) -> bytes:
+def _own(lead: Lead, own: Fields, codes: Codes) -> bytes:
     created_at = own.get("created_at")
     return _LEAD.pack(
         NEVER if created_at is None else created_at,
+        lead.retired_until,
         codes.lead_source.code(own.get("lead_source")),
         codes.origin.code(own.get("origin")),
         codes.sales_region.code(own.get("sales_region")),
@@ -134,7 +135,7 @@ def _own(own: Fields, codes: Codes) -> bytes:
 def _inquiries(lead: Lead, own: Fields) -> bytes:
     instants = {fields.get("at") for _, fields in _standing(lead, "inquiry:")}
     instants.add(own.get("created_at"))
-    return b"".join([_INQUIRY.pack(at) for at in sorted(at for at in instants if at is not None)])
+    return b"".join([_INQUIRY.pack(at) for at in sorted(at for at in instants if at is not None and at > lead.retired_until)])
 
 
 def _touches(lead: Lead, codes: Codes) -> list[Row]:

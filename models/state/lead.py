@@ -52,6 +52,8 @@ class Lead(Struct):
     objects: dict[ObjectKey, Record] = field(default_factory=dict)
     erased: bool = False
     absorbed: dict[str, Portion] = field(default_factory=dict)
+    retired_until: int = 0
+    """What stood up to this instant is in no number any more, and forgotten: no clock starts there, whatever is told again."""
 
     def timeline(self, name: str) -> Timeline:
         """The timeline of a field named in TIMELINES."""
@@ -117,11 +119,18 @@ def forget(lead: Lead) -> None:
         part.clear()
 
 
+def retire(lead: Lead, until: int) -> None:
+    """Forget the objects of a lead, none of which is in a number any more; its own record stays, for what comes later."""
+    lead.objects.clear()
+    lead.retired_until = until
+
+
 def merge(lead: Lead, other: Lead) -> None:
     """Make a lead the fold of both leads' events, in place."""
     if lead.erased or other.erased:
         forget(lead)
         return
+    lead.retired_until = max(lead.retired_until, other.retired_until)
     merge_records(lead.record, other.record)
     merge_timelines(lead.owner, other.owner)
     merge_timelines(lead.stage, other.stage)
@@ -176,6 +185,7 @@ class _Packed(Struct, array_like=True, omit_defaults=True):
     erased: bool
     told: Alerts
     absorbed: dict[str, Portion] = field(default_factory=dict)
+    retired_until: int = 0
 
 
 _packer = msgspec.msgpack.Encoder()
@@ -185,10 +195,12 @@ _unpacker = msgspec.msgpack.Decoder(_Packed)
 def pack(lead: Lead, told: Alerts) -> bytes:
     """A lead and what was told of it, as MessagePack."""
     owner, stage = list(lead.owner.items()), list(lead.stage.items())
-    return _packer.encode(_Packed(lead.record, owner, stage, lead.objects, lead.erased, told, lead.absorbed))
+    packed = _Packed(lead.record, owner, stage, lead.objects, lead.erased, told, lead.absorbed, lead.retired_until)
+    return _packer.encode(packed)
 
 
 def unpack(packed: bytes) -> tuple[Lead, Alerts]:
     """The inverse of `pack`."""
     raw = _unpacker.decode(packed)
-    return Lead(raw.record, dict(raw.owner), dict(raw.stage), raw.objects, raw.erased, raw.absorbed), raw.told
+    lead = Lead(raw.record, dict(raw.owner), dict(raw.stage), raw.objects, raw.erased, raw.absorbed, raw.retired_until)
+    return lead, raw.told

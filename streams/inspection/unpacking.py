@@ -22,6 +22,8 @@ def lead_rows(packed: bytes) -> Iterator[Row]:
         yield from _fields(key, record)
     if lead.erased:
         yield _row("", "erased", value=True)
+    if lead.retired_until:
+        yield _row("", "retired", value=True, since=lead.retired_until)
     for name, last in sorted(told.items()):
         yield _row(f"alert:{name}", last.type, value=last.number)
     for portion in lead.absorbed.values():

@@ -15,13 +15,13 @@ from models.codes import NEVER
 from models.contributions import Evaluation, evaluate
 from models.meaning import Waiting, thresholds_of, waiting_of
 from models.news import news
-from models.state.absorption import whole
+from models.state.absorption import stands_alone, whole
 from models.state.facts import Facts, facts
 from models.state.lead import Lead, pack, unpack
 from models.state.told import Alerts
 from models.units import Millis
 from streams.processing.open_clocks import OpenClocks
-from streams.processing.partition import Partition
+from streams.processing.partition import QUIET, Partition
 
 LOTS: Final = 4
 """Lots of states after which the totals are made compact."""
@@ -61,6 +61,9 @@ class AddingUp:
         due = np.flatnonzero(evaluation.next_change != NEVER)
         for place, at in zip(due.tolist(), evaluation.next_change[due].tolist(), strict=True):
             self.due[subjects[place]] = Millis(at)
+        for place in np.flatnonzero(evaluation.ends_at <= self._known_until).tolist():
+            if stands_alone(known[place][0]):
+                self.due[subjects[place]] = Millis(self._known_until + QUIET)
         return self._tell(subjects, known, evaluation)
 
     def _standing(self, subjects: list[str], known: list[tuple[Lead, Alerts]]) -> list[Facts]:

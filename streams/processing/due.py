@@ -55,6 +55,10 @@ class DueSet:
         for subject, at in found.items():
             self._place(subject, at)
 
+    def at(self, subject: str) -> Millis:
+        """When somebody is due who is so soon enough to be held."""
+        return self._due[subject]
+
     def until(self, at: Millis, limit: int) -> list[str]:
         """The first subjects due at or before an instant, in the order of their instants, then of their names."""
         found: list[tuple[Millis, str]] = []

@@ -19,9 +19,9 @@ from models.news import News, news
 from models.rollup import Cut, Totals
 from models.state.absorption import NOTHING_GIVEN, Given, given, handed, stands_alone, whole
 from models.state.facts import NOTHING, Facts, facts, facts_after
-from models.state.lead import Lead, fold, pack, unpack
+from models.state.lead import Lead, fold, pack, retire, unpack
 from models.state.told import RETRACTED, Alerts
-from models.units import Millis
+from models.units import DAY, Duration, Millis
 from models.windows import DUE_LAG
 from streams.processing.absorbed import absorbed
 from streams.processing.alerts import alert
@@ -35,6 +35,9 @@ BEGINNING = Millis(0)
 
 UNKNOWN: Final = Millis(-1)
 """Stands for a due instant that is stored, and was not read."""
+
+QUIET: Final = Duration(30 * DAY)
+"""How long nothing may have been told of a lead that is in no number any more before it is forgotten: an import may go on."""
 
 AT_ONCE: Final = 5_000
 """Leads that are looked at together."""
@@ -230,9 +233,18 @@ class Partition:
         told = [bool(each.told) for each in leads]
         for subject, each, meaning in zip(subjects, leads, meanings(new, self.codes, known_until, told), strict=True):
             each.counted = each.facts
+            changed = subject in self._uncounted
             self._uncounted.pop(subject, None)
             self.open_clocks.put(subject, meaning.waiting)
             due = meaning.next_change
+            if meaning.ends_at is not None and meaning.ends_at <= known_until and stands_alone(each.lead):
+                since = self.known_until if changed else self.due.at(subject)
+                due = Millis(max(meaning.ends_at, since) + QUIET)
+                if not changed and since >= meaning.ends_at + QUIET:
+                    due = None
+                    retire(each.lead, meaning.last_at)
+                    each.facts = each.counted = facts(each.lead, self.codes)
+                    self._unsaved.add(subject)
             if meaning.thresholds or each.told:
                 if not tell:
                     due = known_until if news(dict(each.told), meaning.thresholds) else due

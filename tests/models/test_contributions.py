@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.catalogue import MEASURES
-from models.codes import Codes
+from models.codes import NEVER, Codes
 from models.contributions import ALERT_LIMIT, evaluate
 from models.meaning import Threshold, Waiting, meanings
 from models.measures import Kind
 from models.state.facts import facts
 from models.state.lead import Lead
 from models.units import Millis
+from models.windows import RETENTION, Pane
 
 HISTORIES = strategies.histories()
 RULEBOOKS = strategies.rules(zones=("UTC",))
@@ -195,3 +196,15 @@ def test_what_is_alike_is_counted_as_often_as_it_occurs():
 
 def test_thresholds_are_told_for_a_quarter_of_an_hour():
     assert ALERT_LIMIT == 15 * MINUTE
+
+
+@given(HISTORIES, RULEBOOKS)
+def test_a_lead_that_has_ended_is_in_no_pane_that_is_kept_and_in_no_level(history, rules):
+    codes = Codes(rules)
+    found = evaluate([facts(folded(*history), codes)], codes, LONG_AFTER)
+    (ends_at,) = found.ends_at.tolist()
+    if ends_at == NEVER:
+        return
+    for each in found.contributions:
+        assert MEASURES[each.measure].kind is not Kind.LEVEL or not len(each.of)
+        assert (each.at + RETENTION[Pane.DAY] + DAY <= ends_at).all()

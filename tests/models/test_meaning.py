@@ -27,7 +27,8 @@ def test_each_lead_has_its_own_meaning():
     assert waiting.waiting.since == NOON
     assert (answered.waiting, answered.thresholds) == (None, ())
     assert waiting.next_change == answered.next_change == NOON + 7 * DAY
-    assert nothing == (None, (), None)
+    assert nothing == (None, (), None, None, 0)
+    assert (waiting.ends_at, answered.ends_at) == (None, NOON + MINUTE + 809 * DAY)
 
 
 def test_a_threshold_is_told_until_its_due_time_is_a_quarter_of_an_hour_past():

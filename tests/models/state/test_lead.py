@@ -4,7 +4,7 @@ import build
 from build import HOUR, MINUTE, NOON, folded
 from engine import standing
 
-from models.state.lead import Lead, fold
+from models.state.lead import Lead, fold, merge, pack, retire, unpack
 from models.state.registers import MERGED, fields_of, register
 
 LATER = NOON + HOUR
@@ -164,3 +164,21 @@ def test_a_lead_remembers_whom_it_was_merged_into_and_all_it_knew():
 def test_a_merge_that_was_undone_is_a_merge_into_nobody():
     lead = folded(build.merged("lead-2"), build.merged(None, changed_at=LATER))
     assert register(lead.record, MERGED) == (LATER, 0, None)
+
+
+def test_a_retired_lead_has_its_record_and_no_clock_up_to_then():
+    told = build.lead(created_at=NOON, owner="ana", lead_source="inbound")
+    lead = folded(told, build.call("t1", NOON), build.inquiry("i1", at=NOON))
+    retire(lead, NOON)
+    fold(lead, build.inquiry("i2", at=NOON + 1))
+    found = standing(lead)
+    assert (found.created_at, found.lead_source, found.inquiries, found.touches) == (NOON, "inbound", [NOON + 1], [])
+    assert unpack(pack(lead, {}))[0] == lead
+
+
+def test_of_two_that_are_merged_the_later_retirement_holds():
+    one, other = folded(build.lead(created_at=NOON)), folded(build.lead(created_at=NOON))
+    retire(one, NOON)
+    merge(other, one)
+    merge(one, other)
+    assert one.retired_until == other.retired_until == NOON
