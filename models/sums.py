@@ -77,7 +77,7 @@ class Sums:
     def _reserve(self, count: int) -> None:
         size = self.values.shape[1]
         if count > size:
-            grown = np.zeros((_ROWS, max(2 * size, -(-count // CHUNK) * CHUNK)), np.int64)
+            grown = np.zeros((_ROWS, -(-max(size + size // 4, count) // CHUNK) * CHUNK), np.int64)
             grown[:, :size] = self.values
             self.values = grown
 

@@ -64,7 +64,7 @@ CALM_S = 0.25
 PAUSE_S = 0.2
 """Between two attempts to read states from a Redis that does not answer."""
 
-CACHED_LEADS: Final = 20_000
+CACHED_LEADS: Final = 12_000
 """How many leads a worker with all partitions keeps in memory, 4 KiB each or so; others are read when they are needed."""
 
 T = TypeVar("T")
