@@ -171,7 +171,7 @@ def _unique(numbers: Ints) -> Ints:
 
 def summed(keys: Ints, amounts: Ints) -> tuple[Ints, Ints]:
     """The keys, ascending, and the sum of the amounts of each; there is at least one."""
-    order = np.argsort(keys, kind="stable")
+    order = np.argsort(keys)
     keys = keys[order]
     first = runs(keys)
     return keys[first], np.add.reduceat(amounts[order], first)
