@@ -78,10 +78,8 @@ class Panes:
             inserted = places[new] + np.arange(len(new))
             old = np.ones(len(self._cells) + len(new), np.bool_)
             old[inserted] = False
-            self._cells, self._amounts = (
-                _woven(old, held, inserted, given[new])
-                for held, given in ((self._cells, cells), (self._amounts, amounts))
-            )
+            self._cells = _woven(old, self._cells, inserted, cells[new])
+            self._amounts = _woven(old, self._amounts, inserted, amounts[new])
 
     def _unpacked(self, start: Millis) -> tuple[Ints, Ints]:
         parts = [(number, *unpack(packed)) for number, packed in sorted(self._packed[start].items())]

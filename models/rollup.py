@@ -195,7 +195,9 @@ class Totals:
         columns = dict(zip(moved, panes.columns(moved), strict=True))
         for row, signs in moves.items():
             if signs:
-                ids, amounts = zip(*((columns[start][0], sign * columns[start][1]) for start, sign in signs.items()), strict=True)
+                ids, amounts = zip(
+                    *((columns[start][0], sign * columns[start][1]) for start, sign in signs.items()), strict=True
+                )
                 self._add_to_row(row, np.concatenate(ids), np.concatenate(amounts))
 
     def _retire(self, pane: Pane, clock: Millis) -> None:

@@ -56,9 +56,7 @@ class Outbox:
         async with self._publishing:
             while self._waiting:
                 sending = self._waiting[:_SENT_AT_ONCE]
-                await self._producer.send_all(
-                    Message(each.topic, each.partition, each.key, each.value) for _, each in sending
-                )
+                await self._producer.send_all(Message(each.topic, each.partition, each.key, each.value) for _, each in sending)
                 del self._waiting[: len(sending)]
                 self._sent = sending[-1][0]
             return await self._trim()

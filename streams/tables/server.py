@@ -56,7 +56,6 @@ def connect(url: str, *, timeout_s: float = 5.0) -> Redis:
     return client
 
 
-@cache
 def _packing(connection: type[AbstractConnection]) -> type[AbstractConnection]:
     """A kind of connection that packs its commands in C, as the client's blocking connections do; in Python it takes longer
     than what is written with them.
