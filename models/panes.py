@@ -21,8 +21,10 @@ SERIES_BITS: Final = 21
 
 
 class Panes:
-    """Sparse columns of integers by series id, one for each pane. What is added waits until somebody looks; most panes are
-    old and lie packed. Those that were changed since the last cut but one are open: all that is in them stands in the cells.
+    """Sparse columns of integers by series id, one for each pane.
+
+    What is added waits until somebody looks. Most panes are old and lie packed; those that were changed since the last cut but
+    one are open: all that is in them stands in the cells.
     """
 
     def __init__(self, size: Pane) -> None:

@@ -57,8 +57,9 @@ def connect(url: str, *, timeout_s: float = 5.0) -> Redis:
 
 
 def _packing(connection: type[AbstractConnection]) -> type[AbstractConnection]:
-    """A kind of connection that packs its commands in C, as the client's blocking connections do; in Python it takes longer
-    than what is written with them.
+    """A kind of connection that packs its commands in C, as the client's blocking connections do.
+
+    In Python that takes as long as the server takes to carry out the largest ones.
     """
 
     def pack_command(_: AbstractConnection, *args: str | bytes | int) -> list[bytes]:
