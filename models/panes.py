@@ -1,86 +1,176 @@
-"""The cells of one pane: an amount per series, kept packed by chunk until they are changed."""
+"""The panes of one size: an amount per series in each, kept packed by chunk until they are changed.
 
+A cell is a pane's start and a series' id as one number, so that cells of all panes are sorted, summed and packed together.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import numpy as np
 
-from models.codes import Ints
-from models.sums import Chunks, pack, unpack
+from models.codes import Ints, Mask
+from models.sums import Chunks, pack_runs, unpack
+from models.units import Millis
 from models.windows import Pane
 
 CHUNK: Final = {Pane.TEN_SECONDS: 2**20, Pane.FIVE_MINUTES: 1024, Pane.HOUR: 256, Pane.DAY: 256}
 """Series to a chunk. Short panes are written a few times only and hold little, so their chunks are wide."""
 
+SERIES_BITS: Final = 21
+"""Bits of a series' id in a cell: two million series."""
 
-class Cells:
-    """A sparse column of integers by series id. What is added waits until somebody looks; most panes are old and lie packed."""
 
-    def __init__(self, size: Pane, packed: Chunks | None = None) -> None:
-        self._chunk = CHUNK[size]
-        self._packed: dict[int, bytes] = dict(packed or {})
-        self._open: tuple[Ints, Ints] | None = None
+class Panes:
+    """Sparse columns of integers by series id, one for each pane.
+
+    What is added waits until somebody looks. Most panes are old and lie packed; those that were changed since the last cut but
+    one are open: all that is in them stands in the cells.
+    """
+
+    def __init__(self, size: Pane) -> None:
+        self._bits = CHUNK[size].bit_length() - 1
+        self._packed: dict[Millis, dict[int, bytes]] = {}
+        self._open: set[Millis] = set()
+        self._cells, self._amounts = _NONE, _NONE
         self._waiting: list[tuple[Ints, Ints]] = []
         self._changed: list[Ints] = []
 
-    def add(self, ids: Ints, amounts: Ints) -> None:
-        """Add an amount to each of some series."""
-        self._waiting.append((ids, amounts))
-        self._changed.append(ids)
+    def __iter__(self) -> Iterator[Millis]:
+        """The starts of all panes."""
+        return iter(self._packed)
 
-    def compact(self) -> None:
-        """Sum up what waits, which else keeps all that it was cut out of; it goes on waiting."""
-        if len(self._waiting) > 1:
-            self._waiting = [summed(*(np.concatenate(column) for column in zip(*self._waiting, strict=True)))]
-            self._changed = [np.unique(np.concatenate(self._changed))]
+    def put(self, start: Millis, packed: Chunks) -> None:
+        """A pane as it was cut, for one that is not here."""
+        self._packed[start] = dict(packed)
 
-    def columns(self) -> tuple[Ints, Ints]:
-        """All ids, ascending, and amounts; an id occurs once."""
-        if self._open is None:
-            self._open = self._unpacked()
-        if self._waiting:
-            parts = [self._open, *self._waiting] if len(self._open[0]) else self._waiting
-            ids, amounts = summed(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-            left = amounts != 0
-            self._open = (ids, amounts) if left.all() else (ids[left], amounts[left])
-            self._waiting = []
-        return self._open
+    def add(self, starts: Ints, ids: Ints, amounts: Ints) -> None:
+        """Add amounts to series in panes; `starts` ascend."""
+        for start in starts[runs(starts)].tolist():
+            self._packed.setdefault(start, {})
+        self._waiting.append(((starts << SERIES_BITS) | ids, amounts))
 
-    def _unpacked(self) -> tuple[Ints, Ints]:
-        parts = [(number, *unpack(self._packed[number])) for number in sorted(self._packed)]
+    def settle(self) -> None:
+        """Sum up what waits."""
+        if not self._waiting:
+            return
+        cells, amounts = summed(*(np.concatenate(column) for column in zip(*self._waiting, strict=True)))
+        self._waiting = []
+        self._changed.append(_unique(cells >> self._bits))
+        starts = cells >> SERIES_BITS
+        opened = [start for start in starts[runs(starts)].tolist() if start not in self._open]
+        self._open.update(opened)
+        parts = [self._unpacked(start) for start in opened if self._packed[start]]
+        if parts:
+            self._merge(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+        self._merge(cells, amounts)
+        left = self._amounts != 0
+        if not left.all():
+            self._cells, self._amounts = self._cells[left], self._amounts[left]
+
+    def _merge(self, cells: Ints, amounts: Ints) -> None:
+        """Add to open panes' cells, which ascend as those do that are there."""
+        if not len(self._cells):
+            self._cells, self._amounts = cells, amounts
+            return
+        places = np.searchsorted(self._cells, cells)
+        there = self._cells[np.minimum(places, len(self._cells) - 1)] == cells
+        self._amounts[places[there]] += amounts[there]
+        new = np.flatnonzero(~there)
+        if len(new):
+            inserted = places[new] + np.arange(len(new))
+            old = np.ones(len(self._cells) + len(new), np.bool_)
+            old[inserted] = False
+            self._cells = _woven(old, self._cells, inserted, cells[new])
+            self._amounts = _woven(old, self._amounts, inserted, amounts[new])
+
+    def _unpacked(self, start: Millis) -> tuple[Ints, Ints]:
+        parts = [(number, *unpack(packed)) for number, packed in sorted(self._packed[start].items())]
         if not parts:
             return _NONE, _NONE
-        ids = np.concatenate([offsets + number * self._chunk for number, offsets, _ in parts])
-        return ids, np.concatenate([amounts for _, _, amounts in parts])
+        cells = np.concatenate([offsets + ((start << SERIES_BITS) | (number << self._bits)) for number, offsets, _ in parts])
+        return cells, np.concatenate([amounts for _, _, amounts in parts])
 
-    def cut(self) -> Chunks:
-        """The chunks changed since the last cut, packed. Cells that have not changed are left packed only."""
-        if not self._changed:
-            self._open = None
-            return {}
-        ids, amounts = self.columns()
-        numbers = _unique(np.concatenate(self._changed) // self._chunk)
-        bounds = np.searchsorted(ids, np.concatenate((numbers, numbers + 1)) * self._chunk).tolist()
-        chunks = {}
-        for number, low, high in zip(numbers.tolist(), bounds, bounds[len(numbers) :], strict=False):
-            chunks[number] = packed = pack(ids[low:high] - number * self._chunk, amounts[low:high])
+    def columns(self, starts: Iterable[Millis]) -> list[tuple[Ints, Ints]]:
+        """All ids, ascending, and amounts of some panes; an id occurs once in each. To be read at once."""
+        self.settle()
+        found = []
+        for start in starts:
+            cells, amounts = self._of_open(start) if start in self._open else self._unpacked(start)
+            found.append((cells & _ID, amounts))
+        return found
+
+    def _of_open(self, start: Millis) -> tuple[Ints, Ints]:
+        low, high = np.searchsorted(self._cells, (start << SERIES_BITS, (start + 1) << SERIES_BITS)).tolist()
+        return self._cells[low:high], self._amounts[low:high]
+
+    def drop(self, oldest: Millis) -> list[Millis]:
+        """Forget panes that start before an instant; tells which."""
+        gone = [start for start in self._packed if start < oldest]
+        if gone:
+            self.settle()
+            for start in gone:
+                del self._packed[start]
+            self._open.difference_update(gone)
+            low = int(np.searchsorted(self._cells, oldest << SERIES_BITS))
+            self._cells, self._amounts = self._cells[low:], self._amounts[low:]
+            first = oldest << SERIES_BITS >> self._bits
+            self._changed = [numbers[numbers >= first] for numbers in self._changed]
+        return gone
+
+    def cut(self) -> Mapping[Millis, Chunks]:
+        """The chunks changed since the last cut, packed, by pane. Panes that have not changed are left packed only."""
+        self.settle()
+        changed, self._changed = self._changed, []
+        numbers = np.unique(np.concatenate(changed)) if changed else _NONE
+        cut: dict[Millis, dict[int, bytes]] = {}
+        within = SERIES_BITS - self._bits
+        for number, packed in zip(numbers.tolist(), self._pack(numbers), strict=True):
+            start, chunk = number >> within, number & ((1 << within) - 1)
+            cut.setdefault(start, {})[chunk] = packed
             if packed:
-                self._packed[number] = packed
+                self._packed[start][chunk] = packed
             else:
-                self._packed.pop(number, None)
-        self._changed = []
-        return chunks
+                self._packed[start].pop(chunk, None)
+        self._close(self._open.difference(cut))
+        return cut
+
+    def _pack(self, numbers: Ints) -> Iterator[bytes]:
+        """Some chunks of open panes, in turn."""
+        bounds = np.searchsorted(self._cells, np.concatenate((numbers, numbers + 1)) << self._bits)
+        lows, highs = bounds[: len(numbers)], bounds[len(numbers) :]
+        rows = _ranges(lows, highs)
+        return pack_runs(self._cells[rows] & ((1 << self._bits) - 1), self._amounts[rows], highs - lows)
+
+    def _close(self, starts: set[Millis]) -> None:
+        if starts:
+            self._open -= starts
+            kept = np.array(sorted(self._open), np.int64)
+            rows = _ranges(*np.searchsorted(self._cells, np.stack((kept, kept + 1)) << SERIES_BITS))
+            self._cells, self._amounts = self._cells[rows], self._amounts[rows]
+
+
+def _woven(old: Mask, held: Ints, inserted: Ints, given: Ints) -> Ints:
+    """A column of those held, where `old` says so, and of those given, at the places where they are inserted."""
+    column = np.empty(len(old), np.int64)
+    column[old] = held
+    column[inserted] = given
+    return column
+
+
+def _ranges(lows: Ints, highs: Ints) -> Ints:
+    """The numbers from each low to its high, one range after the other."""
+    counts = highs - lows
+    ends = counts.cumsum()
+    return np.repeat(highs - ends, counts) + np.arange(ends[-1] if len(ends) else 0)
 
 
 def _unique(numbers: Ints) -> Ints:
-    """The different numbers, ascending; there is at least one."""
-    if numbers.max() == 0:
-        return _FIRST
-    numbers = np.sort(numbers)
+    """The different ones of ascending numbers."""
     return numbers[runs(numbers)]
 
 
 def summed(keys: Ints, amounts: Ints) -> tuple[Ints, Ints]:
-    """The keys, ascending, and the sum of the amounts of each."""
+    """The keys, ascending, and the sum of the amounts of each; there is at least one."""
     order = np.argsort(keys)
     keys = keys[order]
     first = runs(keys)
@@ -92,5 +182,6 @@ def runs(values: Ints) -> Ints:
     return np.concatenate((_FIRST, (values[1:] != values[:-1]).nonzero()[0] + 1))
 
 
+_ID: Final = (1 << SERIES_BITS) - 1
 _FIRST = np.zeros(1, np.int64)
 _NONE = np.empty(0, np.int64)

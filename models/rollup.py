@@ -12,7 +12,7 @@ from models.catalogue import MEASURES
 from models.codes import Codes, Ints
 from models.contributions import Contributions
 from models.measures import Kind
-from models.panes import Cells, runs, summed
+from models.panes import Panes, summed
 from models.series import SeriesIds
 from models.sums import LEVEL_ROW, Changed, Chunks, Sums
 from models.units import Millis
@@ -62,7 +62,7 @@ class Totals:
         self.clock: Millis | None = None
         self.late = 0
         self.sums = Sums()
-        self.panes: dict[Pane, dict[Millis, Cells]] = {pane: {} for pane in Pane}
+        self.panes = {pane: Panes(pane) for pane in Pane}
         self._series = SeriesIds(self.sums, codes)
         self._spans: list[Span] = [_NEVER] * len(WINDOWS)
         self._oldest: dict[Pane, Millis] = dict.fromkeys(Pane, Millis(0))
@@ -83,7 +83,7 @@ class Totals:
         for number, packed in stored.levels.items():
             totals.sums.set_chunk(LEVEL_ROW, number, packed)
         for (pane, start), chunks in stored.panes.items():
-            totals.panes[pane][start] = Cells(pane, chunks)
+            totals.panes[pane].put(start, chunks)
         totals.clock = clock
         if clock is not None:
             totals._spans = [totals.calendar.span(window, clock) for window in WINDOWS]
@@ -158,12 +158,7 @@ class Totals:
         ids, starts, amounts = ids[low:], starts[low:], amounts[low:]
         if not len(ids):
             return
-        held, bounds = self.panes[pane], runs(starts)
-        for start, low, high in zip(starts[bounds].tolist(), bounds.tolist(), [*bounds[1:].tolist(), len(ids)], strict=True):
-            cells = held.get(start)
-            if cells is None:
-                cells = held[start] = Cells(pane)
-            cells.add(ids[low:high], amounts[low:high])
+        self.panes[pane].add(starts, ids, amounts)
         for row, window in enumerate(WINDOWS):
             if window.pane is pane:
                 low, high = np.searchsorted(starts, self._spans[row]).tolist()
@@ -175,9 +170,8 @@ class Totals:
 
     def compact(self) -> None:
         """Keep the memory small where much is added between two cuts."""
-        for kept in self.panes.values():
-            for cells in kept.values():
-                cells.compact()
+        for panes in self.panes.values():
+            panes.settle()
 
     def advance(self, clock: Millis) -> None:
         """Move the clock forward: slide every window whose pane ended, and drop panes past their retention."""
@@ -191,37 +185,35 @@ class Totals:
         self.clock = clock
 
     def _slide(self, pane: Pane, clock: Millis) -> None:
-        looked_at: dict[Millis, tuple[Ints, Ints]] = {}
+        panes, moves = self.panes[pane], {}
         for row, window in enumerate(WINDOWS):
-            if window.pane is not pane:
-                continue
-            old, new = self._spans[row], self.calendar.span(window, clock)
-            moved = [(start, 1 if start in new else -1) for start in self.panes[pane] if (start in new) != (start in old)]
-            if moved:
-                for start, _ in moved:
-                    if start not in looked_at:
-                        looked_at[start] = self.panes[pane][start].columns()
-                columns = [looked_at[start] for start, _ in moved]
-                amounts = [entered * column for (_, entered), (_, column) in zip(moved, columns, strict=True)]
-                self._add_to_row(row, np.concatenate([ids for ids, _ in columns]), np.concatenate(amounts))
-            self._spans[row] = new
+            if window.pane is pane:
+                old, new = self._spans[row], self.calendar.span(window, clock)
+                moves[row] = {start: 1 if start in new else -1 for start in panes if (start in new) != (start in old)}
+                self._spans[row] = new
+        moved = sorted(set().union(*moves.values()))
+        columns = dict(zip(moved, panes.columns(moved), strict=True))
+        for row, signs in moves.items():
+            if signs:
+                ids, amounts = zip(
+                    *((columns[start][0], sign * columns[start][1]) for start, sign in signs.items()), strict=True
+                )
+                self._add_to_row(row, np.concatenate(ids), np.concatenate(amounts))
 
     def _retire(self, pane: Pane, clock: Millis) -> None:
         oldest = self._oldest[pane] = self.calendar.oldest_start(pane, clock)
-        for start in [start for start in self.panes[pane] if start < oldest]:
-            del self.panes[pane][start]
-            self._dead.append((pane, start))
+        self._dead += [(pane, start) for start in self.panes[pane].drop(oldest)]
 
     def cut(self) -> Cut:
         """What changed since the last cut (or load), and remember that it was taken."""
         rows = [self.sums.chunks(row, self._changed.take(row)) for row in range(LEVEL_ROW + 1)]
-        panes = {(pane, start): cells.cut() for pane, kept in self.panes.items() for start, cells in kept.items()}
+        panes = {(pane, start): chunks for pane, kept in self.panes.items() for start, chunks in kept.cut().items()}
         cut = Cut(
             self.sums.names[self._saved_series :],
             self._saved_series,
             {window.name: rows[row] for row, window in enumerate(WINDOWS) if rows[row]},
             rows[LEVEL_ROW],
-            {key: chunks for key, chunks in panes.items() if chunks},
+            panes,
             self._dead,
         )
         self._saved_series, self._dead = len(self.sums), []

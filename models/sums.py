@@ -26,17 +26,24 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[list[int], list[int]]).decode
 
 
-def pack(offsets: NDArray[np.int64], amounts: NDArray[np.int64]) -> bytes:
-    """Ascending offsets within a chunk, delta-coded, and their amounts, none of them 0; empty bytes where there is none."""
-    if not len(offsets):
-        return b""
+def pack_runs(offsets: NDArray[np.int64], amounts: NDArray[np.int64], counts: NDArray[np.int64]) -> Iterator[bytes]:
+    """Chunks, one after the other in the columns; `counts` says how many entries each has.
+
+    Each becomes its ascending offsets, delta-coded, and their amounts, none of them 0; empty bytes where there is none.
+    """
+    ends = counts.cumsum()
     deltas = offsets.copy()
     deltas[1:] -= offsets[:-1]
-    return _encode((deltas.tolist(), amounts.tolist()))
+    firsts = (ends - counts)[counts > 0]
+    deltas[firsts] = offsets[firsts]
+    given, worth, low = deltas.tolist(), amounts.tolist(), 0
+    for high in ends.tolist():
+        yield _encode((given[low:high], worth[low:high])) if high > low else b""
+        low = high
 
 
 def unpack(packed: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The inverse of `pack`."""
+    """A chunk's offsets and amounts."""
     if not packed:
         return np.empty(0, np.int64), np.empty(0, np.int64)
     deltas, amounts = _decode(packed)
@@ -70,7 +77,7 @@ class Sums:
     def _reserve(self, count: int) -> None:
         size = self.values.shape[1]
         if count > size:
-            grown = np.zeros((_ROWS, max(2 * size, -(-count // CHUNK) * CHUNK)), np.int64)
+            grown = np.zeros((_ROWS, -(-max(size + size // 4, count) // CHUNK) * CHUNK), np.int64)
             grown[:, :size] = self.values
             self.values = grown
 
@@ -80,11 +87,12 @@ class Sums:
             return {}
         first = numbers[0] * CHUNK
         found = np.flatnonzero(self.values[row, first : (numbers[-1] + 1) * CHUNK]) + first
-        amounts = self.values[row, found]
-        starts = np.array(numbers, np.int64) * CHUNK
-        lows, highs = (np.searchsorted(found, bounds).tolist() for bounds in (starts, starts + CHUNK))
-        bounds = zip(numbers, lows, highs, strict=True)
-        return {number: pack(found[low:high] - number * CHUNK, amounts[low:high]) for number, low, high in bounds}
+        chosen = np.array(numbers, np.int64)
+        asked = np.zeros(numbers[-1] + 1, np.bool_)
+        asked[chosen] = True
+        found = found[asked[found // CHUNK]]
+        counts = np.bincount(found // CHUNK, minlength=numbers[-1] + 1)[chosen]
+        return dict(zip(numbers, pack_runs(found % CHUNK, self.values[row, found], counts), strict=True))
 
     def set_chunk(self, row: int, number: int, packed: bytes) -> None:
         """Replace a chunk of a row by a packed one."""

@@ -3,10 +3,8 @@
 Beside the totals it keeps nothing of a lead but the instant at which it is due and its open clock.
 """
 
-import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import contextmanager
 from typing import Final
 
 import numpy as np
@@ -25,9 +23,6 @@ from streams.processing.partition import QUIET, Partition
 
 LOTS: Final = 4
 """Lots of states after which the totals are made compact."""
-
-SELDOM: Final = (200_000, 50, 100)
-"""When to look for garbage in cycles while millions of objects come and go of which none are in cycles."""
 
 
 class AddingUp:
@@ -87,14 +82,3 @@ class AddingUp:
         """All states are added: the partition knows who waits. Who is due it reads when it is time."""
         self._partition.open_clocks = OpenClocks(self._partition.waiting_dims, self.waiting)
         self._partition.totals.late = 0  # it counts what comes late, not what is walked again
-
-
-@contextmanager
-def seldom_collecting() -> Iterator[None]:
-    """Within, garbage in cycles is looked for seldom: looking takes longer than the work that makes none."""
-    usual = gc.get_threshold()
-    gc.set_threshold(*SELDOM)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)

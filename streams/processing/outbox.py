@@ -1,12 +1,12 @@
 """What a checkpoint has to tell the world, told after the checkpoint is stored: at least once, under ids that never change."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from streams.processing.checkpoint import Answer, Outcome, commit_until_definite
 from streams.processing.cut import Checkpoint, cut_trim
+from streams.producer import Message
 from streams.tables import Applied, Keys, Outgoing, Redis, read_outbox
 
 _SENT_AT_ONCE: Final = 500
@@ -15,8 +15,8 @@ _SENT_AT_ONCE: Final = 500
 class Producer(Protocol):
     """The part of aiokafka's producer that is used here."""
 
-    async def send_and_wait(self, topic: str, value: bytes, key: bytes | None, partition: int | None = None) -> Any:
-        """Sends one message and returns when the brokers have acknowledged it; raises what they answer."""
+    async def send_all(self, records: Iterable[Message]) -> None:
+        """Sends messages, those of a partition in turn, and returns when the brokers have acknowledged all."""
 
 
 class Outbox:
@@ -56,7 +56,7 @@ class Outbox:
         async with self._publishing:
             while self._waiting:
                 sending = self._waiting[:_SENT_AT_ONCE]
-                await self._send(message for _, message in sending)
+                await self._producer.send_all(Message(each.topic, each.partition, each.key, each.value) for _, each in sending)
                 del self._waiting[: len(sending)]
                 self._sent = sending[-1][0]
             return await self._trim()
@@ -67,18 +67,3 @@ class Outbox:
         answer = await commit_until_definite(self._redis, cut_trim(self._keys, self._held, self._sent))
         self._trimmed = self._sent
         return answer
-
-    async def _send(self, messages: Iterable[Outgoing]) -> None:
-        runs: dict[tuple[str, bytes | None], list[Outgoing]] = defaultdict(list)
-        for message in messages:
-            runs[message.topic, message.key].append(message)
-        try:
-            async with asyncio.TaskGroup() as group:
-                for run in runs.values():
-                    group.create_task(self._send_in_turn(run))
-        except BaseExceptionGroup as faults:
-            raise faults.exceptions[0] from faults
-
-    async def _send_in_turn(self, run: Iterable[Outgoing]) -> None:
-        for message in run:
-            await self._producer.send_and_wait(message.topic, message.value, message.key, message.partition)

@@ -52,13 +52,19 @@ from streams.transport import TP, Control, LogEnds, Record, fingerprint
 LARGEST_CUT = 5_000
 """Changed leads at which a checkpoint is cut at once, so that its script stays under 50 ms."""
 
+BACKLOG: Final = 5_000
+"""Records waiting in a partition's log from which on it catches up: what it saves is less often, and more at once."""
+
+CATCHING_UP: Final = 4
+"""How many times longer changes wait for their checkpoint while a partition catches up."""
+
 CALM_S = 0.25
 """A tick into other ten seconds is saved at once, as boards wait for it, unless the last checkpoint is as new as this."""
 
 PAUSE_S = 0.2
 """Between two attempts to read states from a Redis that does not answer."""
 
-CACHED_LEADS: Final = 20_000
+CACHED_LEADS: Final = 12_000
 """How many leads a worker with all partitions keeps in memory, 4 KiB each or so; others are read when they are needed."""
 
 T = TypeVar("T")
@@ -218,7 +224,7 @@ class Owner:
             if owned.partition.changed and owned.changed_at is None:
                 owned.changed_at = time.monotonic()
             crossed = before is not None and before // HORIZON_PANE != (owned.partition.clock or before) // HORIZON_PANE
-            owned.urgent |= crossed and time.monotonic() - owned.cut_at >= CALM_S
+            owned.urgent |= crossed and time.monotonic() - owned.cut_at >= CALM_S and not self._catches_up(tp, owned)
             self._consider(tp, owned)
 
     async def _read_states(self, tp: TP, owned: Owned, subjects: Sequence[str]) -> Mapping[str, bytes]:
@@ -254,13 +260,18 @@ class Owner:
     def _consider(self, tp: TP, owned: Owned) -> None:
         if owned.changed_at is None:
             return
-        late = time.monotonic() - owned.changed_at >= self.terms.checkpoint_s or owned.partition.unsaved >= LARGEST_CUT
+        patience = self.terms.checkpoint_s * (CATCHING_UP if self._catches_up(tp, owned) else 1)
+        late = time.monotonic() - owned.changed_at >= patience or owned.partition.unsaved >= LARGEST_CUT
         if owned.under_way is None:
             if late or owned.urgent:
                 self._begin(tp, owned)
         elif late and not owned.held:
             owned.held = True
             self._control.hold(tp)
+
+    def _catches_up(self, tp: TP, owned: Owned) -> bool:
+        end = self._control.end_of(tp)
+        return end is not None and end - owned.offset > BACKLOG
 
     def _begin(self, tp: TP, owned: Owned) -> None:
         cut = owned.partition.cut()

@@ -16,9 +16,10 @@ import structlog
 
 from models.units import Millis
 from streams.errors import Retry
-from streams.processing.adding_up import AddingUp, seldom_collecting
+from streams.processing.adding_up import AddingUp
 from streams.processing.checkpoint import Fenced, Outcome, commit_until_definite, plan_removal
 from streams.processing.cut import Checkpoint, Writes, cut_aside, cut_checkpoint
+from streams.processing.memory import seldom_collecting
 from streams.processing.open_clocks import OpenClocksCut
 from streams.processing.partition import Partition, PartitionCut
 from streams.processing.valuation import Valuation

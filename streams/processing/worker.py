@@ -1,7 +1,6 @@
 """The processor's process: a Faust app around the owner of partitions, with checkpoints, publisher and offsets beside it."""
 
 import asyncio
-import gc
 from contextlib import suppress
 from functools import partial
 
@@ -13,6 +12,7 @@ from models.rules import Rules
 from streams.config import Settings
 from streams.errors import Retry
 from streams.processing.hashing import Hashing
+from streams.processing.memory import settle_in
 from streams.processing.owner import Owner, Terms
 from streams.processing.presence import Presence
 from streams.processing.publisher import Edition, Publisher
@@ -40,9 +40,6 @@ HELD_LIMIT_S = 300.0
 """How long nothing may be delivered while Redis answers: whoever should release the partitions has then forgotten to."""
 
 ASK_REDIS_S = 2.0
-
-COLLECT_AFTER = (50_000, 20, 20)
-"""When Python looks for garbage in cycles: there is little, and it would look through all leads again and again."""
 
 log = structlog.get_logger(__name__)
 
@@ -155,8 +152,7 @@ async def run(settings: Settings, redis: Redis) -> None:
         )
     await check_server(redis, settings.redis.prefix)
     await check_layout(redis, settings.redis.prefix, settings.kafka.partitions)
-    gc.freeze()
-    gc.set_threshold(*COLLECT_AFTER)
+    settle_in()
     metrics = registry()
     async with LastingProducer(settings.kafka.bootstrap, "leadbeat-processor", linger_ms=5).running() as producer:
         worker = Worker(settings, redis, producer, ProcessorMetrics(metrics))

@@ -29,7 +29,7 @@ Chunks = dict[int, bytes]
 
 _PAGE: Final = 5_000
 _PANES_AT_ONCE: Final = 64
-_STATES_AT_ONCE: Final = 4_000
+_STATES_AT_ONCE: Final = 2_000
 
 _Item = TypeVar("_Item")
 

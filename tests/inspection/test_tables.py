@@ -11,8 +11,7 @@ from stored import committed, snapshot
 
 from models.state.lead import pack
 from models.state.told import Told
-from models.sums import CHUNK
-from models.sums import pack as pack_sums
+from models.sums import CHUNK, pack_runs
 from streams.processing.checkpoint import claim_partition
 from streams.processing.cut import Writes, cut_checkpoint
 from streams.tables import Keys, OpenClock, Outgoing, Pane, Progress, Waiting, bucket_of, connect
@@ -32,7 +31,7 @@ def sums(**amounts: int) -> dict[int, bytes]:
     chunks = {}
     for number in sorted({each // CHUNK for each in ids}):
         within = {each % CHUNK: amount for each, amount in sorted(ids.items()) if each // CHUNK == number}
-        chunks[number] = pack_sums(np.array(list(within)), np.array(list(within.values())))
+        chunks[number] = next(pack_runs(np.array(list(within)), np.array(list(within.values())), np.array([len(within)])))
     return chunks
 
 

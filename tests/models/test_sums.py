@@ -1,95 +1,150 @@
-"""Sums and cells: columns of integers by series, their chunks, their names."""
+"""Sums and panes: columns of integers by series, their chunks, their names."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.panes import Cells
-from models.sums import CHUNK, LEVEL_ROW, Changed, Sums, merge, pack, series_name, split_name, unpack
+from models.panes import SERIES_BITS, Panes
+from models.sums import CHUNK, LEVEL_ROW, Changed, Sums, merge, pack_runs, series_name, split_name, unpack
 from models.windows import Pane
 
 HOUR = Pane.HOUR
 AMOUNTS = st.one_of(st.integers(-3, 3), st.integers(-(2**53), 2**53))
 COLUMN = st.dictionaries(st.integers(0, CHUNK - 1), AMOUNTS)
-ENTRIES = st.lists(st.tuples(st.integers(0, 4 * CHUNK), AMOUNTS))
 NAMES = st.lists(st.text("abc", min_size=1, max_size=3), unique=True)
 
 
-def column_of(cells: dict[int, int]):
+Held = dict[int, dict[int, int]]
+STARTS = st.sampled_from([0, 1, 3_600_000, 2**41])
+PLACED = st.lists(st.tuples(STARTS, st.integers(0, 4 * CHUNK), AMOUNTS))
+
+
+def packed_of(cells: dict[int, int]) -> bytes:
     ids = sorted(cells)
-    return np.array(ids, np.int64), np.array([cells[each] for each in ids], np.int64)
+    (packed,) = pack_runs(np.array(ids, np.int64), np.array([cells[each] for each in ids], np.int64), np.array([len(ids)]))
+    return packed
 
 
-def read(cells: Cells) -> dict[int, int]:
-    ids, amounts = cells.columns()
-    assert len(set(ids.tolist())) == len(ids)
-    return dict(zip(ids.tolist(), amounts.tolist(), strict=True))
+def read(panes: Panes) -> Held:
+    """What stands in panes; a pane without anything is left out."""
+    found = {}
+    for start, (ids, amounts) in zip(panes, panes.columns(list(panes)), strict=True):
+        assert ids.tolist() == sorted(set(ids.tolist()))
+        found[start] = dict(zip(ids.tolist(), amounts.tolist(), strict=True))
+    return {start: cells for start, cells in found.items() if cells}
 
 
-def put(cells, *entries):
+def put(panes: Panes, *entries) -> None:
     if entries:
-        cells.add(*(np.array(column, np.int64) for column in zip(*entries, strict=True)))
+        panes.add(*(np.array(column, np.int64) for column in zip(*sorted(entries), strict=True)))
 
 
-def added(entries):
-    total: dict[int, int] = {}
-    for series, amount in entries:
-        total[series] = total.get(series, 0) + amount
-    return {series: amount for series, amount in total.items() if amount}
+def added(entries) -> Held:
+    total: dict[tuple[int, int], int] = {}
+    for start, series, amount in entries:
+        total[start, series] = total.get((start, series), 0) + amount
+    held: Held = {}
+    for (start, series), amount in total.items():
+        if amount:
+            held.setdefault(start, {})[series] = amount
+    return held
 
 
-@given(COLUMN)
-def test_a_packed_chunk_gives_back_what_it_was_made_of(cells):
-    offsets, amounts = unpack(pack(*column_of(cells)))
-    assert dict(zip(offsets.tolist(), amounts.tolist(), strict=True)) == cells
+def stored_after(stored, cut):
+    """What lies in Redis after a cut."""
+    after = {start: {**stored.get(start, {}), **cut.get(start, {})} for start in {*stored, *cut}}
+    return {start: {number: chunk for number, chunk in chunks.items() if chunk} for start, chunks in after.items()}
+
+
+def loaded(stored) -> Panes:
+    panes = Panes(HOUR)
+    for start, chunks in stored.items():
+        panes.put(start, chunks)
+    return panes
+
+
+@given(st.lists(COLUMN))
+def test_packed_chunks_give_back_what_they_were_made_of(chunks):
+    columns = [(each, cells[each]) for cells in chunks for each in sorted(cells)]
+    offsets, amounts = (np.array([entry[place] for entry in columns], np.int64) for place in (0, 1))
+    packed = list(pack_runs(offsets, amounts, np.array([len(cells) for cells in chunks], np.int64)))
+    assert packed == [packed_of(cells) for cells in chunks]
+    unpacked = [[column.tolist() for column in unpack(each)] for each in packed]
+    assert [dict(zip(*each, strict=True)) for each in unpacked] == chunks
 
 
 def test_a_chunk_without_anything_is_no_bytes_at_all():
-    assert pack(*column_of({})) == b""
+    assert packed_of({}) == b""
     assert [column.tolist() for column in unpack(b"")] == [[], []]
 
 
-@given(ENTRIES)
-def test_cells_hold_what_was_added(entries):
-    cells = Cells(HOUR)
-    put(cells, *entries)
-    assert read(cells) == added(entries)
+@given(PLACED)
+def test_panes_hold_what_was_added(entries):
+    panes = Panes(HOUR)
+    put(panes, *entries)
+    assert read(panes) == added(entries)
 
 
-@given(ENTRIES, ENTRIES)
-def test_cells_go_on_from_what_was_cut_and_tell_what_changed_since(before, after):
-    cells = Cells(HOUR)
-    for series, amount in before:
-        put(cells, (series, amount))
-    stored = {number: chunk for number, chunk in cells.cut().items() if chunk}
-    again = Cells(HOUR, stored)
+@given(st.lists(PLACED), st.lists(PLACED))
+def test_panes_go_on_from_what_was_cut_and_tell_what_changed_since(before, after):
+    panes, stored = Panes(HOUR), {}
+    for entries in before:
+        put(panes, *entries)
+        stored = stored_after(stored, panes.cut())
+    again = loaded(stored)
     assert again.cut() == {}
-    for series, amount in after:
-        put(again, (series, amount))
-        put(cells, (series, amount))
-    assert read(again) == read(cells) == added(before + after)
+    for entries in after:
+        put(again, *entries)
+        put(panes, *entries)
+    entries = [entry for each in (*before, *after) for entry in each]
+    assert read(again) == read(panes) == added(entries)
     changes = again.cut()
-    assert changes == cells.cut()
-    assert set(changes) == {series // CHUNK for series, _ in after}
-    stored = {number: chunk for number, chunk in (stored | dict(changes)).items() if chunk}
-    assert read(Cells(HOUR, stored)) == added(before + after)
+    assert changes == panes.cut()
+    changed = {(start, series // CHUNK) for each in after for start, series, _ in each}
+    assert {(start, number) for start, chunks in changes.items() for number in chunks} == changed
+    assert read(loaded(stored_after(stored, changes))) == added(entries)
 
 
-def test_cells_that_are_read_in_between_still_tell_what_changed():
-    cells = Cells(HOUR)
-    put(cells, (CHUNK + 3, 5))
-    read(cells)
-    put(cells, (CHUNK + 3, -5))
-    assert read(cells) == {}
-    assert cells.cut() == {1: b""}
+@given(st.lists(PLACED), STARTS, PLACED)
+def test_panes_that_are_dropped_leave_nothing_and_the_others_stay(before, oldest, after):
+    panes, stored = Panes(HOUR), {}
+    for entries in before[:1]:
+        put(panes, *entries)
+        stored = stored_after(stored, panes.cut())
+    for entries in before[1:]:
+        put(panes, *entries)
+    starts = {start for entries in before for start, _, _ in entries}
+
+    assert sorted(panes.drop(oldest)) == sorted(start for start in starts if start < oldest)
+
+    put(panes, *(entry for entry in after if entry[0] >= oldest))
+    kept = [entry for entry in [*(entry for each in before for entry in each), *after] if entry[0] >= oldest]
+    assert read(panes) == added(kept)
+    cut = panes.cut()
+    assert all(start >= oldest for start in cut)
+    left = {start: chunks for start, chunks in stored.items() if start >= oldest}
+    assert read(loaded(stored_after(left, cut))) == added(kept)
 
 
-def test_cells_that_have_not_changed_since_they_were_cut_lie_packed_only():
-    cells = Cells(HOUR)
-    put(cells, (3, 5))
-    cells.cut()
-    assert (cells.cut(), cells._open, len(cells._packed)) == ({}, None, 1)
+def test_panes_that_are_read_in_between_still_tell_what_changed():
+    panes = Panes(HOUR)
+    put(panes, (0, CHUNK + 3, 5))
+    read(panes)
+    put(panes, (0, CHUNK + 3, -5))
+    assert read(panes) == {}
+    assert panes.cut() == {0: {1: b""}}
+
+
+def test_panes_that_have_not_changed_since_they_were_cut_lie_packed_only():
+    panes = Panes(HOUR)
+    put(panes, (0, 3, 5), (7, 4, 6))
+    panes.cut()
+    put(panes, (7, 4, 1))
+    panes.cut()
+    assert (panes._open, panes._cells.tolist(), read(panes)) == ({7}, [(7 << SERIES_BITS) | 4], {0: {3: 5}, 7: {4: 7}})
+    panes.cut()
+    assert (panes._open, len(panes._cells)) == (set(), 0)
 
 
 def test_a_series_gets_the_next_id_once():

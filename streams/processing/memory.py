@@ -1,0 +1,40 @@
+"""How a worker's process keeps its memory: garbage is looked for seldom, and what is freed is used again by all threads."""
+
+import ctypes
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+_USUALLY: Final = (50_000, 20, 20)
+"""When Python looks for garbage in cycles: there is little, and it would look through all leads again and again."""
+
+_SELDOM: Final = (200_000, 50, 100)
+"""The same while millions of objects come and go of which none are in cycles."""
+
+_ARENA_MAX: Final = -8
+"""The name of glibc's parameter for how many heaps there are, in its malloc.h."""
+
+
+def settle_in() -> None:
+    """Set a worker's process up, before it starts threads; what is there already is never looked through again.
+
+    By default glibc gives each thread a heap of its own, and what one has freed no other uses: with arithmetic in threads that
+    took a quarter more memory, and no less time. Other C libraries have no such parameter.
+    """
+    gc.freeze()
+    gc.set_threshold(*_USUALLY)
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_ARENA_MAX, 1)
+
+
+@contextmanager
+def seldom_collecting() -> Iterator[None]:
+    """Within, garbage in cycles is looked for seldom: looking takes longer than the work that makes none."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*_SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
