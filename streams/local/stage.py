@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -16,7 +15,7 @@ from rich.console import Console
 from models.units import Millis
 from streams.errors import Fatal
 from streams.local.deliveries import Batch, Courier, post_all, secret_of, wall
-from streams.local.embedded import PARTITIONS, EmbeddedKafka, EmbeddedRedis
+from streams.local.embedded import PARTITIONS, EmbeddedFolder, EmbeddedKafka, EmbeddedRedis
 from streams.local.floor import demo_rules_toml, morning_zone
 from streams.local.recorder import recording
 from streams.local.recording import STANDARD
@@ -88,8 +87,8 @@ class Demo:
 async def running(options: Options, console: Console) -> AsyncIterator[Demo]:
     """All services up and ready, on embedded parts; stopped, and gone with all they kept, at the end."""
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="leadbeat-demo-")))
         console.print("Starting an embedded Kafka and Redis, gateway, worker and exporter; nothing is kept …", style="dim")
+        folder = Path(await stack.enter_async_context(EmbeddedFolder()))
         bootstrap = await stack.enter_async_context(EmbeddedKafka())
         redis = await stack.enter_async_context(EmbeddedRedis())
         token, ports = secrets.token_urlsafe(24), free_ports(8080, 9108)
