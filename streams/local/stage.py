@@ -43,6 +43,7 @@ class Demo:
     options: Options
     console: Console
     bootstrap: str
+    redis: str
     rules: dict[str, Any]
     exporter: str
     hook: str
@@ -109,6 +110,7 @@ async def running(options: Options, console: Console) -> AsyncIterator[Demo]:
             options,
             console,
             bootstrap,
+            redis,
             rules,
             exporter,
             f"{gateway}/hooks/{token}",
@@ -125,6 +127,7 @@ def toml(seed: int, bootstrap: str, redis: str, token: str, ports: Sequence[int]
         (
             f'[kafka]\nbootstrap = "{bootstrap}"\npartitions = {PARTITIONS}\ncreate_topics = false\nsession_timeout_s = 6\n',
             f'[redis]\nurl = "{redis}"\n',
+            f'[worker]\nsubject_key = "{secrets.token_hex(32)}"\n',
             f"[gateway]\nport = {ports[0]}\n",
             f"[exporter]\nport = {ports[1]}\n",
             f'[[connections]]\nname = "{CONNECTION}"\ntoken = "{token}"\nsecrets = ["{secret_of(seed)}"]\n',
