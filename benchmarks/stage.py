@@ -1,4 +1,4 @@
-"""What a benchmark runs on: a real Kafka and a real Redis of its own, and one worker."""
+"""What a benchmark runs on: a real Kafka and a real Redis of its own, and Leadbeat's processes."""
 
 import sys
 import tempfile
@@ -10,6 +10,7 @@ from pathlib import Path
 import services
 
 from benchmarks.process import Process
+from streams import telemetry
 
 
 @dataclass
@@ -26,19 +27,28 @@ class Stage:
         """Redis, as a process to be measured."""
         return Process(self.redis.server.process)
 
-    def start_worker(self, config: str) -> Process:
-        """Start a processor with a configuration, given as TOML; it ends with the stage."""
+    def configure(self, config: str) -> Path:
+        """The file of a configuration that is given as TOML."""
         settings = self.folder / "leadbeat.toml"
         settings.write_text(config)
-        command = [sys.executable, "-m", "streams.cli", "worker", "--part", "processor", "--config", str(settings)]
-        worker = Process.start(command, self.folder / "worker.log")
-        self.ends.callback(worker.end)
-        return worker
+        return settings
+
+    def start(self, name: str, settings: Path, *words: str) -> Process:
+        """Start a command of Leadbeat's as a process of this name; it ends with the stage."""
+        command = [sys.executable, "-m", "streams.cli", *words, "--config", str(settings)]
+        process = Process.start(command, self.folder / f"{name}.log")
+        self.ends.callback(process.end)
+        return process
+
+    def start_worker(self, config: str) -> Process:
+        """Start a processor with a configuration, given as TOML."""
+        return self.start("processor", self.configure(config), "worker", "--part", "processor")
 
 
 @contextmanager
 def staged() -> Iterator[Stage]:
-    """Start the servers; all that was started ends in turn."""
+    """Start the servers; all that was started ends in turn. What is logged meanwhile goes to standard error."""
+    telemetry.configure("warning", "console", sys.stderr)
     with tempfile.TemporaryDirectory() as name, ExitStack() as ends:
         folder = Path(name)
         for part in ("kafka", "redis"):

@@ -16,7 +16,7 @@ USUAL: Final = ("rep", "team", *OF_LEADS)
 WITH_CHANNEL: Final = (*USUAL, "channel")
 WITH_SENTIMENT: Final = (*WITH_CHANNEL, "sentiment")
 
-SKETCHED: Final = ("rep", "team", "lead_source", "segment", "channel")
+SKETCHED: Final = ("rep", "team", "lead_source", "origin", "segment", "channel")
 """The dimensions in which durations have quantiles beside mean and count; a sketch is many series."""
 
 

@@ -29,7 +29,7 @@ from streams.local.floor import demo_rules_toml
 from streams.local.recording import Mistake
 from streams.local.replay import AsOf
 from streams.local.replay import replay as work_out
-from streams.options import Config, named
+from streams.options import Config, Supervised, named
 from streams.rulebook import commands as rulebook
 from streams.serving import dashboards
 from streams.serving.catalogue import describe
@@ -288,18 +288,22 @@ def create_topics(context: typer.Context, config: Config = None) -> None:
 
 
 @app.command()
-def exporter(context: typer.Context, config: Config = None) -> None:
+def exporter(context: typer.Context, *, supervised: Supervised = False, config: Config = None) -> None:
     """Serve the KPIs to Prometheus and over the API, until SIGTERM."""
     from streams import bootstrap  # noqa: PLC0415
 
+    if supervised:
+        bootstrap.stop_with_parent()
     bootstrap.run_exporter(named(context, config))
 
 
 @app.command()
-def gateway(context: typer.Context, config: Config = None) -> None:
+def gateway(context: typer.Context, *, supervised: Supervised = False, config: Config = None) -> None:
     """Take webhooks in, until SIGTERM."""
     from streams import bootstrap  # noqa: PLC0415
 
+    if supervised:
+        bootstrap.stop_with_parent()
     bootstrap.run_gateway(named(context, config))
 
 
@@ -308,7 +312,7 @@ def worker(
     context: typer.Context,
     *,
     part: Annotated[Part | None, typer.Option(help="Only this part of it, by default both, kept alive.")] = None,
-    supervised: Annotated[bool, typer.Option(hidden=True, help="Stop when standard input closes.")] = False,
+    supervised: Supervised = False,
     config: Config = None,
 ) -> None:
     """Turn deliveries into events and events into KPIs, until SIGTERM."""
@@ -338,7 +342,7 @@ def demo(
     console = Console()
     try:
         proven = asyncio.run(run(Options(seconds, seed, record), console))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, asyncio.CancelledError):
         console.print("Stopped; nothing is left running.")
         return
     if not proven:

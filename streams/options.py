@@ -1,4 +1,4 @@
-"""What all commands have in common: the settings file, named before the command or behind it."""
+"""What commands have in common: the settings file, named before the command or behind it; and whom a service ends with."""
 
 from pathlib import Path
 from typing import Annotated, TypeAlias
@@ -8,6 +8,8 @@ import typer
 Config: TypeAlias = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Settings as TOML; else the file that LEADBEAT_CONFIG names.")
 ]
+
+Supervised: TypeAlias = Annotated[bool, typer.Option("--supervised", hidden=True, help="Stop when standard input closes.")]
 
 
 def named(context: typer.Context, config: Path | None) -> Path | None:

@@ -1,10 +1,12 @@
 """The core as a partition runs it, in memory: facts and ticks in, totals and lines out.
 
-It is the shortest program that obeys the design: fold, look again at what changed or became due, add the difference, slide.
+It is the shortest program that obeys the design: fold, have merged leads tell one another, look again at what changed or became
+due, add the difference, slide.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import count
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -23,6 +25,7 @@ from models.rules import Rules
 from models.snapshot import Cell, Line, slices
 from models.snapshot import evaluate as lines_of
 from models.state import facts as rows
+from models.state.absorption import NOTHING_GIVEN, Given, given, handed, whole
 from models.state.facts import NOTHING, Facts, facts
 from models.state.lead import Lead, fold, pack, unpack
 from models.units import Millis
@@ -54,6 +57,8 @@ class Engine:
         self.totals = Totals(self.codes)
         self.known_until = BEGINNING
         self.leads: dict[str, Lead] = {}
+        self.given: dict[str, Given] = {}
+        self.parts = count(1)
         self.facts: dict[str, Facts] = {}
         self.meanings: dict[str, Meaning] = {}
         self.stored = Stored([], {}, {}, {})
@@ -62,8 +67,26 @@ class Engine:
         """Fold events, then add what changed."""
         for event in events:
             fold(self.leads.setdefault(event.subject.id, Lead()), event)
-        self._look_again({event.subject.id for event in events}, self.known_until)
+        self._look_again(self._passed_on({event.subject.id for event in events}), self.known_until)
         return self
+
+    def _passed_on(self, subjects: set[str]) -> set[str]:
+        """Have merged leads tell one another what changed, as a log does until it is quiet; all who have changed."""
+        changed, waiting = set(subjects), subjects
+        while waiting:
+            told = set()
+            for own in sorted(waiting):
+                before, self.given[own] = self.given.get(own, NOTHING_GIVEN), given(self.leads[own], own)
+                for part in handed(before, self.given[own]):
+                    event = part.event("/".join(part.path), next(self.parts), "passed on")
+                    fold(self.leads.setdefault(part.target, Lead()), event)
+                    told.add(part.target)
+            waiting = told
+            changed |= told
+        return changed
+
+    def _facts(self, subject: str) -> Facts:
+        return facts(whole(self.leads[subject], subject), self.codes)
 
     def tick(self, clock: int) -> "Engine":
         """Move the clock, if it moves: what is due changes first, then windows slide."""
@@ -77,7 +100,7 @@ class Engine:
 
     def _look_again(self, subjects: Iterable[str], known_until: Millis) -> None:
         subjects = list(subjects)
-        now = [facts(self.leads[of], self.codes) for of in subjects]
+        now = [self._facts(of) for of in subjects]
         old = evaluate([self.facts.get(of, NOTHING) for of in subjects], self.codes, self.known_until)
         new = evaluate(now, self.codes, known_until)
         self.totals.add(difference(new, old))
@@ -95,7 +118,7 @@ class Engine:
         self.save()
         self.totals = Totals.load(self.codes, self.totals.clock, Loaded(*self.stored))
         self.leads = {of: unpack(pack(lead, {}))[0] for of, lead in self.leads.items()}
-        self.facts = {of: facts(lead, self.codes) for of, lead in self.leads.items()}
+        self.facts = {of: self._facts(of) for of in self.leads}
         again = evaluate(list(self.facts.values()), self.codes, self.known_until)
         self.meanings = dict(zip(self.facts, meanings(again, self.codes, self.known_until), strict=True))
         return self

@@ -5,6 +5,10 @@ It keeps nothing. With a time to run it ends by proving itself: every gauge is c
 
 import asyncio
 import itertools
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
 
 from rich.console import Console
 from rich.live import Live
@@ -26,15 +30,33 @@ LINE_EVERY_S = 5.0
 
 
 async def run(options: Options, console: Console) -> bool:
-    """Run a demo; tell whether all gauges were equal to the truth (True also where nothing was compared)."""
+    """Run a demo; tell whether all gauges were equal to the truth (True also where nothing was compared).
+
+    Raises CancelledError, with everything stopped, on SIGTERM, and when the terminal is closed.
+    """
     try:
-        async with running(options, console) as demo:
-            console.print("Delivering 400 days of history (about half a minute) …", style="dim")
-            await feed_history(demo)
-            await live(demo)
-            return await prove(demo) if options.seconds is not None else True
+        with cancelled_by(signal.SIGTERM, signal.SIGHUP):
+            async with running(options, console) as demo:
+                console.print("Delivering 400 days of history (about half a minute) …", style="dim")
+                await feed_history(demo)
+                await live(demo)
+                return await prove(demo) if options.seconds is not None else True
     except* Fatal as faults:
         raise _first(faults) from None
+
+
+@contextmanager
+def cancelled_by(*signals: signal.Signals) -> Iterator[None]:
+    """Have signals cancel the task that asks for it, but for those that are ignored: so `nohup` holds."""
+    loop, task = asyncio.get_running_loop(), cast("asyncio.Task[object]", asyncio.current_task())
+    heeded = [each for each in signals if signal.getsignal(each) is not signal.SIG_IGN]
+    for each in heeded:
+        loop.add_signal_handler(each, task.cancel)
+    try:
+        yield
+    finally:
+        for each in heeded:
+            loop.remove_signal_handler(each)
 
 
 def _first(group: BaseExceptionGroup[Fatal]) -> BaseException:

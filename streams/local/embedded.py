@@ -1,7 +1,8 @@
-"""A Kafka broker and a Redis server for one machine and one run: what `leadbeat demo` stands on. Neither keeps anything.
+"""A Kafka broker, a Redis server and a folder for one machine and one run: what `leadbeat demo` stands on. None is kept.
 
-Each runs in a process of its own (`python -m streams.local.embedded kafka` or `redis`), which says its address as a line of
-JSON and ends, with all that it made, when its standard input closes or on SIGTERM: so nothing is left even if we are killed.
+Each is in the hands of a process of its own (`python -m streams.local.embedded kafka`, `redis` or `folder`), which says its
+address as a line of JSON and ends, with all that it made, when its standard input closes or on SIGTERM: so nothing is left
+even if we are killed.
 """
 
 import asyncio
@@ -35,7 +36,7 @@ REDIS_ATTEMPTS = 5
 
 @asynccontextmanager
 async def embedded(kind: str) -> AsyncIterator[str]:
-    """An embedded server, ready to be used, by its address. Raises Fatal if it cannot be started."""
+    """What is embedded, ready to be used, by its address. Raises Fatal if it cannot be had."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "streams.local.embedded", kind),
         stdin=subprocess.PIPE,
@@ -58,6 +59,9 @@ which the session timeout must last; after a member has left, the next join take
 
 EmbeddedRedis = partial(embedded, "redis")
 """A redis-server that evicts and saves nothing: `async with EmbeddedRedis() as url`."""
+
+EmbeddedFolder = partial(embedded, "folder")
+"""A folder for what a run has to write down: `async with EmbeddedFolder() as path`."""
 
 
 async def _address(kind: str, said: asyncio.StreamReader) -> str:
@@ -90,6 +94,12 @@ def _kafka() -> Iterator[str]:
     cluster = Producer({"test.mock.num.brokers": 1, "log_level": 3})
     (broker,) = cluster.list_topics(timeout=START_LIMIT_S).brokers.values()
     yield f"{broker.host}:{broker.port}"
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    with TemporaryDirectory(prefix="leadbeat-demo-") as path:
+        yield path
 
 
 @contextmanager
@@ -185,7 +195,7 @@ def main(kind: str) -> None:
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
     try:
-        with {"kafka": _kafka, "redis": _redis}[kind]() as address:
+        with {"kafka": _kafka, "redis": _redis, "folder": _folder}[kind]() as address:
             _say({"address": address})
             sys.stdin.buffer.read()
     except Fatal as error:

@@ -2,32 +2,30 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from typing import Any
-
-from aiokafka import AIOKafkaProducer
 
 from models.units import SECOND, Millis, isoformat
 from streams.errors import Fatal
 from streams.local.deliveries import wall
-from streams.local.embedded import PARTITIONS
 from streams.local.services import until
-from streams.local.stage import APPLY_LIMIT_S, Demo, rules_beside
+from streams.local.settling import settle
+from streams.local.stage import Demo, rules_beside
 from streams.local.truth import truth
 from streams.local.truth_page import Difference, Scraped, compare, is_kpi, parse
-from streams.topics import TICK_KEY, Topics, encode_tick
 
-LAST_TICK_AHEAD_S = 30
-"""The last tick lies ahead of those that the worker will append meanwhile, so that the clocks stand at it for a while."""
+LAST_TICKS_AHEAD_S = 60
+"""The last ticks lie ahead of those that the worker will append meanwhile, so that the clocks stand at them for a while."""
 
 SHOWN = 20
 
 
 async def prove(demo: Demo) -> bool:
-    """Deliver what was held back, append a last tick, wait for its exact round, and compare every gauge with the truth."""
+    """Deliver what was held back, tick behind all of it, wait for the exact round, and compare every gauge with the truth."""
     demo.console.print("Delivering what was held back, then comparing every gauge with the truth …", style="dim")
     await demo.send([batch for _, batch in demo.courier.rest()])
-    clock = Millis((wall() // SECOND + LAST_TICK_AHEAD_S) * SECOND)
-    await append_ticks(demo.bootstrap, clock)
+    ahead = Millis((wall() // SECOND + LAST_TICKS_AHEAD_S) * SECOND)
+    clock = await settle(demo.bootstrap, demo.redis, ahead, lambda done, what: _wait(demo, done, what))
     gauges = await scrape(demo, clock)
     expected = await asyncio.to_thread(truth, canonical(demo), demo.rules, clock)
     differences = compare(gauges, expected)
@@ -47,17 +45,6 @@ def canonical(demo: Demo) -> list[dict[str, Any]]:
     return [json.loads(json.dumps(event)) for event in demo.delivered]
 
 
-async def append_ticks(bootstrap: str, clock: Millis) -> None:
-    """Append a tick to every deliveries partition."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=True)
-    await producer.start()
-    try:
-        for partition in range(PARTITIONS):
-            await producer.send_and_wait(Topics().deliveries, encode_tick(clock // SECOND), key=TICK_KEY, partition=partition)
-    finally:
-        await producer.stop()
-
-
 async def scrape(demo: Demo, clock: Millis) -> Scraped:
     """One scrape of the exact round at a clock. Raises Fatal if it does not come."""
     pages: list[Scraped] = []
@@ -70,10 +57,14 @@ async def scrape(demo: Demo, clock: Millis) -> Scraped:
             pages.append(page)
         return bool(pages)
 
-    await until(stands, min(APPLY_LIMIT_S, LAST_TICK_AHEAD_S), "the exact round of the last tick", *demo.services)
+    await _wait(demo, stands, "the exact round of the last tick")
     if not pages:
         raise Fatal("the last round", "was not scraped", "run it again")
     return pages[0]
+
+
+async def _wait(demo: Demo, done: Callable[[], Awaitable[bool]], what: str) -> None:
+    await until(done, LAST_TICKS_AHEAD_S, what, *demo.services)
 
 
 def told(difference: Difference) -> str:

@@ -1,4 +1,4 @@
-"""Leadbeat's own services as child processes of a demo: started, watched, and stopped in order."""
+"""Leadbeat's own services as child processes of a demo: started, watched, and stopped in order, or with us if we are killed."""
 
 import asyncio
 import subprocess
@@ -50,8 +50,8 @@ async def service(name: str, config: Path) -> AsyncIterator[Service]:
     log = config.with_name(f"{name}.log")
     with log.open("wb") as out:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "streams.cli", name, "--config", str(config)),
-            stdin=subprocess.DEVNULL,
+            *(sys.executable, "-m", "streams.cli", name, "--supervised", "--config", str(config)),
+            stdin=subprocess.PIPE,
             stdout=out,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C is for us, who then stop things in order

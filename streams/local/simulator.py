@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 from models.units import DAY, MINUTE, Millis, millis
 from streams.inbound.normalise import Delivery
 from streams.local.deliveries import Batch, Courier, secret_of, sign
+from streams.local.doubles import doubles, from_an_unknown_address
 from streams.local.floor import REPS, Office, Rep
 from streams.local.recording import line_of
 from streams.local.scenes import glimpse, life
@@ -26,6 +27,9 @@ BURST_MS = MINUTE
 
 LEAD_EVERY_MS = 7_000
 GLIMPSE_EVERY_MS = 550
+UNKNOWN = 0.04
+"""The share of what happens live that comes from an address that is yet to be known for the lead's."""
+
 REMEMBERED = 600
 """Something new may happen to so many of the latest leads, if they are not older than a day, nor just created."""
 
@@ -82,6 +86,7 @@ class Floor:
     def _begin(self, office: Office, tempo: Tempo, at: int) -> None:
         story = Story(self._seed, next(self._numbers), office, tempo, at)
         life(story)
+        doubles(story)
         self._tell(story)
         self._stories.append(story)
 
@@ -90,7 +95,7 @@ class Floor:
         if there:
             story = rng.choice(there)
             story.tempo = LIVELY
-            glimpse(story, at)
+            (from_an_unknown_address if rng.random() < UNKNOWN else glimpse)(story, at)
             self._tell(story)
 
     def _tell(self, story: Story) -> None:

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
@@ -16,7 +15,7 @@ from rich.console import Console
 from models.units import Millis
 from streams.errors import Fatal
 from streams.local.deliveries import Batch, Courier, post_all, secret_of, wall
-from streams.local.embedded import PARTITIONS, EmbeddedKafka, EmbeddedRedis
+from streams.local.embedded import PARTITIONS, EmbeddedFolder, EmbeddedKafka, EmbeddedRedis
 from streams.local.floor import demo_rules_toml, morning_zone
 from streams.local.recorder import recording
 from streams.local.recording import STANDARD
@@ -44,6 +43,7 @@ class Demo:
     options: Options
     console: Console
     bootstrap: str
+    redis: str
     rules: dict[str, Any]
     exporter: str
     hook: str
@@ -88,8 +88,8 @@ class Demo:
 async def running(options: Options, console: Console) -> AsyncIterator[Demo]:
     """All services up and ready, on embedded parts; stopped, and gone with all they kept, at the end."""
     async with AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(TemporaryDirectory(prefix="leadbeat-demo-")))
         console.print("Starting an embedded Kafka and Redis, gateway, worker and exporter; nothing is kept …", style="dim")
+        folder = Path(await stack.enter_async_context(EmbeddedFolder()))
         bootstrap = await stack.enter_async_context(EmbeddedKafka())
         redis = await stack.enter_async_context(EmbeddedRedis())
         token, ports = secrets.token_urlsafe(24), free_ports(8080, 9108)
@@ -110,6 +110,7 @@ async def running(options: Options, console: Console) -> AsyncIterator[Demo]:
             options,
             console,
             bootstrap,
+            redis,
             rules,
             exporter,
             f"{gateway}/hooks/{token}",
@@ -126,6 +127,7 @@ def toml(seed: int, bootstrap: str, redis: str, token: str, ports: Sequence[int]
         (
             f'[kafka]\nbootstrap = "{bootstrap}"\npartitions = {PARTITIONS}\ncreate_topics = false\nsession_timeout_s = 6\n',
             f'[redis]\nurl = "{redis}"\n',
+            f'[worker]\nsubject_key = "{secrets.token_hex(32)}"\n',
             f"[gateway]\nport = {ports[0]}\n",
             f"[exporter]\nport = {ports[1]}\n",
             f'[[connections]]\nname = "{CONNECTION}"\ntoken = "{token}"\nsecrets = ["{secret_of(seed)}"]\n',

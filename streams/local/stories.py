@@ -4,6 +4,7 @@ A `Story` knows how each thing is recorded: which object, which fields, and when
 What happens in which order is `scenes.py`.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
@@ -42,26 +43,31 @@ class Touch:
 
 @dataclass
 class Story:
-    """One lead. Methods take the instant at which something happens and give the one at which the CRM has recorded it."""
+    """One lead. Methods take the instant at which something happens and give the one at which the CRM has recorded it.
+
+    `doubles` are further records of the same person, of other names.
+    """
 
     seed: int
     number: int
     office: Office
     tempo: Tempo
     created_at: int
+    name: str = ""
     events: list[tuple[int, Event]] = field(default_factory=list)
     owner: Rep | None = None
     touches: list[Touch] = field(default_factory=list)
+    doubles: "list[Story]" = field(default_factory=list)
     ends_at: float = float("inf")
 
     def __post_init__(self) -> None:
-        self.rng = Random(f"{self.seed}/{self.number}")  # noqa: S311 - a simulation must be repeatable
+        self.rng = Random(f"{self.seed}/{self.number}{self.name}")  # noqa: S311 - a simulation must be repeatable
         self.counts: dict[str, int] = {}
 
     @property
     def id(self) -> str:
         """The lead's id in its CRM."""
-        return f"person-{self.seed}-{self.number:05}"
+        return self.name or f"person-{self.seed}-{self.number:05}"
 
     def chance(self, share: float) -> bool:
         """Whether something happens that happens in this share of cases."""
@@ -104,12 +110,13 @@ class Story:
         return at
 
     def told(self) -> list[tuple[int, Event]]:
-        """What was said since the last time: each event with the instant of its recording, in that order.
+        """What was said of the person since the last time: each event with the instant of its recording, in that order.
 
         Nothing is recorded of a lead that is gone.
         """
         said, self.events = self.events, []
-        return sorted((item for item in said if item[0] <= self.ends_at), key=lambda item: item[0])
+        also = [item for double in self.doubles for item in double.told()]
+        return sorted([*(item for item in said if item[0] <= self.ends_at), *also], key=lambda item: item[0])
 
     def new(self, kind: str) -> str:
         """The id of a new object of this lead."""
@@ -220,6 +227,25 @@ class Story:
         """An object is deleted, and perhaps brought back."""
         self.say("deleted", at, thing=(kind, thing))
         return at if restored_after is None else self.say("restored", at + restored_after, thing=(kind, thing))
+
+    # --- more than one record ----------------------------------------------------------------------------------------
+
+    def double(self, at: int, name: str = "") -> "Story":
+        """Another record of the same person, from an instant on."""
+        double = Story(self.seed, self.number, self.office, self.tempo, at, name or f"{self.id}-again{len(self.doubles) + 1}")
+        self.doubles.append(double)
+        return double
+
+    def address(self) -> str:
+        """What a CRM calls a person of whom it knows an e-mail address only."""
+        hashed = hashlib.blake2b(f"{self.id}-{len(self.doubles)}@example.com".encode(), digest_size=16)
+        return f"email:{hashed.hexdigest()}"
+
+    def merge(self, at: int, into: "Story | None") -> int:
+        """The record is found to be of the same person as another one, or (None) not to be."""
+        self.say("merged", at)
+        self.events[-1][1]["into"] = into and {"kind": "lead", "id": into.id}
+        return at
 
     # --- ends --------------------------------------------------------------------------------------------------------
 

@@ -136,7 +136,7 @@ BOARD = {
 FURTHER = ("sales_region", "campaign")
 """What is shown by itself only if that is asked for."""
 
-WITH_QUANTILES = ("rep", "team", "lead_source", "segment", "channel")
+WITH_QUANTILES = ("rep", "team", "lead_source", "origin", "segment", "channel")
 """The dimensions in which durations have quantiles; pairs have none."""
 
 

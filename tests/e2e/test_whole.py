@@ -45,8 +45,9 @@ async def test_prometheus_says_what_the_facts_give(system, prometheus, now):
     for headers in ({}, sign(SECRET, batch, now) | {"webhook-id": "msg_other"}, sign("whsec_" + "A" * 32, batch, now)):
         assert (await system.client.post(system.hook, content=content, headers=headers)).status_code == 401
 
-    clock = now + MINUTE
-    await system.tick(clock)
+    await system.tick(now + MINUTE)
+    await system.published(now + MINUTE)
+    clock = await system.settled(now + MINUTE + SECOND)
     page = await system.round(clock)
     expected = truth(events, tomllib.loads(rules), clock)
     assert wrong(page, expected) == []

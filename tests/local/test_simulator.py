@@ -88,7 +88,7 @@ def test_no_two_windows_agree(gauges):
 
 
 def test_all_that_can_happen_happens(history):
-    assert {event["type"] for event in history} == EVENT_TYPES - {"merged"}
+    assert {event["type"] for event in history} == EVENT_TYPES
     told = [(event["type"].split(".")[0], *item) for event in history for item in event.get("data", {}).items()]
     seen = {(kind, name): set() for kind, name, _ in told}
     for kind, name, value in told:
@@ -114,6 +114,42 @@ def test_all_that_can_happen_happens(history):
     assert {"rep" in data for data in booked} == {True, False}
     assert any(set(event.get("data", {})) == {"scheduled_at"} for event in history)
     assert any(event.get("sequence") for event in history)
+
+
+def test_people_turn_up_more_than_once(history, live):
+    said = merges(history)
+    standing = {subject: into[-1] for subject, into in said.items()}
+    everybody = {event["subject"]["id"] for event in history}
+    assert {into for each in said.values() for into in each if into} <= everybody
+    assert any(subject.startswith("email:") for subject in said)
+    assert any(standing.get(into) not in {None, subject} for subject, into in standing.items()), "a chain"
+    assert any(standing.get(into) == subject for subject, into in standing.items()), "a circle"
+    assert any(into is None for into in standing.values()), "a merge that is undone"
+    assert any(into[-1] and None in into for into in said.values()), "one that is undone, and made again"
+    assert {("deleted", True), ("erased", True)} <= {(event["type"], event["subject"]["id"] in standing) for event in history}
+    assert 0.03 < len(standing) / len(everybody) < 0.15
+    assert len(merges([event for _, event in live])) > 20
+
+
+def test_what_is_told_of_a_record_goes_on_after_it_was_merged(history):
+    merged: set[str] = set()
+    told = set()
+    for event in history:
+        if event["type"] == "merged":
+            merged.add(event["subject"]["id"])
+        elif event["subject"]["id"] in merged:
+            told.add(event["type"])
+    assert {"touch.upserted", "reply.upserted"} <= told
+
+
+def merges(events):
+    """Whom each record was merged into, one time after another."""
+    found = {}
+    for event in events:
+        if event["type"] == "merged":
+            into = event["into"]
+            found.setdefault(event["subject"]["id"], []).append(into and into["id"])
+    return found
 
 
 def test_the_numbers_are_a_sales_floor_s(gauges):

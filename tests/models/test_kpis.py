@@ -106,7 +106,7 @@ def test_quantiles_are_kept_for_some_dimensions_and_no_pairs():
     figures = {figure.id: figure for figure in latency(lead_response_time)}
     for name in ("p50", "p90", "p95", "max"):
         figure = figures[f"lead_response_time_{name}"]
-        assert figure.dims == ("rep", "team", "lead_source", "segment", "channel")
+        assert figure.dims == ("rep", "team", "lead_source", "origin", "segment", "channel")
         assert not figure.has("rep,team")
     for name in ("samples", "mean"):
         assert "campaign" in figures[f"lead_response_time_{name}"].dims

@@ -1,0 +1,236 @@
+"""How long it takes from a webhook until `/metrics` shows what it tells; prints one JSON line.
+
+    make bench-latency [ARGS="--rate 1000 --seconds 60 --batch 10"]
+
+The whole chain runs, each part as a process of its own, on a real Kafka and Redis, at the settings' defaults. Webhooks of some
+events each are due at a steady rate; `/metrics` is read again and again, at most four times a second. The times are those from
+when an event's webhook was due to be sent until a page was there that counts it, in s: so they have in them what the webhook's
+other events wait for, and the reading of the page. The first seconds are not among them. `correct` says that in the end every
+gauge counts what was sent for it.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, Final, NamedTuple
+
+import httpx
+import numpy as np
+from services import free_port
+
+from benchmarks import engine
+from benchmarks.present import METRICS, Gauge, Step, steps
+from benchmarks.process import Process
+from benchmarks.stage import Stage, staged
+from streams.local.deliveries import Batch, post, secret_of, wall
+
+CONNECTION: Final = "crm"
+TOKEN: Final = "token_of_the_benchmark_0123456789"  # noqa: S105 - nothing to guess on this machine
+SECRET: Final = secret_of(1)
+
+CONFIG: Final = """
+[gateway]
+port = {gateway}
+[exporter]
+port = {exporter}
+[[connections]]
+name = "{connection}"
+token = "{token}"
+secrets = ["{secret}"]
+"""
+
+WARM_UP_S: Final = 10.0
+LOOK_S: Final = 0.25
+"""The exporter reads the table no more often, and every page is work."""
+
+PATIENCE_S: Final = 30.0
+WANTED_S: Final = 2.0
+
+_PLAIN: Final = re.compile(r"^leadbeat_(\w+) (\S+)$", re.MULTILINE)
+_SAMPLE: Final = re.compile(rf'^leadbeat_({"|".join(METRICS)})_by_rep{{rep="([^"]+)",window="24h"}} (\S+)$', re.MULTILINE)
+
+Sent = Mapping[Gauge, Sequence[float]]
+"""When the events of each gauge were due to be sent, in order; by the monotonic clock, in s."""
+
+
+class Load(NamedTuple):
+    """Events a second, for so many seconds that are measured, in webhooks of so many events."""
+
+    rate: float
+    seconds: float
+    batch: int
+
+
+class Look(NamedTuple):
+    """A page that was there at an instant, in s, and what it said: a round that had been published so many s before."""
+
+    at: float
+    counts: Counter[Gauge]
+    round: float
+    age_s: float
+
+
+class Chain(NamedTuple):
+    """Leadbeat's processes, and where they are."""
+
+    parts: dict[str, Process]
+    hook: str
+    exporter: str
+
+
+async def run(load: Load) -> dict[str, Any]:
+    """One run; what it measured."""
+    with staged() as stage:
+        chain = _start(stage)
+        async with httpx.AsyncClient(timeout=PATIENCE_S, limits=httpx.Limits(max_connections=100)) as client:
+
+            async def clock() -> list[str]:
+                return await _page(client, chain.exporter, "leadbeat_round ")
+
+            await engine.until(bool, clock, chain.parts["processor"])
+            with _looking(f"{chain.exporter}/metrics") as looks:
+                before = {name: part.cpu_s() for name, part in chain.parts.items()}
+                began = time.monotonic()
+                sent = await _send(client, chain.hook, load, began)
+                took = time.monotonic() - began
+                cores = {name: round((part.cpu_s() - before[name]) / took, 2) for name, part in chain.parts.items()}
+                counts = Counter({gauge: len(instants) for gauge, instants in sent.items()})
+                await engine.until(lambda seen: seen >= counts, lambda: _latest(looks), chain.parts["processor"])
+    found = delays(sent, looks, began + WARM_UP_S)
+    return {
+        "benchmark": "latency",
+        "events": counts.total(),
+        "measured": len(found),
+        "events_a_webhook": load.batch,
+        "events_per_s": round(counts.total() / took),
+        **{f"p{percent}_s": round(float(nearest_rank(found, percent)), 2) for percent in (50, 95, 99)},
+        "max_s": round(float(found.max()), 2),
+        f"within_{WANTED_S:.0f}_s": round(float((found <= WANTED_S).mean()), 4),
+        **_of_rounds(looks),
+        "pages_per_s": round(len(looks) / (looks[-1].at - looks[0].at), 1),
+        "cores": cores,
+        "load_average": round(os.getloadavg()[0], 1),
+        "correct": looks[-1].counts == counts,
+    }
+
+
+def _start(stage: Stage) -> Chain:
+    ports = {"gateway": free_port(), "exporter": free_port()}
+    told = CONFIG.format(**ports, connection=CONNECTION, token=TOKEN, secret=SECRET)
+    settings = stage.configure(engine.config(stage.kafka.bootstrap, stage.redis.url, "") + told)
+    commands = {
+        "gateway": ["gateway"],
+        "normaliser": ["worker", "--part", "normaliser"],
+        "processor": ["worker", "--part", "processor"],
+        "exporter": ["exporter"],
+    }
+    parts = {name: stage.start(name, settings, *words) for name, words in commands.items()}
+    gateway, exporter = (f"http://127.0.0.1:{port}" for port in ports.values())
+    return Chain(parts, f"{gateway}/hooks/{TOKEN}", exporter)
+
+
+async def _page(client: httpx.AsyncClient, exporter: str, beginning: str) -> list[str]:
+    """The lines of the page that begin so; none while there is no page."""
+    try:
+        page = (await client.get(f"{exporter}/metrics")).text
+    except httpx.TransportError:
+        return []
+    return [line for line in page.splitlines() if line.startswith(beginning)]
+
+
+async def _send(client: httpx.AsyncClient, hook: str, load: Load, began: float) -> Sent:
+    """Send webhooks when they are due, whatever has become of those before; return when all are acknowledged."""
+    sent: dict[Gauge, list[float]] = defaultdict(list)
+    happening = steps(CONNECTION)
+    async with asyncio.TaskGroup() as group:
+        for number in range(round(load.rate * (WARM_UP_S + load.seconds) / load.batch)):
+            due = began + number * load.batch / load.rate
+            await asyncio.sleep(due - time.monotonic())
+            some = list(islice(happening, load.batch))
+            for step in some:
+                sent[step.gauge].append(due)
+            group.create_task(post(client, hook, SECRET, _batch(number, some)))
+    return sent
+
+
+def _batch(number: int, some: Sequence[Step]) -> Batch:
+    now = wall()
+    return Batch(f"msg_{number}", tuple(step.event(now) for step in some))
+
+
+@contextmanager
+def _looking(url: str) -> Iterator[list[Look]]:
+    """Read the page again and again meanwhile, in a thread of its own."""
+    looks: list[Look] = []
+    enough = threading.Event()
+
+    def look() -> None:
+        with httpx.Client(timeout=PATIENCE_S) as client:
+            began = time.monotonic()
+            while not enough.wait(max(0.0, began + LOOK_S - time.monotonic())):
+                began = time.monotonic()
+                page = client.get(url).text
+                at, plain = time.monotonic(), dict(_PLAIN.findall(page))
+                age_s = time.time() - float(plain["published_timestamp_seconds"])
+                looks.append(Look(at, counted(page), float(plain["round"]), age_s))
+
+    thread = threading.Thread(target=look, name="looking")
+    thread.start()
+    try:
+        yield looks
+    finally:
+        enough.set()
+        thread.join()
+
+
+async def _latest(looks: Sequence[Look]) -> Counter[Gauge]:
+    return looks[-1].counts if looks else Counter()
+
+
+def _of_rounds(looks: Sequence[Look]) -> dict[str, float]:
+    """How many rounds were seen a second, and how long after it was published the first page of one was there, as a rule."""
+    first = {look.round: look for look in reversed(looks)}.values()
+    return {
+        "rounds_per_s": round(len(first) / (looks[-1].at - looks[0].at), 2),
+        "shown_after_s": round(float(np.median([look.age_s for look in first])), 2),
+    }
+
+
+def counted(page: str) -> Counter[Gauge]:
+    """What a page counts by rep."""
+    found = {Gauge(metric, rep): int(float(value)) for metric, rep, value in _SAMPLE.findall(page)}
+    return Counter({gauge: number for gauge, number in found.items() if number})
+
+
+def delays(sent: Sent, looks: Sequence[Look], since: float) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """How long each event took that was sent at an instant or later, until a page counted it; all are counted in the end."""
+    seen_at = np.array([look.at for look in looks])
+    found = []
+    for gauge, instants in sent.items():
+        counts = np.maximum.accumulate([look.counts[gauge] for look in looks])
+        first = seen_at[np.searchsorted(counts, np.arange(1, len(instants) + 1))]
+        due = np.array(instants)
+        found.append((first - due)[due >= since])
+    return np.concatenate(found)
+
+
+def nearest_rank(values: "np.ndarray[Any, np.dtype[np.float64]]", percent: int) -> np.float64:
+    """The least value that so many percent do not exceed."""
+    return np.quantile(values, percent / 100, method="inverted_cdf")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rate", type=float, default=1000, help="events a second")
+    parser.add_argument("--seconds", type=float, default=60, help=f"how long to measure, after {WARM_UP_S:.0f} s")
+    parser.add_argument("--batch", type=int, default=10, help="events in a webhook")
+    arguments = parser.parse_args()
+    print(json.dumps(asyncio.run(run(Load(arguments.rate, arguments.seconds, arguments.batch)))))
