@@ -1,6 +1,7 @@
 """What a partition's states add up to under its rules: the arithmetic of a re-valuation, many leads at once. It does no I/O.
 
-Beside the totals it keeps nothing of a lead but the instant at which it is due and its open clock.
+Beside the totals it keeps nothing of a lead but the instant at which it is due and its open clock, and until they are taken
+out those whose members it is.
 """
 
 import gc
@@ -14,12 +15,14 @@ import numpy as np
 from models.codes import NEVER
 from models.contributions import Evaluation, evaluate
 from models.meaning import Waiting, thresholds_of, waiting_of
+from models.members import moved
 from models.news import news
 from models.state.absorption import stands_alone, whole
 from models.state.facts import Facts, facts
 from models.state.lead import Lead, pack, unpack
 from models.state.told import Alerts
 from models.units import Millis
+from streams.processing.members import MembersCut
 from streams.processing.open_clocks import OpenClocks
 from streams.processing.partition import QUIET, Partition
 
@@ -51,11 +54,13 @@ class AddingUp:
         codes = self._partition.codes
         subjects, known = list(states), [unpack(packed) for packed in states.values()]
         evaluation = evaluate(self._standing(subjects, known), codes, self._known_until)
-        self._partition.totals.add(evaluation.contributions)
+        totals = self._partition.totals
+        totals.add(evaluation.contributions)
+        self._partition.members.move(subjects, moved(evaluation.contributions), totals.kept_from)
         self.leads += len(subjects)
         self._lots += 1
         if self._lots % LOTS == 0:
-            self._partition.totals.compact()
+            totals.compact()
         for place, waiting in waiting_of(evaluation, codes).items():
             self.waiting[subjects[place]] = waiting
         due = np.flatnonzero(evaluation.next_change != NEVER)
@@ -82,6 +87,10 @@ class AddingUp:
             elif news(told, thresholds):
                 quiet[subject] = pack(lead, told)
         return quiet
+
+    def members(self) -> MembersCut:
+        """The members of the states that were added since this was last asked: they are too many to be kept to the end."""
+        return self._partition.members.cut(self._partition.totals.kept_from)
 
     def settle(self) -> None:
         """All states are added: the partition knows who waits. Who is due it reads when it is time."""

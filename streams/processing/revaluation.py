@@ -19,6 +19,7 @@ from streams.errors import Retry
 from streams.processing.adding_up import AddingUp, seldom_collecting
 from streams.processing.checkpoint import Fenced, Outcome, commit_until_definite, plan_removal
 from streams.processing.cut import Checkpoint, Writes, cut_aside, cut_checkpoint
+from streams.processing.members import MembersCut
 from streams.processing.open_clocks import OpenClocksCut
 from streams.processing.partition import Partition, PartitionCut
 from streams.processing.valuation import Valuation
@@ -26,7 +27,7 @@ from streams.processing.writes import open_of, writes_of
 from streams.tables import Applied, Keys, Redis, read_due, walk_states
 
 PIECE: Final = 4_000
-"""Fields written in one script, which then takes some 20 ms."""
+"""Fields and members written in one script, which then takes some 20 ms."""
 
 PANES: Final = 200
 """Panes written in one script."""
@@ -65,8 +66,11 @@ async def revalue(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
 
 
 async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partition) -> tuple[AddingUp, Applied]:
-    """Sum all states. What must be remembered in them as told is written at once: it holds under the old rules as well."""
-    progress = applied.progress
+    """Sum all states, and write which members they have as they come.
+
+    What must be remembered in them as told is written at once, too: it holds under the old rules as well.
+    """
+    progress, next_keys = applied.progress, keys.of(applied.progress.generation + 1)
     partition.ticks = {source: Millis(at) for source, at in progress.ticks.items()}
     if progress.clock is not None:
         partition.totals.advance(Millis(progress.clock))  # now, so that what no pane keeps is not summed first
@@ -75,6 +79,8 @@ async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
         quiet = await asyncio.to_thread(adding_up.take, states)
         for some in _batched(quiet.items(), PIECE):
             applied = await _commit(redis, cut_checkpoint(keys, applied, Writes(states=some), progress))
+        for piece in _pieces_of_members(adding_up.members()):
+            applied = await _commit(redis, cut_aside(next_keys, applied, piece))
     await asyncio.to_thread(adding_up.settle)
     return adding_up, applied
 
@@ -82,7 +88,7 @@ async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
 def _writes(partition: Partition, adding_up: AddingUp) -> Iterator[Writes]:
     """All of a new generation in pieces; series first, as everything else points at them. Nothing of it was there before."""
     nothing = OpenClocksCut({}, {}, partition.open_clocks.oldest_by_slice())
-    whole = writes_of(PartitionCut({}, (), partition.totals.cut(), {}, nothing, [], {}, None))
+    whole = writes_of(PartitionCut({}, (), partition.totals.cut(), {}, nothing, MembersCut({}, {}), [], {}, None))
     return _pieces(whole, adding_up)
 
 
@@ -99,6 +105,20 @@ def _pieces(whole: Writes, adding_up: AddingUp) -> Iterator[Writes]:
         yield Writes(due=due)
     for waiting in _batched(adding_up.waiting.items(), PIECE):
         yield Writes(open=open_of(OpenClocksCut({}, waiting, {})))
+
+
+def _pieces_of_members(cut: MembersCut) -> Iterator[Writes]:
+    piece: dict[str, Mapping[bytes, int | None]] = {}
+    size = 0
+    for measure, members in cut.changed.items():
+        for some in _batched(members.items(), PIECE):
+            if piece and size + len(some) > PIECE:
+                yield Writes(members=piece)
+                piece, size = {}, 0
+            piece[measure] = some
+            size += len(some)
+    if piece:
+        yield Writes(members=piece)
 
 
 def _batched(items: Iterable[tuple[_Key, _Value]], size: int) -> Iterator[Mapping[_Key, _Value]]:
