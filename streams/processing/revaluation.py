@@ -22,9 +22,9 @@ from streams.processing.cut import Checkpoint, Writes, cut_aside, cut_checkpoint
 from streams.processing.members import MembersCut
 from streams.processing.open_clocks import OpenClocksCut
 from streams.processing.partition import Partition, PartitionCut
-from streams.processing.valuation import Valuation
 from streams.processing.writes import open_of, writes_of
 from streams.tables import Applied, Keys, Redis, read_due, walk_states
+from streams.valuation import Valuation
 
 PIECE: Final = 4_000
 """Fields and members written in one script, which then takes some 20 ms."""

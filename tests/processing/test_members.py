@@ -16,9 +16,9 @@ from streams.processing.checkpoint import commit_until_definite
 from streams.processing.cut import cut_checkpoint
 from streams.processing.partition import Partition
 from streams.processing.revaluation import remove, revalue
-from streams.processing.valuation import valuation_of
 from streams.processing.writes import writes_of
 from streams.tables import Progress, walk_states
+from streams.valuation import valuation_of
 
 pytestmark = pytest.mark.redis
 
