@@ -3,10 +3,12 @@
 import json
 import time
 import tomllib
+from collections import Counter
 
+import behind
 import pytest
 from services import until
-from system import SECRET, clock_of
+from system import CONNECTION, SECRET, clock_of
 from verdicts import told_by, wrong
 
 from models.units import MINUTE, SECOND, Millis
@@ -14,6 +16,7 @@ from streams.local.deliveries import Batch, Courier, sign
 from streams.local.floor import demo_rules_toml
 from streams.local.simulator import Floor
 from streams.local.truth import truth
+from streams.local.truth_facts import rules_of
 
 ZONE = "Europe/Berlin"
 SEED = 11
@@ -53,6 +56,46 @@ async def test_prometheus_says_what_the_facts_give(system, prometheus, now):
     await until(lambda: clock_of(told_by(observer)) == clock, 30, "Prometheus has scraped the round")
     assert wrong(told_by(observer), expected) == []
     assert len(expected) > 2000
+    assert await opened(system, events, rules, clock) > 5000
     (letter,) = await system.told(system.topics.dead)
     assert (letter["where"], letter["index"], json.loads(letter["body"])) == ("$.timestamp", 0, broken)
     assert letter["reason"]
+
+
+async def opened(system, events, rules, clock):
+    """Open all numbers that can be: behind each are as many leads as its row says, and those whom the oracle names."""
+    truth_rules = rules_of(tomllib.loads(rules))
+    told = behind.told(of_connection(events), truth_rules, clock)
+    api = f"http://127.0.0.1:{system.exporter_port}/api/v1"
+    rows = (await system.client.get(f"{api}/kpis")).json()["kpis"]
+    known = {(kpi["id"], str(kpi["labels"])): kpi for kpi in (await system.client.get(f"{api}/catalogue")).json()["kpis"]}
+    count = 0
+    for row in rows:
+        kpi = known[row["id"], str(row["labels"])]
+        for of in kpi["leads"]:
+            if row[of] or not row["by"]:
+                leads = await whole_list(system, f"{api}/kpis/{row['id']}/leads", row, of, clock)
+                assert len(leads) == row[of], row
+                dims = (tuple(row["by"].split(",")), tuple(row["slice"].split(","))) if row["by"] else behind.WHOLE
+                named = [told.get((measure, row["window"], dims), Counter()) for measure in kpi[of]]
+                assert Counter(leads) == sum(named, Counter()), row
+                count += 1
+    return count
+
+
+async def whole_list(system, address, row, of, clock):
+    """The subjects behind a row's number, over all pages."""
+    asked = {name: row[name] for name in ("window", "by", "slice")} | row["labels"] | {"of": of, "limit": 1000}
+    leads, cursor = [], ""
+    while cursor is not None:
+        page = (await system.client.get(address, params=asked | {"cursor": cursor})).json()
+        assert (page["exact"], page["clock"]) == (True, clock)
+        leads += [f"{each['connection']}:{each['lead']}" for each in page["leads"]]
+        cursor = page["next"]
+    return leads
+
+
+def of_connection(events):
+    """Events with their subjects as the normaliser names them."""
+    for event in events:
+        yield event | {"subject": event["subject"] | {"id": f"{CONNECTION}:{event['subject']['id']}"}}

@@ -1,23 +1,15 @@
 """Who is behind numbers, in a real Redis: as long as numbers are kept, and made anew with them."""
 
-import behind
 import pytest
 from build import DAY, HOUR, MINUTE, NOON, RULES, SECOND, call, erased, lead, meeting, merged, reply
+from kept import Kept, empty
 from msgspec.structs import replace
 from stored import applied, restore, snapshot
-from ticking import tick
 
-from models.codes import Codes
-from models.rollup import Totals
-from models.units import Millis
 from streams.errors import Retry
 from streams.processing import revaluation
 from streams.processing.checkpoint import commit_until_definite
-from streams.processing.cut import cut_checkpoint
-from streams.processing.partition import Partition
 from streams.processing.revaluation import remove, revalue
-from streams.processing.writes import writes_of
-from streams.tables import Progress, walk_states
 from streams.valuation import valuation_of
 
 pytestmark = pytest.mark.redis
@@ -27,54 +19,9 @@ PIECE = 17
 """Members written at once."""
 
 
-class Kept:
-    """A partition that is told events and saved, of which others may make the totals anew."""
-
-    def __init__(self, redis, keys, held):
-        self.redis, self.keys, self.held = redis, keys, held
-        self.partition = self.empty(RULES)
-        self.due = {}
-
-    def empty(self, rules):
-        return Partition(self.keys.partition, Codes(rules), 1, Totals(Codes(rules)))
-
-    async def save(self):
-        cut = self.partition.cut()
-        self.due |= cut.due
-        progress = Progress(1, "", self.partition.clock, dict(self.partition.ticks))
-        checkpoint = cut_checkpoint(self.keys, self.held, writes_of(cut), progress)
-        assert (await commit_until_definite(self.redis, checkpoint)).written
-        self.partition.saved()
-        self.held = checkpoint.then
-
-    async def tell(self, *events):
-        self.partition.remember(dict.fromkeys(self.partition.missing(event.subject.id for event in events)))
-        self.partition.apply(events, 1)
-        await self.save()
-
-    async def until(self, clock):
-        tick(self.partition, {0: Millis(clock)}, self.due)
-        await self.save()
-
-    async def stored(self, generation=1):
-        keys = self.keys.of(generation)
-        tables = {}
-        for measure in behind.DRILLED:
-            found = await self.redis.zrange(keys.members(measure), 0, -1, withscores=True)
-            tables |= {measure: {member: int(at) for member, at in found}} if found else {}
-        return behind.stored(tables)
-
-    async def expected(self, rules):
-        """What must be stored of the states, by some rules."""
-        states = {}
-        async for some in walk_states(self.redis, self.keys):
-            states |= some
-        return behind.of_states(states, rules, self.partition.known_until, self.partition.totals.kept_from)
-
-
 @pytest.fixture
 def kept(redis, keys, held):
-    return Kept(redis, keys, held)
+    return Kept(redis, keys, held, RULES)
 
 
 def a_week(of):
@@ -155,7 +102,7 @@ async def test_they_are_made_anew_with_the_totals_piece_by_piece_and_wherever_th
     async def finished(held):
         """What the next owner does about what is stored."""
         if held.progress.generation == 1:
-            return await revalue(kept.redis, kept.keys, held, kept.empty(strict), valuation_of(strict))
+            return await revalue(kept.redis, kept.keys, held, empty(kept.keys, strict), valuation_of(strict))
         return await remove(kept.redis, kept.keys, held)
 
     writes = broken_off(None)
