@@ -14,10 +14,12 @@ from models.state.absorption import whole
 from models.state.facts import facts
 from models.state.lead import unpack
 from models.units import Millis
+from models.windows import DUE_LAG, Calendar, Pane
 from streams.local.truth import Case
 from streams.local.truth_facts import Rules as TruthRules
 from streams.local.truth_facts import belonging, leads_of
-from streams.local.truth_gauges import WHOLE, Ledger, Slice, windows_at
+from streams.local.truth_gauges import Ledger, Slice, windows_at
+from streams.tables import Keys, Redis, walk_states
 from streams.tables.rows import decode_member
 
 Members: TypeAlias = dict[str, set[tuple[str, int, int]]]
@@ -53,6 +55,24 @@ def of_states(states: Mapping[str, bytes], rules: Rules, known_until: int, kept_
     return found
 
 
+async def read(redis: Redis, keys: Keys) -> dict[str, dict[bytes, int]]:
+    """The tables of members of a partition's generation, but for empty ones."""
+    found = {}
+    for measure in DRILLED:
+        held = await redis.zrange(keys.members(measure), 0, -1, withscores=True)
+        found |= {measure: {member: int(at) for member, at in held}} if held else {}
+    return found
+
+
+async def of_stored_states(redis: Redis, keys: Keys, rules: Rules, clock: int) -> Members:
+    """What must be stored of the states of a partition whose clock stands at an instant."""
+    states = {}
+    async for some in walk_states(redis, keys):
+        states |= some
+    kept_from = Calendar(rules.zone).oldest_start(Pane.DAY, Millis(clock))
+    return of_states(states, rules, clock - DUE_LAG, kept_from)
+
+
 Behind: TypeAlias = dict[tuple[str, str, Slice], Counter[str]]
 """By measure, window and slice: how often each lead is behind the number."""
 
@@ -72,6 +92,3 @@ def told(events: Iterable[Mapping[str, Any]], rules: TruthRules, clock: int) -> 
                 if times:
                     found.setdefault((measure, window, slice_), Counter())[subject] += times
     return found
-
-
-__all__ = ["DRILLED", "WHOLE", "Behind", "Members", "of_states", "stored", "told"]

@@ -14,7 +14,7 @@ from streams.processing.checkpoint import claim_partition, commit_until_definite
 from streams.processing.cut import cut_checkpoint
 from streams.processing.partition import Partition
 from streams.processing.writes import writes_of
-from streams.tables import Applied, Keys, Progress, Redis, walk_states
+from streams.tables import Applied, Keys, Progress, Redis
 from streams.topics import partition_of
 from streams.valuation import valuation_of
 
@@ -53,19 +53,12 @@ class Kept:
 
     async def stored(self, generation: int = 1) -> behind.Members:
         """The members that are stored."""
-        keys = self.keys.of(generation)
-        tables = {}
-        for measure in behind.DRILLED:
-            found = await self.redis.zrange(keys.members(measure), 0, -1, withscores=True)
-            tables |= {measure: {member: int(at) for member, at in found}} if found else {}
-        return behind.stored(tables)
+        return behind.stored(await behind.read(self.redis, self.keys.of(generation)))
 
     async def expected(self, rules: Rules) -> behind.Members:
         """The members that must be stored, by the states and some rules."""
-        states = {}
-        async for some in walk_states(self.redis, self.keys):
-            states |= some
-        return behind.of_states(states, rules, self.partition.known_until, self.partition.totals.kept_from)
+        assert self.partition.clock is not None
+        return await behind.of_stored_states(self.redis, self.keys, rules, self.partition.clock)
 
 
 class Floor:

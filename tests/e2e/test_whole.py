@@ -82,7 +82,7 @@ async def opened(system, events, rules, clock):
                 assert len(found) == row[of], row
                 named = (told.get((measure, row["window"], slice_of(row)), Counter()) for measure in known[kpi_of(row)][of])
                 assert Counter(f"{lead['connection']}:{lead['lead']}" for lead in found) == sum(named, Counter()), row
-                if row["window"] == "4h" and found:
+                if row["window"] == "15m" and found:
                     assert await behind_row(system, api, row, of, clock) == found
                 count += 1
     return count
