@@ -54,14 +54,18 @@ class Quotient(NamedTuple):
 
 
 class Measure:
-    """A named, declared measure. `dims` are the dimensions that it is sliced by beside the whole."""
+    """A named, declared measure. `dims` are the dimensions that it is sliced by beside the whole.
 
-    def __init__(self, select: Select, kind: Kind, dims: tuple[str, ...]) -> None:
+    `drill`: who is behind its number is kept, one member for each occurrence, so that it can be opened.
+    """
+
+    def __init__(self, select: Select, kind: Kind, dims: tuple[str, ...], *, drill: bool = False) -> None:
         self.id = getattr(select, "__name__", "")
         self.text = (getattr(select, "__doc__", None) or "").strip()
         self.select = select
         self.kind = kind
         self.dims = dims
+        self.drill = drill
 
     def __repr__(self) -> str:
         """Its id and kind."""
@@ -76,9 +80,9 @@ class Measure:
         return Sum((self,)) / other
 
 
-def flow(dims: tuple[str, ...] = USUAL) -> Callable[[Select], Measure]:
-    """Declare a flow."""
-    return lambda select: Measure(select, Kind.FLOW, dims)
+def flow(dims: tuple[str, ...] = USUAL, *, drill: bool = False) -> Callable[[Select], Measure]:
+    """Declare a flow. What can be drilled into counts 1 each time, and costs Redis some 130 bytes each time."""
+    return lambda select: Measure(select, Kind.FLOW, dims, drill=drill)
 
 
 def duration(dims: tuple[str, ...] = USUAL) -> Callable[[Select], Measure]:

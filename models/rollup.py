@@ -70,6 +70,11 @@ class Totals:
         self._changed = Changed()
         self._dead: list[tuple[Pane, Millis]] = []
 
+    @property
+    def kept_from(self) -> Millis:
+        """Where the oldest day starts that is kept: what lies before is in no pane."""
+        return self._oldest[Pane.DAY]
+
     @classmethod
     def load(cls, codes: Codes, clock: Millis | None, stored: Stored) -> "Totals":
         """Totals as they were at the last cut, with the clock standing where it stood then."""

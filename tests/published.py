@@ -17,6 +17,7 @@ from models.units import Millis
 from models.windows import DUE_LAG
 from streams.config import Settings
 from streams.serving.app import create
+from streams.serving.behind import Behind, Question
 from streams.serving.queue import Queue
 from streams.serving.sources import Sources
 from streams.serving.table import Round, Row, Snapshot
@@ -41,13 +42,20 @@ class Shelf(Generic[Content]):
         return self.content
 
 
+class Nobody:
+    """No leads are behind any number."""
+
+    async def read(self, question: Question) -> Behind:
+        return Behind(NOON, exact=True, leads=(), rest=None)
+
+
 NOBODY = Queue(NOON, ())
 
 
 def shelves(snapshot: Snapshot | LeadbeatError, queue: Queue | LeadbeatError = NOBODY) -> Sources:
     """All that is served, in memory."""
     table = Shelf(snapshot)
-    return Sources(table, lambda _: table, Shelf(queue))
+    return Sources(table, lambda _: table, Shelf(queue), Nobody())
 
 
 def round_of(told: Slices, clock: int = NOON, **record: Any) -> Round:

@@ -31,6 +31,7 @@ class Store:
         self.due: dict[str, int] = {}
         self.open: dict[Any, int] = {}
         self.oldest: dict[str, Any] = {}
+        self.members: dict[str, dict[bytes, int]] = {}
         self.sent: list[Outgoing] = []
         self.progress = Progress(0)
 
@@ -45,6 +46,10 @@ class Store:
             self.panes.pop(pane, None)
         for name in ("states", "levels", "oldest", "due", "open"):
             put(getattr(self, name), getattr(writes, name))
+        for measure, members in writes.members.items():
+            put(self.members.setdefault(measure, {}), members)
+        for measure, before in writes.expired.items():
+            self.members[measure] = {member: at for member, at in self.members.get(measure, {}).items() if at >= before}
         self.erased |= set(writes.erased)
         self.sent += writes.outgoing
         self.progress = progress

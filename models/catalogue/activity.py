@@ -49,7 +49,7 @@ def touches_connected(story: Story) -> Occurrences:
     return story.connected_touches
 
 
-@flow()
+@flow(drill=True)
 def meetings_booked(story: Story) -> Occurrences:
     """Meetings booked, at the booking."""
     return story.acted(story.booked, story.booked.rep)
@@ -60,31 +60,31 @@ def _scheduled(story: Story, chosen: Mask) -> Occurrences:
     return story.acted(meetings, meetings.rep)
 
 
-@flow()
+@flow(drill=True)
 def meetings_held(story: Story) -> Occurrences:
     """Meetings held, at their scheduled time."""
     return _scheduled(story, story.held)
 
 
-@flow()
+@flow(drill=True)
 def meeting_no_shows(story: Story) -> Occurrences:
     """Meetings that the lead did not come to, at their scheduled time."""
     return _scheduled(story, story.scheduled.outcome == NO_SHOW)
 
 
-@flow()
+@flow(drill=True)
 def meetings_cancelled(story: Story) -> Occurrences:
     """Meetings cancelled beforehand, at their scheduled time; they count as neither held nor missed."""
     return _scheduled(story, story.scheduled.outcome == CANCELLED)
 
 
-@flow()
+@flow(drill=True)
 def meetings_unmarked(story: Story) -> Occurrences:
     """Meetings past their grace of which nobody has said how they went, at their scheduled time."""
     return _scheduled(story, story.unmarked & ~story.held)
 
 
-@flow()
+@flow(drill=True)
 def demos_held(story: Story) -> Occurrences:
     """Demos held, at their scheduled time."""
     return _scheduled(story, story.scheduled.demo & story.held)

@@ -17,13 +17,13 @@ def leads_contacted(story: Story) -> Occurrences:
     return story.touches.where(story.touches.at < story.horizon)
 
 
-@flow(WITH_CHANNEL)
+@flow(WITH_CHANNEL, drill=True)
 def leads_first_contacted(story: Story) -> Occurrences:
     """Leads first touched (a delivered automated touch counts here), at that touch."""
     return story.first_touches
 
 
-@flow(WITH_CHANNEL)
+@flow(WITH_CHANNEL, drill=True)
 def leads_first_reached(story: Story) -> Occurrences:
     """Leads first touched, without those that bounced and never replied, at that touch."""
     return story.first_touches.of_those(~story.bounced | _replied(story))
@@ -33,7 +33,7 @@ def _replied(story: Story) -> Mask:
     return story.among(story.replies_to_first_touch.of)
 
 
-@flow(WITH_CHANNEL)
+@flow(WITH_CHANNEL, drill=True)
 def leads_replied(story: Story) -> Occurrences:
     """Leads that replied after they were first touched, at that touch."""
     return story.first_touches.of_those(_replied(story))
@@ -47,19 +47,19 @@ def _latest_is(story: Story, sentiment: int) -> Mask:
     return found
 
 
-@flow(WITH_CHANNEL)
+@flow(WITH_CHANNEL, drill=True)
 def leads_replied_positive(story: Story) -> Occurrences:
     """Leads whose latest classified reply is positive, at their first touch."""
     return story.first_touches.of_those(_latest_is(story, POSITIVE))
 
 
-@flow(WITH_CHANNEL)
+@flow(WITH_CHANNEL, drill=True)
 def leads_replied_negative(story: Story) -> Occurrences:
     """Leads whose latest classified reply is negative, at their first touch."""
     return story.first_touches.of_those(_latest_is(story, NEGATIVE))
 
 
-@flow(WITH_SENTIMENT)
+@flow(WITH_SENTIMENT, drill=True)
 def replies(story: Story) -> Occurrences:
     """Replies by a person on any channel, at the reply."""
     return story.replies
@@ -70,13 +70,13 @@ def _of_kind(story: Story, kind: int) -> Occurrences:
     return story.owned(found.of, found.at, found.channel)
 
 
-@flow(WITH_CHANNEL)
+@flow(WITH_CHANNEL, drill=True)
 def bounces(story: Story) -> Occurrences:
     """Messages that came back undeliverable, at their return."""
     return _of_kind(story, BOUNCE)
 
 
-@flow(WITH_CHANNEL)
+@flow(WITH_CHANNEL, drill=True)
 def opt_outs(story: Story) -> Occurrences:
     """Unsubscribes, at their receipt."""
     return _of_kind(story, UNSUBSCRIBE)

@@ -31,13 +31,13 @@ def lead_contact_time(story: Story) -> Occurrences:
     return story.first_contacts
 
 
-@flow()
+@flow(drill=True)
 def responses_within_sla(story: Story) -> Occurrences:
     """Clocks answered at or before their due time, at the answer."""
     return story.answers.where((story.answered.target > 0) & (story.answered.answered_at <= story.answered.due))
 
 
-@flow()
+@flow(drill=True)
 def clocks_ended(story: Story) -> Occurrences:
     """Clocks that ended: answered in time, at the answer, or missed, at their due time."""
     return together(responses_within_sla.select(story), story.misses[BREACH_PERCENT].moments)
@@ -49,7 +49,7 @@ def _share_passed(percent: int, name: str) -> Measure:
 
     select.__name__ = name
     select.__doc__ = f"Clocks unanswered when {percent} % of their SLA had passed, at that moment."
-    return flow()(select)
+    return flow(drill=True)(select)
 
 
 SLA_WARNINGS = {percent: _share_passed(percent, f"sla_warnings_{percent}") for percent in WARNING_PERCENTS}
@@ -68,13 +68,13 @@ def leads_overdue(story: Story) -> Occurrences:
     return story.now(story.open_clocks.of[story.open_clocks.due <= story.known_until])
 
 
-@flow()
+@flow(drill=True)
 def leads_created(story: Story) -> Occurrences:
     """Leads created, at their creation."""
     return story.created
 
 
-@flow()
+@flow(drill=True)
 def leads_followed_up(story: Story) -> Occurrences:
     """Leads that a person has touched, at their creation."""
     return story.created.of_those(story.among(story.touches.of))
@@ -86,7 +86,7 @@ def leads_judged(story: Story) -> Occurrences:
     return story.judged
 
 
-@flow()
+@flow(drill=True)
 def leads_never_contacted(story: Story) -> Occurrences:
     """Leads without two-way contact until 7 days after their creation, at that moment."""
     first_contact = story.contacts.instants(story.contacts.first())

@@ -19,8 +19,8 @@ from streams.inspection.of_tables import of_tables
 from streams.inspection.seen import LogSeen, TablesSeen
 from streams.inspection.services import look_at_services
 from streams.inspection.stored import look_at_tables
-from streams.processing.ruling import in_force
 from streams.serving.health import wall
+from streams.tables.rules import in_force
 
 
 async def examine(load: Callable[[], Settings], now: Callable[[], Millis] = wall) -> list[Finding]:

@@ -13,11 +13,11 @@ from streams.inspection.findings import Finding, fail, numbers, of_fault, ok, sp
 from streams.inspection.of_log import APART, START_WORKER
 from streams.inspection.seen import TablesSeen
 from streams.processing.presence import COUNTS_S
-from streams.processing.ruling import in_force
-from streams.processing.valuation import Valuation, check_not_older, decode_valuation, valuation_of
 from streams.serving.health import STALE_AFTER
 from streams.tables import Applied
+from streams.tables.rules import in_force
 from streams.tables.server import server_faults
+from streams.valuation import Valuation, check_not_older, decode_valuation, valuation_of
 
 NEARLY_FULL: Final = 0.8
 """The share of its memory limit that Redis may use without a remark."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from models.errors import LeadbeatError
+from models.members import DRILLED
 from models.panes import CHUNK as PANE_CHUNK
 from models.sums import CHUNK
 from models.windows import NOW, WINDOWS, Pane
@@ -31,7 +32,7 @@ from streams.tables import (
     read_states,
 )
 from streams.tables.presence import read_present
-from streams.tables.rows import decode_clock, decode_waiting
+from streams.tables.rows import decode_clock, decode_member, decode_waiting
 from streams.tables.rules import read_all_rules
 from streams.tables.server import ask, reaching
 from streams.topics import partition_of
@@ -153,7 +154,7 @@ async def _why_nothing(asked: Asked, parts: list[Part]) -> LeadbeatError | None:
         case "window" if str(asked) not in present and asked.rest not in KPI_WINDOWS[:-1]:
             return Fatal(str(asked), "there is no such window", f"one of {', '.join(KPI_WINDOWS[:-1])}")
         case "members":
-            return Fatal(str(asked), "nobody is kept there", "name a measure that can be drilled into")
+            return Fatal(str(asked), "nobody is kept there", f"one of {', '.join(DRILLED.values())}")
     return None
 
 
@@ -227,8 +228,9 @@ async def _open(part: Part) -> AsyncIterator[Row]:
 
 
 async def _members(part: Part) -> AsyncIterator[Row]:
-    async for member, at in part.scores(part.keys.part(f"members:{part.rest}")):
-        yield {"at": at, "member": member.decode()}
+    async for packed, at in part.scores(part.keys.members(part.rest)):
+        member = decode_member(packed)
+        yield {"at": at, "subject": member.subject, "number": member.k}
 
 
 async def _outbox(part: Part) -> AsyncIterator[Row]:

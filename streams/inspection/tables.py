@@ -9,9 +9,8 @@ from streams.config import Settings
 from streams.inspection.asking import TABLES, asked
 from streams.inspection.printing import USUAL_LIMIT, print_table, write_json
 from streams.inspection.reading import Place, read
-from streams.processing.ruling import in_force
 from streams.tables import connect
-from streams.tables.rules import read_rules
+from streams.tables.rules import in_force, read_rules
 
 
 class Question(NamedTuple):

@@ -1,28 +1,38 @@
 """What a partition's states add up to under its rules: the arithmetic of a re-valuation, many leads at once. It does no I/O.
 
-Beside the totals it keeps nothing of a lead but the instant at which it is due and its open clock.
+Beside the totals it keeps nothing of a lead but its open clock, and until they are taken out when it is due and whose member
+it is.
 """
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from models.codes import NEVER
 from models.contributions import Evaluation, evaluate
 from models.meaning import Waiting, thresholds_of, waiting_of
+from models.members import moved
 from models.news import news
 from models.state.absorption import stands_alone, whole
 from models.state.facts import Facts, facts
 from models.state.lead import Lead, pack, unpack
 from models.state.told import Alerts
 from models.units import Millis
+from streams.processing.members import MembersCut
 from streams.processing.open_clocks import OpenClocks
 from streams.processing.partition import QUIET, Partition
 
 LOTS: Final = 4
 """Lots of states after which the totals are made compact."""
+
+
+class OfLeads(NamedTuple):
+    """What some leads add beside totals: when they are due, and whose members they are."""
+
+    due: Mapping[str, Millis]
+    members: MembersCut
 
 
 class AddingUp:
@@ -38,27 +48,30 @@ class AddingUp:
         self._pending = pending
         self._lots = 0
         self.leads = 0
-        self.due: dict[str, Millis] = {}
+        self.found_due = 0
         self.waiting: dict[str, Waiting] = {}
+        self._due: dict[str, Millis] = {}
 
     def take(self, states: Mapping[str, bytes]) -> dict[str, bytes]:
         """Add some states. Gives back those in which more must be remembered as told now."""
         codes = self._partition.codes
         subjects, known = list(states), [unpack(packed) for packed in states.values()]
         evaluation = evaluate(self._standing(subjects, known), codes, self._known_until)
-        self._partition.totals.add(evaluation.contributions)
+        totals = self._partition.totals
+        totals.add(evaluation.contributions)
+        self._partition.members.move(subjects, moved(evaluation.contributions), totals.kept_from)
         self.leads += len(subjects)
         self._lots += 1
         if self._lots % LOTS == 0:
-            self._partition.totals.compact()
+            totals.compact()
         for place, waiting in waiting_of(evaluation, codes).items():
             self.waiting[subjects[place]] = waiting
         due = np.flatnonzero(evaluation.next_change != NEVER)
         for place, at in zip(due.tolist(), evaluation.next_change[due].tolist(), strict=True):
-            self.due[subjects[place]] = Millis(at)
+            self._due[subjects[place]] = Millis(at)
         for place in np.flatnonzero(evaluation.ends_at <= self._known_until).tolist():
             if stands_alone(known[place][0]):
-                self.due[subjects[place]] = Millis(self._known_until + QUIET)
+                self._due[subjects[place]] = Millis(self._known_until + QUIET)
         return self._tell(subjects, known, evaluation)
 
     def _standing(self, subjects: list[str], known: list[tuple[Lead, Alerts]]) -> list[Facts]:
@@ -73,10 +86,16 @@ class AddingUp:
             subject, (lead, told), thresholds = subjects[place], known[place], found.get(place, ())
             if subject in self._pending:
                 if news(dict(told), thresholds):
-                    self.due[subject] = self._known_until
+                    self._due[subject] = self._known_until
             elif news(told, thresholds):
                 quiet[subject] = pack(lead, told)
         return quiet
+
+    def take_out(self) -> OfLeads:
+        """When the leads that were added since this was last asked are due, and whose members they are."""
+        due, self._due = self._due, {}
+        self.found_due += len(due)
+        return OfLeads(due, self._partition.members.cut(self._partition.totals.kept_from))
 
     def settle(self) -> None:
         """All states are added: the partition knows who waits. Who is due it reads when it is time."""

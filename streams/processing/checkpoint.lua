@@ -14,7 +14,7 @@ local GROUP = 1000 -- arguments of one command: `unpack` puts them on Lua's stac
 -- The type of key that a command takes, and the size of the groups in which its arguments come (0: it takes none).
 local COMMANDS = {
   HSET = {'hash', 2}, HDEL = {'hash', 1}, HLEN = {'hash', 1},
-  ZADD = {'zset', 2}, ZREM = {'zset', 1},
+  ZADD = {'zset', 2}, ZREM = {'zset', 1}, ZREMRANGEBYSCORE = {'zset', 1},
   SADD = {'set', 1}, SREM = {'set', 1},
   XADD = {'stream', 1}, XTRIM = {'stream', 1},
   UNLINK = {nil, 0},
@@ -76,6 +76,9 @@ end
 
 local CHECKS = {
   ZADD = function(key, from, to) return check_scores(from, to) end,
+  ZREMRANGEBYSCORE = function(key, from, to)
+    if from ~= to or not whole(ARGV[from]) then return 'bound' end
+  end,
   XADD = check_entry,
   XTRIM = function(key, from, to)
     if from ~= to or not whole(ARGV[from]) then return 'trim' end
@@ -119,6 +122,7 @@ end
 local WRITES = {
   HLEN = function() end,
   UNLINK = function(key) redis.call('UNLINK', key) end,
+  ZREMRANGEBYSCORE = function(key, from) redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. ARGV[from]) end,
   XTRIM = function(key, from) redis.call('XTRIM', key, 'MINID', ARGV[from]) end,
 }
 

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Final, Generic, TypeVar
 
 from streams.tables import Applied, Keys, KpiKeys, OpenClock, Outgoing, Pane, Progress, Waiting, bucket_of
-from streams.tables.keys import part_of
+from streams.tables.keys import members_part, part_of
 from streams.tables.rows import encode_clock, encode_outgoing, encode_progress, encode_waiting
 
 GROUP: Final = 512
@@ -48,8 +48,9 @@ class Writes:
     """What has changed, as absolute values; None deletes.
 
     Instants (`due`, `open`) in ms UTC. `erased` are tombstones, which are only ever added. `series` are the new names; the
-    first of them gets the id `known_series`, the number of those stored. `dropped` panes are deleted whole. What the publisher
-    has to read again follows from the rest.
+    first of them gets the id `known_series`, the number of those stored. `dropped` panes are deleted whole. `members` are, by
+    measure, packed with their instants; those before the instant in `expired` go, whoever they are. What the publisher has to
+    read again follows from the rest.
     """
 
     states: Mapping[str, bytes | None] = field(default_factory=dict)
@@ -63,6 +64,8 @@ class Writes:
     known_series: int = 0
     due: Mapping[str, int | None] = field(default_factory=dict)
     open: Mapping[OpenClock, int | None] = field(default_factory=dict)
+    members: Mapping[str, Mapping[bytes, int | None]] = field(default_factory=dict)
+    expired: Mapping[str, int] = field(default_factory=dict)
     outgoing: Sequence[Outgoing] = ()
 
 
@@ -188,6 +191,7 @@ def _put_totals(operations: _Operations, keys: Keys, writes: Writes, score: int)
     )
     operations.put_scores(keys.due, ((subject.encode(), at) for subject, at in writes.due.items()))
     operations.put_scores(keys.open, ((encode_clock(clock), since) for clock, since in writes.open.items()))
+    _put_members(operations, keys, writes)
     operations.put_scores(keys.changed, ((member.encode(), score) for member in _changed(writes)))
 
 
@@ -210,6 +214,14 @@ def _put_panes(operations: _Operations, keys: Keys, writes: Writes) -> None:
     present = [part_of(pane) for pane in writes.panes] + [f"window:{name}" for name in writes.windows]
     operations.add_grouped(b"SADD", keys.parts, [part.encode() for part in present])
     operations.add_grouped(b"SREM", keys.parts, [part_of(pane).encode() for pane in dropped])
+
+
+def _put_members(operations: _Operations, keys: Keys, writes: Writes) -> None:
+    for measure, members in writes.members.items():
+        operations.put_scores(keys.members(measure), members.items())
+    for measure, before in writes.expired.items():
+        operations.add(b"ZREMRANGEBYSCORE", keys.members(measure), (b"%d" % before,))
+    operations.add_grouped(b"SADD", keys.parts, [members_part(measure).encode() for measure in writes.members])
 
 
 def _changed(writes: Writes) -> Iterator[str]:

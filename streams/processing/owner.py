@@ -31,7 +31,6 @@ from streams.processing.partition import Partition
 from streams.processing.processor import Stored, process
 from streams.processing.revaluation import remove, revalue
 from streams.processing.start import start_of
-from streams.processing.valuation import Valuation, check_not_older, decode_valuation
 from streams.processing.writes import restore, writes_of
 from streams.tables import (
     Applied,
@@ -48,6 +47,7 @@ from streams.tables import (
 )
 from streams.telemetry import ProcessorMetrics
 from streams.transport import TP, Control, LogEnds, Record, fingerprint
+from streams.valuation import Valuation, check_not_older, decode_valuation
 
 LARGEST_CUT = 5_000
 """Changed leads at which a checkpoint is cut at once, so that its script stays under 50 ms."""

@@ -15,6 +15,7 @@ from models.contributions import difference, evaluate
 from models.events import Logged
 from models.meaning import count_appeared_late, meanings
 from models.measures import USUAL
+from models.members import moved
 from models.news import News, news
 from models.rollup import Cut, Totals
 from models.state.absorption import NOTHING_GIVEN, Given, given, handed, stands_alone, whole
@@ -27,6 +28,7 @@ from streams.processing.absorbed import absorbed
 from streams.processing.alerts import alert
 from streams.processing.due import DueSet
 from streams.processing.hashing import Hashing, Tombstones
+from streams.processing.members import Members, MembersCut
 from streams.processing.open_clocks import OpenClocks, OpenClocksCut
 from streams.tables.rows import Outgoing
 
@@ -64,6 +66,7 @@ class PartitionCut:
     totals: Cut
     due: Mapping[str, Millis | None]
     open_clocks: OpenClocksCut
+    members: MembersCut
     outgoing: list[Outgoing]
     ticks: Mapping[int, Millis]
     clock: Millis | None
@@ -83,6 +86,7 @@ class Partition:
     tombstones: Tombstones = field(default_factory=lambda: Tombstones(Hashing()))
     due: DueSet = field(default_factory=DueSet)
     open_clocks: OpenClocks = field(init=False)
+    members: Members = field(default_factory=Members)
     ticks: dict[int, Millis] = field(default_factory=dict)
     suppressed_alerts: int = 0
     unchanging: int = 0
@@ -228,7 +232,9 @@ class Partition:
         leads = [self._leads[subject] for subject in subjects]
         old = evaluate([each.counted for each in leads], self.codes, self.known_until)
         new = evaluate([each.facts for each in leads], self.codes, known_until)
-        self.totals.add(difference(new, old))
+        changes = difference(new, old)
+        self.totals.add(changes)
+        self.members.move(subjects, moved(changes, old), self.totals.kept_from)
         self.suppressed_alerts += count_appeared_late(new.thresholds, old.thresholds, known_until)
         told = [bool(each.told) for each in leads]
         for subject, each, meaning in zip(subjects, leads, meanings(new, self.codes, known_until, told), strict=True):
@@ -266,6 +272,7 @@ class Partition:
             self.totals.cut(),
             self.due.cut(),
             self.open_clocks.cut(),
+            self.members.cut(self.totals.kept_from),
             self._outgoing,
             dict(self.ticks),
             self.clock,

@@ -17,9 +17,9 @@ from msgspec import Struct
 
 from streams.errors import Fatal, Retry
 from streams.processing.checkpoint import new_token
-from streams.processing.valuation import Valuation
 from streams.tables import Redis
 from streams.tables.presence import say_gone, say_present
+from streams.valuation import Valuation
 
 EVERY_S: Final = 2.0
 COUNTS_S: Final = 10.0

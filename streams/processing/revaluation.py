@@ -14,20 +14,22 @@ from typing import Final, TypeVar
 
 import structlog
 
+from models.meaning import Waiting
 from models.units import Millis
 from streams.errors import Retry
-from streams.processing.adding_up import AddingUp
+from streams.processing.adding_up import AddingUp, OfLeads
 from streams.processing.checkpoint import Fenced, Outcome, commit_until_definite, plan_removal
 from streams.processing.cut import Checkpoint, Writes, cut_aside, cut_checkpoint
+from streams.processing.members import MembersCut
 from streams.processing.memory import seldom_collecting
 from streams.processing.open_clocks import OpenClocksCut
 from streams.processing.partition import Partition, PartitionCut
-from streams.processing.valuation import Valuation
 from streams.processing.writes import open_of, writes_of
 from streams.tables import Applied, Keys, Redis, read_due, walk_states
+from streams.valuation import Valuation
 
 PIECE: Final = 4_000
-"""Fields written in one script, which then takes some 20 ms."""
+"""Fields and members written in one script, which then takes some 20 ms."""
 
 PANES: Final = 200
 """Panes written in one script."""
@@ -49,7 +51,7 @@ async def revalue(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
     applied = await remove(redis, next_keys, applied)
     with seldom_collecting():
         adding_up, applied = await _add_up(redis, keys, applied, partition)
-        for piece in await asyncio.to_thread(_writes, partition, adding_up):
+        for piece in await asyncio.to_thread(_writes, partition, adding_up.waiting):
             applied = await _commit(redis, cut_aside(next_keys, applied, piece))
     progress = replace(applied.progress, generation=next_keys.generation, valuation=valuation.encode())
     applied = await _commit(redis, cut_checkpoint(next_keys, applied, Writes(), progress))
@@ -59,15 +61,18 @@ async def revalue(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
         generation=progress.generation,
         rules=valuation.rules,
         leads=adding_up.leads,
-        due=len(adding_up.due),
+        due=adding_up.found_due,
         seconds=round(time.monotonic() - began, 2),
     )
     return await remove(redis, keys, applied)
 
 
 async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partition) -> tuple[AddingUp, Applied]:
-    """Sum all states. What must be remembered in them as told is written at once: it holds under the old rules as well."""
-    progress = applied.progress
+    """Sum all states, and write who is due and whose members they are as they come: that is too much to be kept to the end.
+
+    What must be remembered in them as told is written at once, too: it holds under the old rules as well.
+    """
+    progress, next_keys = applied.progress, keys.of(applied.progress.generation + 1)
     partition.ticks = {source: Millis(at) for source, at in progress.ticks.items()}
     if progress.clock is not None:
         partition.totals.advance(Millis(progress.clock))  # now, so that what no pane keeps is not summed first
@@ -76,18 +81,20 @@ async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
         quiet = await asyncio.to_thread(adding_up.take, states)
         for some in _batched(quiet.items(), PIECE):
             applied = await _commit(redis, cut_checkpoint(keys, applied, Writes(states=some), progress))
+        for piece in _pieces_of_leads(adding_up.take_out()):
+            applied = await _commit(redis, cut_aside(next_keys, applied, piece))
     await asyncio.to_thread(adding_up.settle)
     return adding_up, applied
 
 
-def _writes(partition: Partition, adding_up: AddingUp) -> Iterator[Writes]:
-    """All of a new generation in pieces; series first, as everything else points at them. Nothing of it was there before."""
+def _writes(partition: Partition, waiting: Mapping[str, Waiting]) -> Iterator[Writes]:
+    """The totals of a new generation in pieces; series first, as everything else points at them, and who waits last."""
     nothing = OpenClocksCut({}, {}, partition.open_clocks.oldest_by_slice())
-    whole = writes_of(PartitionCut({}, (), partition.totals.cut(), {}, nothing, [], {}, None))
-    return _pieces(whole, adding_up)
+    whole = writes_of(PartitionCut({}, (), partition.totals.cut(), {}, nothing, MembersCut({}, {}), [], {}, None))
+    return _pieces(whole, waiting)
 
 
-def _pieces(whole: Writes, adding_up: AddingUp) -> Iterator[Writes]:
+def _pieces(whole: Writes, waiting: Mapping[str, Waiting]) -> Iterator[Writes]:
     series = len(whole.series)
     for start in range(0, series, PIECE):
         yield Writes(series=whole.series[start : start + PIECE], known_series=start)
@@ -96,10 +103,24 @@ def _pieces(whole: Writes, adding_up: AddingUp) -> Iterator[Writes]:
     yield Writes(levels=whole.levels, oldest=whole.oldest)
     for panes in _batched(whole.panes.items(), PANES):
         yield Writes(panes=panes)
-    for due in _batched(adding_up.due.items(), PIECE):
+    for some in _batched(waiting.items(), PIECE):
+        yield Writes(open=open_of(OpenClocksCut({}, some, {})))
+
+
+def _pieces_of_leads(found: OfLeads) -> Iterator[Writes]:
+    for due in _batched(found.due.items(), PIECE):
         yield Writes(due=due)
-    for waiting in _batched(adding_up.waiting.items(), PIECE):
-        yield Writes(open=open_of(OpenClocksCut({}, waiting, {})))
+    piece: dict[str, Mapping[bytes, int | None]] = {}
+    size = 0
+    for measure, members in found.members.changed.items():
+        for some in _batched(members.items(), PIECE):
+            if piece and size + len(some) > PIECE:
+                yield Writes(members=piece)
+                piece, size = {}, 0
+            piece[measure] = some
+            size += len(some)
+    if piece:
+        yield Writes(members=piece)
 
 
 def _batched(items: Iterable[tuple[_Key, _Value]], size: int) -> Iterator[Mapping[_Key, _Value]]:

@@ -1,7 +1,6 @@
 """The rules that a worker goes by, which may change while it runs: those of its configuration, until others are applied.
 
-Applied rules lie in Redis, where all look for them. Of them and the configuration's the newer are in force; of equal versions
-those applied, as every worker sees the same of these.
+Applied rules lie in Redis, where all look for them.
 """
 
 from collections.abc import Callable
@@ -12,14 +11,9 @@ import structlog
 from models.rules import Rules
 from streams.errors import Fatal
 from streams.tables import Redis
-from streams.tables.rules import RulesDocument, put_in_force, read_rules, read_rules_version
+from streams.tables.rules import RulesDocument, in_force, put_in_force, read_rules, read_rules_version
 
 log = structlog.get_logger(__name__)
-
-
-def in_force(configured: Rules, applied: RulesDocument | None) -> Rules:
-    """Which rules count."""
-    return applied.rules if applied is not None and applied.version >= configured.version else configured
 
 
 class Ruling:

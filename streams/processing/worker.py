@@ -17,12 +17,12 @@ from streams.processing.owner import Owner, Terms
 from streams.processing.presence import Presence
 from streams.processing.publisher import Edition, Publisher
 from streams.processing.ruling import Ruling
-from streams.processing.valuation import Valuation, valuation_of
 from streams.producer import LastingProducer
 from streams.tables import Redis, answers, check_layout, check_server
 from streams.telemetry import ProcessorMetrics, registry
 from streams.topics import Topics
 from streams.transport import TP, Lasting, make_app, serve
+from streams.valuation import Valuation, valuation_of
 from streams.vitals import Readiness, tell
 
 OFFSETS_EVERY_S = 5.0

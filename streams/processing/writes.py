@@ -29,6 +29,8 @@ def writes_of(cut: PartitionCut) -> Writes:
         known_series=totals.known_series,
         due=cut.due,
         open=open_of(cut.open_clocks),
+        members=cut.members.changed,
+        expired=cut.members.expired,
         outgoing=cut.outgoing,
     )
 

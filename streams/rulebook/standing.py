@@ -14,13 +14,12 @@ from models.units import SECOND, Millis
 from streams.config import Settings
 from streams.errors import Fatal
 from streams.processing.presence import COUNTS_S
-from streams.processing.ruling import in_force
-from streams.processing.valuation import Valuation, decode_valuation
 from streams.rulebook.remarks import Checked
 from streams.tables import Keys, Redis, read_applied
 from streams.tables.presence import read_present
-from streams.tables.rules import RulesDocument, put_in_force, read_rules
+from streams.tables.rules import RulesDocument, in_force, put_in_force, read_rules
 from streams.tables.server import ask, reaching
+from streams.valuation import Valuation, decode_valuation
 
 LOOK_S: Final = 0.2
 

@@ -1,6 +1,7 @@
 """Answers in JSON, errors among them, and as CSV."""
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -10,7 +11,7 @@ from starlette.responses import Response
 
 from models.errors import LeadbeatError
 from streams.errors import Retry
-from streams.serving.selection import InvalidQueryError
+from streams.serving.selection import InvalidQueryError, NotThereError
 
 JSON: Final = "application/json"
 CSV: Final = "text/csv"
@@ -66,8 +67,13 @@ def _quality(accept: str, media: str) -> float:
 
 
 async def on_error(_: Request, error: Exception) -> Response:
-    """The answer to a LeadbeatError that a handler raised: 400 for a wrong question, 503 for a passing fault, else 500."""
+    """The answer to a LeadbeatError that a handler raised.
+
+    400 for a wrong question, 404 for what does not exist, 503 for a passing fault, else 500.
+    """
     if not isinstance(error, LeadbeatError):  # pragma: no cover - it is registered for these only
         raise error
-    status = 400 if isinstance(error, InvalidQueryError) else 503 if isinstance(error, Retry) else 500
-    return refusal(error, status)
+    return refusal(error, next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500))
+
+
+_STATUS: Final[Mapping[type[LeadbeatError], int]] = {InvalidQueryError: 400, NotThereError: 404, Retry: 503}

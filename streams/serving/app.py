@@ -9,7 +9,7 @@ from models.slices import pair_name
 from streams import telemetry
 from streams.config import Settings
 from streams.server import listen, serve
-from streams.serving import api, exporter, health, openapi, waiting
+from streams.serving import api, exporter, health, leads, openapi, waiting
 from streams.serving.answers import on_error
 from streams.serving.board import files, stream
 from streams.serving.profile import Profile
@@ -29,6 +29,7 @@ def create(settings: Settings, sources: Sources, closing: asyncio.Event | None =
             exporter.route(sources.table, profile_of(settings), settings.working_hours(), telemetry.registry()),
             *health.routes(sources.table, ticks_are_wall=ticks_are_wall),
             *api.routes(sources.table),
+            leads.route(sources.leads),
             openapi.route(),
             waiting.route(sources.queue),
             stream.route(streams),

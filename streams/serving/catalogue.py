@@ -18,7 +18,8 @@ WHOLE: Final = "whole"
 class Entry(Struct, frozen=True):
     """One figure. `windows` are all that the KPI table has it in, `board` the dimensions that Prometheus has it by.
 
-    `by` are the dimensions that it can be sliced by, alone and in pairs: those of leads if their values are listed.
+    `by` are the dimensions that it can be sliced by, alone and in pairs: those of leads if their values are listed. `leads`: of
+    which of its parts, `numerator` and `denominator`, it is kept who is behind it.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Entry(Struct, frozen=True):
     by: tuple[str, ...]
     board: tuple[str, ...]
     metrics: tuple[str, ...]
+    leads: tuple[str, ...]
 
 
 class Catalogue(Struct, frozen=True):
@@ -60,7 +62,14 @@ def _entry(figure: Figure, board: tuple[str, ...]) -> Entry:
         by=figure.dims,
         board=board,
         metrics=metrics_of(figure),
+        leads=opened(figure),
     )
+
+
+def opened(figure: Figure) -> tuple[str, ...]:
+    """Of which of its two parts, `numerator` and `denominator`, it is kept who is behind it: where all measures keep that."""
+    parts = {"numerator": figure.numerator, "denominator": figure.denominator}
+    return tuple(name for name, measures in parts.items() if measures and all(measure.drill for measure in measures))
 
 
 def _named() -> dict[str, tuple[Figure, ...]]:

@@ -10,7 +10,7 @@ class Parameter(NamedTuple):
     """A parameter of the query.
 
     `values`: what it may be (none: anything), `pattern`: or what is written so; `highest`: it is a whole number, up to this.
-    `repeated`: each adds a value.
+    `lowest` may be more than 0. `repeated`: each adds a value. `required`: it must be there. `path`: it stands in the path.
     """
 
     name: str
@@ -19,6 +19,9 @@ class Parameter(NamedTuple):
     repeated: bool = False
     highest: int | None = None
     pattern: str = ""
+    lowest: int = 0
+    required: bool = False
+    path: bool = False
 
 
 class Told(NamedTuple):

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from streams.serving import api, exporter, health, waiting
+from streams.serving import api, exporter, health, leads, waiting
 from streams.serving.answers import JSON, answer
 from streams.serving.board import stream
 from streams.serving.documented import Operation, Parameter, Told
@@ -17,6 +17,7 @@ PATH: Final = "/api/v1/openapi.json"
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     *api.OPERATIONS,
+    leads.OPERATION,
     waiting.OPERATION,
     stream.OPERATION,
     Operation(PATH, "getDescription", "This description.", {200: Told("OpenAPI 3.1.", {JSON: dict[str, Any]})}),
@@ -60,12 +61,14 @@ def _operation(operation: Operation, schemas: Mapping[Any, Any]) -> dict[str, An
 def _parameter(parameter: Parameter) -> dict[str, Any]:
     one = _value(parameter)
     schema = {"type": "array", "items": one} if parameter.repeated else one
-    return {"name": parameter.name, "in": "query", "description": parameter.text, "schema": schema}
+    place = "path" if parameter.path else "query"
+    required = {"required": True} if parameter.required or parameter.path else {}
+    return {"name": parameter.name, "in": place, "description": parameter.text} | required | {"schema": schema}
 
 
 def _value(parameter: Parameter) -> dict[str, Any]:
     if parameter.highest is not None:
-        return {"type": "integer", "minimum": 0, "maximum": parameter.highest}
+        return {"type": "integer", "minimum": parameter.lowest, "maximum": parameter.highest}
     if parameter.pattern:
         return {"type": "string", "anyOf": [{"enum": list(parameter.values)}, {"pattern": parameter.pattern}]}
     return {"type": "string", "enum": list(parameter.values)} if parameter.values else {"type": "string"}

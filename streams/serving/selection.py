@@ -20,6 +20,10 @@ class InvalidQueryError(LeadbeatError):
     """A question that cannot be meant; `where` is its parameter."""
 
 
+class NotThereError(LeadbeatError):
+    """What is asked for by its path does not exist."""
+
+
 class Selection(NamedTuple):
     """Which rows to give: None means any. `texts`: with the figures' definitions."""
 
@@ -89,7 +93,9 @@ def choose(given: Mapping[str, Sequence[str]]) -> Selection:
     """The selection of some values of each parameter; none means any. Raises InvalidQueryError as `parse` does."""
     for name, valid in VALID.items():
         for value in given.get(name, ()):
-            if name != "by" or not re.fullmatch(PAIR, value):
+            if name == "by":
+                check_by(value)
+            else:
                 check(name, value, valid)
     keys = {figure.key for name in given.get("kpi", ()) for figure in NAMED[name]}
     return Selection(
@@ -105,6 +111,12 @@ def check(where: str, value: str, valid: Collection[str]) -> None:
     """Raise InvalidQueryError, with what can be asked for, unless a parameter's value is valid."""
     if value not in valid:
         raise InvalidQueryError(where, f"{value!r} is not known", f"one of {', '.join(valid)}")
+
+
+def check_by(value: str) -> None:
+    """Raise InvalidQueryError unless it is a dimension, a pair of them, or `whole`."""
+    if not re.fullmatch(PAIR, value):
+        check("by", value, VALID["by"])
 
 
 def select(snapshot: Snapshot, selection: Selection) -> list[KpiRow]:

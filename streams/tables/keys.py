@@ -23,6 +23,11 @@ def part_of(pane: Pane) -> str:
     return f"pane:{pane.size}:{pane.start}"
 
 
+def members_part(measure: str) -> str:
+    """The name of a measure's members among the parts of their generation."""
+    return f"members:{measure}"
+
+
 def bucket_of(subject: str) -> int:
     """The bucket of a subject's state; a page (`id#page`) lies in a bucket of its own."""
     return crc32(subject.encode()) % BUCKETS
@@ -97,9 +102,13 @@ class Keys:
         """Sorted set: open clocks with their slices, scored by their start."""
         return self.part("open")
 
+    def members(self, measure: str) -> str:
+        """Sorted set: who is behind a measure's number, scored by the instant."""
+        return self.part(members_part(measure))
+
     @property
     def parts(self) -> str:
-        """Set: the names of the generation's panes and windows, so that they are enumerable without a scan."""
+        """Set: the names of the generation's panes, windows and members, so that they are enumerable without a scan."""
         return self.part("parts")
 
     def part(self, name: str) -> str:
@@ -117,6 +126,11 @@ class KpiKeys:
     def applied(self) -> str:
         """Hash: claim, round, clock and exactness: which round the table shows."""
         return f"{self.prefix}:{{kpi}}:applied"
+
+    @property
+    def changes(self) -> str:
+        """Hash: the number of one of the last rounds → what it changed, packed, so that readers need not read all again."""
+        return f"{self.prefix}:{{kpi}}:changes"
 
     def window(self, name: str) -> str:
         """Hash: KPI and slice → its row as JSON; levels stand under `now`."""

@@ -2,9 +2,29 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
+
+import msgspec
 
 from streams.tables.keys import KpiKeys
 from streams.tables.server import Redis, ask, reaching
+
+
+RowChanges: TypeAlias = dict[str, dict[str, bytes | None]]
+"""By window and key the rows that a round wrote, as JSON; None for those that it deleted."""
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder(RowChanges).decode
+
+
+def encode_changes(changes: RowChanges) -> bytes:
+    """What a round changed, as it lies among the table's changes: MessagePack."""
+    return _pack(changes)
+
+
+def decode_changes(packed: bytes) -> RowChanges:
+    """The inverse of `encode_changes`. Raises msgspec.DecodeError."""
+    return _unpack(packed)
 
 
 @dataclass(frozen=True, slots=True)

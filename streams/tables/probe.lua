@@ -14,7 +14,7 @@ end
 
 local steps = {
   {{'HSET', key, 'f', 'v'}, {'HMGET', key, 'f'}, {'HGET', key, 'f'}, {'HGETALL', key}, {'HLEN', key}, {'HDEL', key, 'g'}},
-  {{'ZADD', key, '1', 'm'}, {'ZREM', key, 'n'}},
+  {{'ZADD', key, '1', 'm'}, {'ZREM', key, 'n'}, {'ZREMRANGEBYSCORE', key, '-inf', '(1'}},
   {{'SADD', key, 'm'}, {'SREM', key, 'n'}},
   {{'XADD', key, '*', 'f', 'v'}, {'XINFO', 'STREAM', key}, {'XTRIM', key, 'MINID', '1'}},
 }

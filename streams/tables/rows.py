@@ -33,6 +33,14 @@ class OpenClock(NamedTuple):
     campaign: str
 
 
+class Member(NamedTuple):
+    """Who is behind a number: a lead and the instant at which it counts (ms UTC); `k` tells apart what it counts for then."""
+
+    subject: str
+    at: int
+    k: int
+
+
 class Outgoing(NamedTuple):
     """A message of the outbox; `id` is deterministic, so that a consumer sees a repetition for what it is.
 
@@ -141,6 +149,22 @@ def encode_clock(clock: OpenClock) -> bytes:
 def decode_clock(member: bytes) -> OpenClock:
     """The inverse of `encode_clock`."""
     return msgspec.json.decode(member, type=OpenClock)
+
+
+def encode_member(member: Member) -> bytes:
+    """A JSON array, the member of the sorted set."""
+    return _encode_member(member)
+
+
+_encode_member = msgspec.json.Encoder().encode
+
+
+def decode_member(packed: bytes) -> Member:
+    """The inverse of `encode_member`."""
+    return _decode_member(packed)
+
+
+_decode_member = msgspec.json.Decoder(Member).decode
 
 
 def encode_outgoing(message: Outgoing) -> tuple[bytes, ...]:

@@ -28,6 +28,11 @@ class RulesDocument(Struct, frozen=True, forbid_unknown_fields=True):
         return self.rules.version
 
 
+def in_force(configured: Rules, applied: RulesDocument | None) -> Rules:
+    """Which rules count: the newer ones; of equal versions those applied, as everybody sees the same of these."""
+    return applied.rules if applied is not None and applied.version >= configured.version else configured
+
+
 async def read_rules(redis: Redis, prefix: str) -> RulesDocument | None:
     """The rules in force; None if none were ever applied. Raises Retry, and Fatal for what this release cannot read."""
     key = rules_key(prefix)

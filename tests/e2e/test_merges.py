@@ -57,6 +57,7 @@ async def test_nothing_in_redis_names_an_erased_lead_and_what_is_delivered_again
     clock = await system.settled(now)
     assert wrong(await system.round(clock), await judged(told, RULES, clock)) == []
     assert {b"crm:to-be-forgotten", b"crm:also-to-be-forgotten"} <= await named(system)
+    assert await named(system, b"lb:{*}:*:members:leads_created") == {b"crm:also-to-be-forgotten"}
 
     await system.append(gone)
     clock = await system.settled(clock + MINUTE)
@@ -86,10 +87,10 @@ async def test_a_worker_with_another_subject_key_refuses_what_was_hashed_with_th
     assert "subject_key" in other.log.read_text()
 
 
-async def named(system) -> set[bytes]:
-    """Which of the leads that are to be forgotten Redis names anywhere: in keys, fields, members or values."""
+async def named(system, keys=b"*") -> set[bytes]:
+    """Which of the leads that are to be forgotten Redis names anywhere, or in some keys: in keys, fields, members or values."""
     found = set()
-    async for key in system.redis.scan_iter():
+    async for key in system.redis.scan_iter(keys):
         for text in (key, await contents(system.redis, key)):
             found |= {name for name in (b"crm:to-be-forgotten", b"crm:also-to-be-forgotten") if name in text}
     return found

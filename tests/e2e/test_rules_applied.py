@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 
+import behind
 import pytest
 from children import loads, ran
 from crowd import RULES, crowd
@@ -14,12 +16,14 @@ from system import PARTITIONS
 from verdicts import judged, wrong
 
 from models.units import DAY, MINUTE, moment
+from streams.config import Settings
+from streams.tables import Keys
 
 LIMIT_S = 120
 LEADS = 1_000
 
-PIECE, SWITCH = b":3:window:", b"\r\ngeneration\r\n$1\r\n3\r\n"
-"""What requests carry that write a piece of the third generation, and that switch to it. Every installation begins with two."""
+MEMBERS, PIECE, SWITCH = b":3:members:", b":3:window:", b"\r\ngeneration\r\n$1\r\n3\r\n"
+"""What requests carry that write pieces of the third generation, and that switch to it. Every installation begins with two."""
 
 
 def others(now):
@@ -94,7 +98,7 @@ async def sent(system):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("written", [PIECE, SWITCH], ids=["piece", "switch"])
+@pytest.mark.parametrize("written", [MEMBERS, PIECE, SWITCH], ids=["members", "piece", "switch"])
 async def test_rules_applied_under_load_hold_from_the_start_whatever_dies_meanwhile(system, wire, now, written):
     first = system.start("processor", system.configure(redis_url=wire.url))
     config = system.configure()
@@ -117,6 +121,11 @@ async def test_rules_applied_under_load_hold_from_the_start_whatever_dies_meanwh
     page = await system.round(now + MINUTE)
     assert wrong(page, await judged(load.events + waiting, others(now), now + MINUTE)) == []
     assert page["leadbeat_rules_version", frozenset()] == 2
+    in_force = Settings.model_validate(tomllib.loads(others(now))).rules()
+    for number, record in (await system.stored()).items():
+        keys = Keys("lb", number, int(record["generation"]))
+        expected_members = await behind.of_stored_states(system.redis, keys, in_force, now + MINUTE)
+        assert behind.stored(await behind.read(system.redis, keys)) == expected_members
     # By the new rules Cleo's lead was due three minutes ago, and Ana's seven: that nobody was told of it then is past.
     assert await sent(system) == expected
     assert second.says("rules_in_force", version=2, source="applied")

@@ -1,9 +1,10 @@
-"""Two years of a sales floor, day by day: what is stored is what all leads add up to, and no pane outlives its retention."""
+"""Two years of a sales floor, day by day: what is stored is what all leads add up to, and nothing outlives its retention."""
 
 import tomllib
 from collections import defaultdict
 from datetime import datetime
 
+import behind
 import pytest
 from crowd import RULES, crowd
 from system import PARTITIONS
@@ -49,18 +50,23 @@ async def test_totals_are_the_sum_over_all_leads_and_old_panes_are_gone(system, 
     page = await system.round(clock)
     assert wrong(page, await judged(events, RULES, clock)) == []
     calendar, oldest_seen = Calendar(rules.zone), dict.fromkeys(Pane, clock)
-    known = set()
+    known, oldest_member = set(), clock
     for number in range(PARTITIONS):
         keys = Keys("lb", number).of(int((await system.stored())[number]["generation"]))
         stored = await read_totals(system.redis, keys)
         async for states in walk_states(system.redis, keys):
             known |= {subject.removeprefix("crm:") for subject, state in states.items() if unpack(state)[0].objects}
-        assert _sums(stored) == await _summed_up(system, keys, Codes(rules), clock)
+        partition = await _added_up(system, keys, Codes(rules), clock)
+        assert _sums(stored) == dict(partition.totals.sums.nonzero())
+        members = await behind.read(system.redis, keys)
+        assert members == {measure: dict(of) for measure, of in partition.members.cut(clock).changed.items()}
+        oldest_member = min(oldest_member, *(at for of in members.values() for at in of.values()))
         assert len(stored.panes) == len([key async for key in system.redis.scan_iter(f"{keys.part('pane')}:*")])
         for pane in stored.panes:
             assert pane.start >= calendar.oldest_start(Pane(pane.size), clock), pane
             oldest_seen[Pane(pane.size)] = min(oldest_seen[Pane(pane.size)], pane.start)
     assert oldest_seen[Pane.DAY] < clock - 795 * DAY
+    assert calendar.oldest_start(Pane.DAY, clock) <= oldest_member < clock - 795 * DAY
     forgotten = {subject: at for subject, at in _created(events).items() if subject not in known}
     assert len(forgotten) > LEADS // 100
     assert all(at < now - FORGOTTEN * DAY for at in forgotten.values())
@@ -88,14 +94,14 @@ def _told_at(event):
     return int(datetime.fromisoformat(event["timestamp"]).timestamp() * 1000)
 
 
-async def _summed_up(system, keys, codes, clock):
-    """What all states of a partition add up to, from nothing."""
+async def _added_up(system, keys, codes, clock):
+    """A partition into which all states are added, from nothing."""
     partition = Partition(keys.partition, codes, PARTITIONS, Totals(codes))
     partition.totals.advance(clock)
     adding_up = AddingUp(partition, frozenset())
     async for states in walk_states(system.redis, keys):
         adding_up.take(states)
-    return dict(partition.totals.sums.nonzero())
+    return partition
 
 
 def _sums(stored):

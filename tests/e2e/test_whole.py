@@ -3,17 +3,22 @@
 import json
 import time
 import tomllib
+from collections import Counter, defaultdict
+from itertools import groupby
 
+import behind
 import pytest
 from services import until
-from system import SECRET, clock_of
+from system import CONNECTION, SECRET, clock_of
 from verdicts import told_by, wrong
 
+from models.slices import split_values
 from models.units import MINUTE, SECOND, Millis
 from streams.local.deliveries import Batch, Courier, sign
 from streams.local.floor import demo_rules_toml
 from streams.local.simulator import Floor
 from streams.local.truth import truth
+from streams.local.truth_facts import rules_of
 
 ZONE = "Europe/Berlin"
 SEED = 11
@@ -24,6 +29,7 @@ def now() -> Millis:
     return Millis(time.time_ns() // 1_000_000 // SECOND * SECOND)
 
 
+@pytest.mark.timeout(240)
 async def test_prometheus_says_what_the_facts_give(system, prometheus, now):
     rules = demo_rules_toml(now, ZONE)
     config = system.configure(rules)
@@ -54,6 +60,68 @@ async def test_prometheus_says_what_the_facts_give(system, prometheus, now):
     await until(lambda: clock_of(told_by(observer)) == clock, 30, "Prometheus has scraped the round")
     assert wrong(told_by(observer), expected) == []
     assert len(expected) > 2000
+    assert await opened(system, events, rules, clock) > 5000
     (letter,) = await system.told(system.topics.dead)
     assert (letter["where"], letter["index"], json.loads(letter["body"])) == ("$.timestamp", 0, broken)
     assert letter["reason"]
+
+
+async def opened(system, events, rules, clock):
+    """Open all numbers that can be: behind each are as many leads as its row says, and those whom the oracle names."""
+    told = behind.told(of_connection(events), rules_of(tomllib.loads(rules)), clock)
+    api = f"http://127.0.0.1:{system.exporter_port}/api/v1"
+    known = {kpi_of(kpi): kpi for kpi in (await system.client.get(f"{api}/catalogue")).json()["kpis"]}
+    rows = [row for row in (await system.client.get(f"{api}/kpis")).json()["kpis"] if known[kpi_of(row)]["leads"]]
+    count = 0
+    for _, group in groupby(rows, lambda row: (kpi_of(row), row["window"])):
+        whole, *slices = sorted(group, key=lambda row: len(row["by"]))
+        for of in known[kpi_of(whole)]["leads"]:
+            leads = await behind_row(system, api, whole, of, clock)
+            by_slice = sliced(leads, {slice_of(row)[0] for row in (whole, *slices)})
+            for row in (whole, *slices):
+                found = by_slice.get(slice_of(row), [])
+                assert len(found) == row[of], row
+                named = (told.get((measure, row["window"], slice_of(row)), Counter()) for measure in known[kpi_of(row)][of])
+                assert Counter(f"{lead['connection']}:{lead['lead']}" for lead in found) == sum(named, Counter()), row
+                if row["window"] == "15m" and found:
+                    assert await behind_row(system, api, row, of, clock) == found
+                count += 1
+    return count
+
+
+def sliced(leads, by):
+    """Leads by all slices that they stand in."""
+    found = defaultdict(list)
+    for lead in leads:
+        for dims in by:
+            found[dims, tuple(lead[dim] for dim in dims)].append(lead)
+    return found
+
+
+def kpi_of(row):
+    """Which KPI a row, or an entry of the catalogue, is of."""
+    return row["id"], *row["labels"].values()
+
+
+def slice_of(row):
+    """The dimensions of a row's slice, and its values."""
+    return (tuple(row["by"].split(",")), split_values(row["by"], row["slice"])) if row["by"] else behind.WHOLE
+
+
+async def behind_row(system, api, row, of, clock):
+    """The leads behind a row's number, over all pages."""
+    address = f"{api}/kpis/{row['id']}/leads"
+    asked = {name: row[name] for name in ("window", "by", "slice")} | row["labels"] | {"of": of, "limit": 1000}
+    leads, cursor = [], ""
+    while cursor is not None:
+        page = (await system.client.get(address, params=asked | {"cursor": cursor})).json()
+        assert (page["exact"], page["clock"]) == (True, clock)
+        leads += page["leads"]
+        cursor = page["next"]
+    return leads
+
+
+def of_connection(events):
+    """Events with their subjects as the normaliser names them."""
+    for event in events:
+        yield event | {"subject": event["subject"] | {"id": f"{CONNECTION}:{event['subject']['id']}"}}

@@ -16,9 +16,9 @@ from streams.config import load
 from streams.inspection import of_log, tails
 from streams.inspection.doctor import examine, healthy, in_json, lines
 from streams.inspection.findings import Finding, Level
-from streams.processing.valuation import Valuation, valuation_of
 from streams.tables.rows import LAYOUT
 from streams.topics import TICK_KEY, Topics, encode_tick
+from streams.valuation import Valuation, valuation_of
 
 NOW = Millis(time.time_ns() // 1_000_000)
 

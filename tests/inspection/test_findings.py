@@ -17,11 +17,11 @@ from streams.inspection.of_settings import of_services, of_settings
 from streams.inspection.of_tables import of_tables
 from streams.inspection.seen import Bounds, DeadSeen, GroupSeen, LogSeen, ServiceSeen, TablesSeen, TailSeen, TickSeen, TopicSeen
 from streams.inspection.services import look_at_services
-from streams.processing.valuation import valuation_of
 from streams.tables import Applied, Progress
 from streams.tables.presence import Heard
 from streams.tables.rules import RulesDocument
 from streams.topics import Topics, specs
+from streams.valuation import valuation_of
 
 NOW = Millis(1_772_452_800_000)
 SETTINGS = Settings()

@@ -16,6 +16,7 @@ from streams.processing.checkpoint import claim_partition
 from streams.processing.cut import Writes, cut_checkpoint
 from streams.tables import Keys, OpenClock, Outgoing, Pane, Progress, Waiting, bucket_of, connect
 from streams.tables.presence import say_present
+from streams.tables.rows import Member, encode_member
 from streams.topics import partition_of
 
 LEAD = "crm:4711"
@@ -47,6 +48,7 @@ def writes() -> Writes:
         series=SERIES,
         due={LEAD: NOON + MINUTE, "crm:1": NOON},
         open={CLOCK: NOON - MINUTE},
+        members={"replies": {encode_member(Member(LEAD, NOON, k)): NOON for k in (0, 1)}},
         erased=[b"\xab\xcd"],
         outgoing=[Outgoing("a1", "leadbeat.alerts.v1", LEAD.encode(), b'{"percent": 50}')],
     )
@@ -64,7 +66,6 @@ async def _fill(url: str) -> None:
         held = await claim_partition(redis, KEYS, 4, "mine")
         progress = Progress(17, "f00d", NOON, {0: NOON, 1: NOON + 1000}, valuation='{"catalogue":1,"rules":1,"digest":"d"}')
         await committed(redis, cut_checkpoint(KEYS, held, writes(), progress))
-        await redis.zadd(KEYS.part("members:calls"), {LEAD: NOON})
         await publish(redis, "lb", at_noon(call("c1", NOON - MINUTE, rep="ana")))
         await say_present(redis, "lb", "worker-1", '{"name":"here process 7"}', 10_000)
 
@@ -133,6 +134,7 @@ def test_the_sums_of_panes_windows_and_levels_go_by_their_names(rows):
     assert {(row["kind"], row["name"], row["start"]) for row in rows("parts")} == {
         ("pane", "10s", NOON),
         ("window", "1h", None),
+        ("members", "replies", None),
     }
 
 
@@ -143,7 +145,7 @@ def test_what_waits_and_what_is_due(rows):
         {"by": "", "slice": "", "since": NOON - MINUTE, "due": NOON + MINUTE},
         {"by": "rep", "slice": "ana", "since": NOON - MINUTE, "due": None},
     ]
-    assert rows("members:calls") == [{"at": NOON, "member": LEAD}]
+    assert rows("members:replies") == [{"at": NOON, "subject": LEAD, "number": k} for k in (0, 1)]
 
 
 def test_what_the_publisher_and_the_outbox_have_before_them(rows):
@@ -284,7 +286,7 @@ def test_it_needs_no_right_to_write_and_changes_nothing(run, config, filled, red
         "oldest",
         "series",
     ]
-    everything += ["changed", "due", "open", "members:calls", "outbox", "kpi:1h", "kpi:applied", "workers", "rules"]
+    everything += ["changed", "due", "open", "members:replies", "outbox", "kpi:1h", "kpi:applied", "workers", "rules"]
     try:
         for name in everything:
             assert run("table", name, "--config", config)[0] == 0, name

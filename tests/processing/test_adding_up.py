@@ -41,7 +41,7 @@ def test_totals_are_those_of_a_partition_that_has_always_been_there(events, rule
     assert sums_of(partition.totals) == sums_of(engine.totals)
     assert panes_of(partition.totals) == panes_of(engine.totals)
     assert adding_up.waiting == {name: each.waiting for name, each in engine.meanings.items() if each.waiting}
-    assert adding_up.due == {name: each.next_change for name, each in engine.meanings.items() if each.next_change}
+    assert adding_up.take_out().due == {name: each.next_change for name, each in engine.meanings.items() if each.next_change}
     assert partition.open_clocks.oldest_by_slice() == engine.oldest()
 
 
@@ -56,7 +56,7 @@ def told_after(states, pending=frozenset()):
     adding_up.settle()
     clock = NOON + SECOND
     partition.remember({**states, **quiet})
-    for subject, at in adding_up.due.items():
+    for subject, at in adding_up.take_out().due.items():
         partition.due.put(subject, at)
     tick(partition, {0: Millis(clock)})
     return sorted(json.loads(message.value)["percent"] for message in partition.cut().outgoing), quiet

@@ -46,6 +46,8 @@ class TestWriting:
         assert await read_due(redis, keys, 0, 10**14) == WRITES.due
         assert totals.open == WRITES.open
         assert {pane: chunks async for pane, chunks in read_panes(redis, keys, totals.panes)} == WRITES.panes
+        for measure, members in WRITES.members.items():
+            assert dict(await redis.zrange(keys.members(measure), 0, -1, withscores=True)) == members
         assert await read_outbox(redis, keys) == [(1, message) for message in WRITES.outgoing]
 
     async def test_what_is_gone_is_deleted(self, redis, keys, first):
@@ -63,6 +65,8 @@ class TestWriting:
         assert totals.series == ["touches", "touches|rep=mia", "replies"]
         assert sorted(totals.panes) == [Pane("10s", 100_000), Pane("1d", 0)]
         assert not await redis.exists(keys.pane(Pane("10s", 90_000)))
+        assert await redis.zrange(keys.members("calls"), 0, -1) == [b'["crm:2",70000,0]', b'["crm:3",70001,0]']
+        assert not await redis.exists(keys.members("emails"), keys.members("messages"))
         assert [(seq, message.id) for seq, message in await read_outbox(redis, keys)] == [(1, "a1"), (1, "a2"), (2, "a3")]
 
     async def test_one_that_only_moves_the_clock_counts(self, redis, keys, held):

@@ -13,10 +13,10 @@ from streams.processing import owner as module
 from streams.processing.checkpoint import claim_partition
 from streams.processing.owner import Owner, Terms
 from streams.processing.revaluation import revalue
-from streams.processing.valuation import valuation_of
 from streams.tables import Keys, read_applied
 from streams.telemetry import ProcessorMetrics
 from streams.transport import TP, LogEnds
+from streams.valuation import valuation_of
 
 pytestmark = pytest.mark.redis
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, NoReturn
 
+import behind
 import strategies
 from build import DAY, NOON, SECOND
 from engine import Engine, panes_of, sums_of
@@ -111,6 +112,12 @@ def test_batches_crashes_and_forgetting_change_nothing_and_the_totals_are_those_
     assert rough.store.states.keys() == smooth.store.states.keys()
     for name in ("due", "open", "oldest"):
         assert getattr(rough.store, name) == getattr(smooth.store, name)
+
+    for run in (rough, smooth):
+        totals = run.partition.totals
+        known_until = run.partition.known_until
+        kept = behind.of_states(run.store.states, rules, known_until, totals.kept_from)
+        assert behind.stored(run.store.members) == kept
 
     if smooth.partition.clock is not None and smooth.partition.clock > NOON + 800 * DAY:
         return  # some may have been retired, and what is told of them later need not come to what it would have

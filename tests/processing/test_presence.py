@@ -8,7 +8,7 @@ import pytest
 from streams.errors import Fatal
 from streams.processing import presence
 from streams.processing.presence import Presence
-from streams.processing.valuation import Valuation
+from streams.valuation import Valuation
 
 pytestmark = pytest.mark.redis
 

@@ -7,8 +7,8 @@ from msgspec import structs
 
 from models.units import Millis
 from streams.errors import Fatal
-from streams.processing.ruling import Ruling, in_force
-from streams.tables.rules import RulesDocument, put_in_force, read_all_rules, read_rules
+from streams.processing.ruling import Ruling
+from streams.tables.rules import RulesDocument, in_force, put_in_force, read_all_rules, read_rules
 
 pytestmark = pytest.mark.redis
 

@@ -9,9 +9,9 @@ from models.rules import Rules
 from models.state.lead import pack
 from streams.processing.checkpoint import claim_partition, commit
 from streams.processing.cut import Writes, cut_checkpoint
-from streams.processing.valuation import valuation_of
 from streams.tables import Keys, Progress, connect
 from streams.topics import partition_of
+from streams.valuation import valuation_of
 
 pytestmark = pytest.mark.redis
 

@@ -220,6 +220,7 @@ async def test_the_catalogue_tells_all_figures_and_what_they_are_called():
         "by": ["rep", "team", "lead_source", "origin", "sales_region", "segment", "campaign", "channel"],
         "board": ["team", "lead_source", "channel", "segment", "origin", "rep"],
         "metrics": ["leadbeat_reply_ratio"],
+        "leads": ["numerator", "denominator"],
     }
     assert entries["leads_overdue"]["windows"] == ["now"]
     assert entries["oldest_lead_waiting"]["metrics"] == [

@@ -7,7 +7,7 @@ from hashlib import sha256
 import httpx
 import pytest
 from build import HOUR, MINUTE, NOON, call
-from published import Shelf, at_noon, serving, shelves
+from published import Nobody, Shelf, at_noon, serving, shelves
 from queued import clock
 from services import CHECKOUT
 
@@ -191,7 +191,7 @@ class TestStream:
     async def test_it_reads_one_window_only(self):
         asked = []
         table = Shelf(at_noon())
-        watch = Watch(Sources(table, lambda window: asked.append(window) or table, Shelf(QUEUE)))
+        watch = Watch(Sources(table, lambda window: asked.append(window) or table, Shelf(QUEUE), Nobody()))
         await watch.next("beat")
         assert set(asked) == {"1h"}
 

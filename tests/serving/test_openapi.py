@@ -7,8 +7,9 @@ from typing import Any
 
 import httpx
 import pytest
-from build import MINUTE, call
+from build import MINUTE, call, lead
 from jsonschema import Draft202012Validator
+from kept import Floor
 from openapi_spec_validator import OpenAPIV31SpecValidator
 from published import at_noon, publish, shelves
 from queued import Partitions, clock
@@ -19,6 +20,7 @@ from streams.config import Settings
 from streams.serving import health
 from streams.serving.app import create
 from streams.serving.board import stream
+from streams.serving.leads import PARAMETERS as LEADS_PARAMETERS
 from streams.serving.openapi import OPERATIONS, PATH, document
 from streams.serving.selection import VALID
 from streams.serving.waiting import HIGHEST_LIMIT, PARAMETERS
@@ -64,6 +66,11 @@ def test_parameters_have_the_values_that_are_taken():
     }
     assert waiting["limit"] == {"type": "integer", "minimum": 0, "maximum": HIGHEST_LIMIT}
     assert tuple(waiting) == PARAMETERS
+    leads = parameters_of("/api/v1/kpis/{kpi}/leads")
+    assert set(leads) == {"kpi", *LEADS_PARAMETERS}
+    assert leads["limit"]["minimum"] == 1
+    assert "sla_breaches" in leads["kpi"]["enum"]
+    assert "calls" not in leads["kpi"]["enum"]
 
 
 def schema_of(path: str, status: int, media: str) -> Draft202012Validator:
@@ -92,7 +99,10 @@ def store(redis_server, **strange: str) -> None:
             await publish(redis, "lb", at_noon(call("c1", now - MINUTE, rep="ana", changed_at=now), clock=now))
             partitions = await Partitions.claimed(redis)
             await partitions.show(now, {clock("lead-1", now): now - MINUTE, clock("lead-2", None): now})
-            if strange:
+            if not strange:
+                floor = await Floor.claimed(redis, Settings().rules())
+                await floor.tell([lead(created_at=now - MINUTE, changed_at=now)], now)
+            else:
                 await redis.hset("lb:{kpi}:1h", mapping=strange)
                 await redis.hset("lb:{0}:applied", "generation", "none")
 
@@ -100,17 +110,29 @@ def store(redis_server, **strange: str) -> None:
 
 
 STREAM = "/api/v1/stream"
-QUESTIONS = {
+ADDRESSES = {
     "/api/v1/kpis": (
-        "",
-        "text=1&kpi=calls",
-        "kpi=oldest_lead_waiting",
-        "format=csv&by=rep",
-        "window=2h",
-        "slice=nobody-at-all",
+        "/api/v1/kpis",
+        "/api/v1/kpis?text=1&kpi=calls",
+        "/api/v1/kpis?kpi=oldest_lead_waiting",
+        "/api/v1/kpis?format=csv&by=rep",
+        "/api/v1/kpis?window=2h",
+        "/api/v1/kpis?slice=nobody-at-all",
     ),
-    "/api/v1/waiting": ("", "overdue=0&limit=1", "rep=ana&team=north&lead_source=inbound", "limit=many"),
+    "/api/v1/kpis/{kpi}/leads": (
+        "/api/v1/kpis/leads_created/leads?window=24h",
+        "/api/v1/kpis/leads_created/leads?window=24h&format=csv",
+        "/api/v1/kpis/leads_created/leads",
+        "/api/v1/kpis/weather/leads?window=24h",
+    ),
+    "/api/v1/waiting": (
+        "/api/v1/waiting",
+        "/api/v1/waiting?overdue=0&limit=1",
+        "/api/v1/waiting?rep=ana&team=north&lead_source=inbound",
+        "/api/v1/waiting?limit=many",
+    ),
 }
+"""Where described paths are asked at, if not at themselves."""
 
 
 def test_every_described_answer_is_given_by_an_exporter_that_runs_as_it_is_described(redis_server, exporter):
@@ -119,8 +141,8 @@ def test_every_described_answer_is_given_by_an_exporter_that_runs_as_it_is_descr
 
     def ask_all() -> None:
         for path in DOCUMENT["paths"].keys() - {STREAM}:
-            for question in QUESTIONS.get(path, ("",)):
-                seen.add(check(httpx.get(f"{url}{path}?{question}", timeout=30), path))
+            for address in ADDRESSES.get(path, (path,)):
+                seen.add(check(httpx.get(f"{url}{address}", timeout=30), path))
 
     ask_all()
     store(redis_server)

@@ -21,6 +21,7 @@ SOURCES: Final = (
     "codes.py",
     "contributions.py",
     "measures.py",
+    "members.py",
     "rollup.py",
     "rules.py",
     "series.py",
