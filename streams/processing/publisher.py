@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,12 +12,13 @@ from aiokafka.errors import KafkaError
 
 from models.kpis import Formula
 from models.rules import Rules
-from models.snapshot import Cell, Line, State, slices
+from models.snapshot import slices
 from models.windows import NOW, WINDOWS
 from streams.errors import Fatal, Retry
-from streams.processing.board import Part, Standing, clock_of, lines, standing
+from streams.processing.board import Board, Standing, clock_of, standing
 from streams.processing.checkpoint import Outcome, claim_table, commit_until_definite, new_token
 from streams.processing.cut import Publishing, cut_round
+from streams.processing.round import NOTHING, Round, Row, Told, work_out
 from streams.producer import Message
 from streams.tables import Keys, KpiKeys, Redis, read_applied, read_changes, read_kpis
 
@@ -32,16 +33,13 @@ PATIENCE_S = 3.0
 
 _WINDOW_NAMES = tuple(window.name for window in WINDOWS)
 
-LEISURE = 3
-"""How many times as long as the last round took the publisher waits before the next: events come first."""
+LEISURE = 1
+"""How many times as long as the last round took the publisher waits before the next: events have their turn."""
 
 LONGEST_PAUSE_S = 3.0
 """How long it waits at most: a first round tells all rows, and the next one shall not wait for that."""
 
 log = structlog.get_logger(__name__)
-
-Row = tuple[str, str]
-"""Window and line: what a row is kept under."""
 
 
 class Topic(Protocol):
@@ -78,8 +76,8 @@ class Publisher:
         self._keys = [Keys(edition.prefix, number) for number in range(edition.partitions)]
         self._table = KpiKeys(edition.prefix)
         self._producer = producer
-        self._parts = [Part() for _ in self._keys]
-        self._rows: dict[Row, Cell] = {}
+        self._board = Board(edition.partitions)
+        self._said = NOTHING
         self._told: tuple[tuple[str, int], ...] = ()
         self._apart_since: float | None = None
         self._round_at = -SPARE_S
@@ -113,7 +111,7 @@ class Publisher:
     async def _adopt(self) -> None:
         """Rows that an earlier publisher has left are overwritten or deleted by the first round."""
         stored = await read_kpis(self._redis, self._table, [*_WINDOW_NAMES, NOW])
-        self._rows = {(window, key): _UNKNOWN for window, rows in stored.rows.items() for key in rows}
+        self._said = Told({}, frozenset((window, key) for window, rows in stored.rows.items() for key in rows))
 
     async def _look(self, held: Publishing) -> None:
         applied = await read_applied(self._redis, self._keys)
@@ -128,10 +126,10 @@ class Publisher:
         if not now.exact and time.monotonic() - self._round_at < SPARE_S:
             return
         await self._read()
-        now = standing([part.clock for part in self._parts])
-        if now is None or now.apart or not self._agree(part.valuation for part in self._parts):
+        now = standing([part.clock for part in self._board.parts])
+        if now is None or now.apart or not self._agree(part.valuation for part in self._board.parts):
             return
-        self._told = tuple((part.seen.token, part.seen.seq) for part in self._parts)
+        self._told = tuple((part.seen.token, part.seen.seq) for part in self._board.parts)
         self._round_at = time.monotonic()
         await self._round(held, now)
 
@@ -140,10 +138,10 @@ class Publisher:
         return all(valuation == self.edition.valuation for valuation in valuations)
 
     async def _read(self) -> None:
-        for keys, part in zip(self._keys, self._parts, strict=True):
-            changed = await read_changes(self._redis, keys, _WINDOW_NAMES, part.seen)
+        for number, keys in enumerate(self._keys):
+            changed = await read_changes(self._redis, keys, _WINDOW_NAMES, self._board.parts[number].seen)
             if changed is not None:
-                part.take(changed)
+                self._board.take(number, changed)
 
     async def _wait(self, held: Publishing, now: Standing) -> None:
         at = time.monotonic()
@@ -156,16 +154,18 @@ class Publisher:
 
     async def _round(self, held: Publishing, now: Standing) -> None:
         """Write what changed, tell it, then delete what is gone: a row stays in the table until its end is told."""
-        rows = dict(_rows(lines(self._parts, self.edition.rules, now.clock, self.edition.minimum_n)))
-        gone = dict.fromkeys(self._rows.keys() - rows.keys(), _GONE)
-        changed = {row: cell for row, cell in (rows | gone).items() if self._rows.get(row) != cell}
-        encoded = {row: _encode(cell, held.round + 1) for row, cell in changed.items()}
-        if not await self._write(held, encoded, self._record(now)):
+        # In a thread: thousands of rows take a while, in which events go on.
+        found = await asyncio.to_thread(self._work_out, held, now)
+        if not await self._write(held, found.written | found.farewells, self._record(now)):
             return
-        await self._tell({row: None if row in gone else value for row, value in encoded.items()})
-        self._rows = rows | gone
-        if gone and self._held is not None and await self._write(self._held, dict.fromkeys(gone), {}):
-            self._rows = rows
+        await self._tell(found.written | dict.fromkeys(found.farewells))
+        self._said = Told(found.grids, frozenset(found.farewells))
+        if found.farewells and self._held is not None and await self._write(self._held, dict.fromkeys(found.farewells), {}):
+            self._said = Told(found.grids)
+
+    def _work_out(self, held: Publishing, now: Standing) -> Round:
+        grids = self._board.grids(self.edition.rules, now.clock, self.edition.minimum_n)
+        return work_out(self._said, grids, held.round + 1)
 
     async def _tell(self, messages: Mapping[Row, bytes | None]) -> None:
         """Send rows to the topic and wait until all are acknowledged. Raises KafkaError."""
@@ -208,28 +208,3 @@ class Publisher:
         if answer.outcome is not Outcome.FENCED:
             await self._claim()
         return False
-
-
-_GONE = Cell(None, 0, None, State.NO_TRAFFIC)
-"""What a row says in the round in which it goes."""
-
-_UNKNOWN = Cell(None, -1, None, State.NO_TRAFFIC)
-"""What is assumed of a row that an earlier publisher left: equal to no cell, so the first round writes or deletes it."""
-
-
-def _rows(table: Iterator[Line]) -> Iterator[tuple[Row, Cell]]:
-    for line in table:
-        key = line.key
-        for window, cell in zip(line.windows, line.cells, strict=True):
-            yield (window, key), cell
-
-
-def _encode(cell: Cell, version: int) -> bytes:
-    row = {
-        "value": cell.value,
-        "numerator": cell.numerator,
-        "denominator": cell.denominator,
-        "state": cell.state,
-        "version": version,
-    }
-    return msgspec.json.encode(row)
