@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from models.codes import Ints, Mask
 from models.kpis import QUANTILES, Figure, Formula
 from models.measures import Kind, Measure
-from models.sketches import BUCKETS, estimate
+from models.sketches import Entry, Floats, Layout, Sketches, lay_out
 from models.sums import LEVEL_ROW, Sums, split_name
 from models.units import Millis
 
-Floats: TypeAlias = NDArray[np.float64]
 States: TypeAlias = NDArray[np.uint8]
 
 Oldest: TypeAlias = Mapping[str, tuple[Millis, Millis | None]]
@@ -28,9 +27,6 @@ OK, NO_TRAFFIC, INSUFFICIENT = range(3)
 
 NONE: Final = int(np.iinfo(np.int64).min)
 """Stands for a denominator that there is none of."""
-
-_PER_MILLE: Final = 1000
-_ESTIMATES: Final = np.array([estimate(bucket) for bucket in range(BUCKETS)])
 
 
 class Grid(NamedTuple):
@@ -55,9 +51,9 @@ class Columns:
         self.sums = sums
         self._known = 0
         self._of: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
-        self._buckets: dict[tuple[str, str], list[_Entry]] = defaultdict(list)
-        self._layouts: dict[tuple[str, str], _Layout] = {}
-        self._sketches: dict[tuple[str, str], _Sketches] = {}
+        self._buckets: dict[tuple[str, str], list[Entry]] = defaultdict(list)
+        self._layouts: dict[tuple[str, str], Layout] = {}
+        self._sketches: dict[tuple[str, str], Sketches] = {}
         self._values: Ints = np.zeros((LEVEL_ROW + 1, 1), np.int64)
         self._used: NDArray[Any] = np.zeros(1, np.bool_)
 
@@ -71,9 +67,8 @@ class Columns:
             else:
                 self._of[measure, part, dim][name] = column
         self._known = len(self.sums)
-        self._values = np.zeros(
-            (LEVEL_ROW + 1, self._known + 1), np.int64
-        )  # the last column stands for series that are not there
+        # The last column stands for series that are not there.
+        self._values = np.zeros((LEVEL_ROW + 1, self._known + 1), np.int64)
         self._values[:, :-1] = self.sums.values[:, : self._known]
         self._used = np.any(self._values, axis=0)
         self._sketches = {}
@@ -92,60 +87,16 @@ class Columns:
             total += self._values[:, [place(name, -1) for name in names]].T
         return total
 
-    def sketches(self, measure: Measure, dim: str) -> "_Sketches":
+    def sketches(self, measure: Measure, dim: str) -> Sketches:
         """A duration's sketches in all slices of a dimension; its figures share them."""
         key = (measure.id, dim)
         found = self._sketches.get(key)
         if found is None:
             layout = self._layouts.get(key)
             if layout is None:
-                layout = self._layouts[key] = _layout(self._buckets.get(key, ()))
-            found = self._sketches[key] = _Sketches(layout, self._values)
+                layout = self._layouts[key] = lay_out(self._buckets.get(key, ()))
+            found = self._sketches[key] = Sketches(layout, self._values[:LEVEL_ROW])
         return found
-
-
-_Entry: TypeAlias = tuple[str, int, int]
-"""A bucket of a sketch: the name of its slice, the bucket, the column that holds its count."""
-
-
-class _Layout(NamedTuple):
-    """The sketches of several slices side by side: their buckets and columns, each slice's place, and where each begins."""
-
-    buckets: Ints
-    columns: Ints
-    place: dict[str, int]
-    begins: Ints
-
-
-def _layout(entries: Sequence[_Entry]) -> _Layout:
-    ordered = sorted(entries)
-    ends = {name: after for after, (name, _, _) in enumerate(ordered, 1)}
-    return _Layout(
-        np.array([bucket for _, bucket, _ in ordered], np.int64),
-        np.array([column for _, _, column in ordered], np.int64),
-        {name: place for place, name in enumerate(ends)},
-        np.array([0, *ends.values()], np.int64),
-    )
-
-
-class _Sketches:
-    """Sketches laid side by side and cumulated over buckets, so that a rank is found by bisection."""
-
-    def __init__(self, layout: _Layout, values: Ints) -> None:
-        self._buckets, self._place = layout.buckets, layout.place
-        self._cumulated = values[:LEVEL_ROW, layout.columns].cumsum(axis=1)
-        reached = np.concatenate((np.zeros((LEVEL_ROW, 1), np.int64), self._cumulated), axis=1)[:, layout.begins]
-        self._before, self._totals = reached[:, :-1], np.diff(reached, axis=1)
-
-    def quantile(self, share: float, names: Sequence[str]) -> Floats:
-        """The nearest-rank quantile in ms, by slice and window; NaN where there are no samples. The share 1 is the maximum."""
-        rank = np.maximum(-(-self._totals * round(share * _PER_MILLE) // _PER_MILLE), 1)
-        found = np.full((LEVEL_ROW, len(self._place) + 1), np.nan)  # the last column stands for slices without a sketch
-        for window, (cumulated, target) in enumerate(zip(self._cumulated, self._before + rank, strict=True)):
-            there = self._totals[window] > 0
-            entry = np.searchsorted(cumulated, target[there], side="left")
-            found[window, :-1][there] = _ESTIMATES[self._buckets[entry]]
-        return found[:, [self._place.get(name, -1) for name in names]].T
 
 
 def grid_of(figure: Figure, dim: str, columns: Columns, oldest: Oldest, always: Sequence[str], least: int) -> Grid:

@@ -4,11 +4,9 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 import structlog
-from aiokafka.errors import KafkaError
 
 from models.kpis import Formula
 from models.rules import Rules
@@ -19,13 +17,13 @@ from streams.processing.board import Board, Standing, clock_of, standing
 from streams.processing.checkpoint import Outcome, claim_table, commit_until_definite, new_token
 from streams.processing.cut import Publishing, cut_round
 from streams.processing.round import NOTHING, Round, Row, Told, work_out
-from streams.producer import Message
+from streams.processing.telling import Telling, Topic
 from streams.tables import Keys, KpiKeys, Redis, read_applied, read_changes, read_kpis
 
 LOOK_S = 0.2
 """How often the partitions are looked at."""
 
-SPARE_S = 0.8
+SPARE_S = 0.5
 """The least time between two rounds, but for exact ones: boards are a second old."""
 
 PATIENCE_S = 3.0
@@ -40,13 +38,6 @@ LONGEST_PAUSE_S = 3.0
 """How long it waits at most: a first round tells all rows, and the next one shall not wait for that."""
 
 log = structlog.get_logger(__name__)
-
-
-class Topic(Protocol):
-    """Where changed rows are sent: a producer."""
-
-    async def send_all(self, records: Iterable[Message]) -> None:
-        """Send messages (with the value None for rows that are gone) and wait until all are acknowledged. Raises KafkaError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +66,10 @@ class Publisher:
         self._redis = redis
         self._keys = [Keys(edition.prefix, number) for number in range(edition.partitions)]
         self._table = KpiKeys(edition.prefix)
-        self._producer = producer
+        self._telling = Telling(producer, edition.topic)
         self._board = Board(edition.partitions)
         self._said = NOTHING
+        self._leaving: set[Row] = set()
         self._told: tuple[tuple[str, int], ...] = ()
         self._apart_since: float | None = None
         self._round_at = -SPARE_S
@@ -86,15 +78,21 @@ class Publisher:
     async def run(self) -> None:
         """Claim the table and make rounds until cancelled, or until another publisher has claimed it. Raises Fatal."""
         await self._claim()
-        while self._held is not None:
-            began = time.monotonic()
-            try:
-                await self._look(self._held)
-            except (Retry, KafkaError) as fault:
-                # Whatever of the round is not known to be told is told again.
-                self._told = ()
-                log.warning("publisher_waits", fault=repr(fault))
-            await asyncio.sleep(pause_after(time.monotonic() - began))
+        telling = asyncio.create_task(self._telling.keep_telling())
+        try:
+            while self._held is not None:
+                began = time.monotonic()
+                try:
+                    await self._look(self._held)
+                except Retry as fault:
+                    # Whatever of the round is not known to be written is written again.
+                    self._told = ()
+                    log.warning("publisher_waits", fault=repr(fault))
+                await asyncio.wait([telling], timeout=pause_after(time.monotonic() - began))
+                if telling.done():
+                    telling.result()
+        finally:
+            telling.cancel()
 
     async def _claim(self) -> None:
         token = new_token()
@@ -112,8 +110,14 @@ class Publisher:
         """Rows that an earlier publisher has left are overwritten or deleted by the first round."""
         stored = await read_kpis(self._redis, self._table, [*_WINDOW_NAMES, NOW])
         self._said = Told({}, frozenset((window, key) for window, rows in stored.rows.items() for key in rows))
+        self._leaving.clear()
 
     async def _look(self, held: Publishing) -> None:
+        if gone := self._leaving & self._telling.ended():
+            self._leaving -= gone
+            if not await self._write(held, dict.fromkeys(gone), {}) or self._held is None:
+                return
+            held = self._held
         applied = await read_applied(self._redis, self._keys)
         seen = tuple((part.token, part.seq) for part in applied if part is not None)
         now = standing([None if part is None else clock_of(part) for part in applied])
@@ -153,26 +157,17 @@ class Publisher:
         await self._write(held, {}, {"stale": "1", "exact": "0", "spread_ms": str(now.spread_ms)})
 
     async def _round(self, held: Publishing, now: Standing) -> None:
-        """Write what changed, tell it, then delete what is gone: a row stays in the table until its end is told."""
+        """Write what changed and have it told. A row that is gone stays in the table, as nothing, until its end is told."""
         # In a thread: thousands of rows take a while, in which events go on.
         found = await asyncio.to_thread(self._work_out, held, now)
-        if not await self._write(held, found.written | found.farewells, self._record(now)):
-            return
-        await self._tell(found.written | dict.fromkeys(found.farewells))
-        self._said = Told(found.grids, frozenset(found.farewells))
-        if found.farewells and self._held is not None and await self._write(self._held, dict.fromkeys(found.farewells), {}):
+        if await self._write(held, found.written | found.farewells, self._record(now)):
             self._said = Told(found.grids)
+            self._leaving = self._leaving.difference(found.written).union(found.farewells)
+            self._telling.put(found.written | dict.fromkeys(found.farewells))
 
     def _work_out(self, held: Publishing, now: Standing) -> Round:
         grids = self._board.grids(self.edition.rules, now.clock, self.edition.minimum_n)
         return work_out(self._said, grids, held.round + 1)
-
-    async def _tell(self, messages: Mapping[Row, bytes | None]) -> None:
-        """Send rows to the topic and wait until all are acknowledged. Raises KafkaError."""
-        topic = self.edition.topic
-        await self._producer.send_all(
-            Message(topic, None, f"{key}@{window}".encode(), value) for (window, key), value in messages.items()
-        )
 
     def _record(self, now: Standing) -> dict[str, str]:
         rules = self.edition.rules

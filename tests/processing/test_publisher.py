@@ -74,6 +74,7 @@ class Floor:
         for _ in range(times):
             assert self.publisher._held is not None
             await self.publisher._look(self.publisher._held)
+            await self.publisher._telling.tell()
 
     async def told(self, key: str) -> int | None:
         table = await read_kpis(self.redis, KpiKeys("lb"), ["1h"])
@@ -178,7 +179,7 @@ async def test_a_row_that_goes_is_told_gone_even_if_the_publisher_dies_before_it
     floor.topic.fails = False
     floor.publisher = floor.new_publisher()
     await floor.publisher._claim()
-    await floor.look()
+    await floor.look(times=2)
 
     assert await floor.told("calls|rep=other") is None
     assert floor.topic.rows[b"calls|rep=other@1h"] is None
