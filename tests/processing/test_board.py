@@ -24,7 +24,7 @@ def packed(amounts):
     return {0: chunk or None}
 
 
-@given(st.lists(READ, max_size=8))
+@given(st.lists(READ, max_size=5))
 def test_what_stands_is_the_sum_of_all_partitions_by_name(reads):
     board, parts = Board(3), [dict[str, int]() for _ in range(3)]
     for number, whole, amounts in reads:
