@@ -5,14 +5,15 @@ PVLDB 2019): bucket i + 1 holds (g^(i-1), g^i] with g = (1 + a) / (1 - a), and a
 Counts are integers, so sketches add, subtract and merge exactly.
 """
 
-import math
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
 from decimal import Decimal, localcontext
-from itertools import accumulate
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Ints: TypeAlias = NDArray[np.int64]
+Floats: TypeAlias = NDArray[np.float64]
 
 RELATIVE_ERROR = 0.0099
 """A little under the promised 1 %, so that rounding of the logarithm cannot break the promise."""
@@ -43,7 +44,7 @@ BUCKETS = len(_BOUNDS)
 """How many buckets there are."""
 
 
-def buckets(durations_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+def buckets(durations_ms: Ints) -> Ints:
     """The bucket of each duration; negative ones (which no measure emits) count as zero."""
     return np.searchsorted(_BOUNDS, durations_ms, side="left")
 
@@ -53,21 +54,57 @@ def estimate(index: int) -> float:
     return 0.0 if index == ZERO else 2 * _GAMMA ** (index - 1) / (_GAMMA + 1)
 
 
-def quantile(counts: Mapping[int, int], q: float) -> float | None:
-    """The nearest-rank quantile (rank ceil(q * n)) in ms, within 1 % of it; None for an empty sketch.
+Entry: TypeAlias = tuple[str, int, int]
+"""A bucket of a sketch: whose it is, the bucket, the column that holds its count."""
 
-    `counts` maps bucket to count and has no negative ones; q is in (0, 1].
+
+class Layout(NamedTuple):
+    """Several sketches side by side: their buckets and the columns of their counts, each one's place, and where each begins."""
+
+    buckets: Ints
+    columns: Ints
+    place: dict[str, int]
+    begins: Ints
+
+
+def lay_out(entries: Iterable[Entry]) -> Layout:
+    """Sketches side by side, each with its buckets in turn."""
+    ordered = sorted(entries)
+    ends = {name: after for after, (name, _, _) in enumerate(ordered, 1)}
+    return Layout(
+        np.array([bucket for _, bucket, _ in ordered], np.int64),
+        np.array([column for _, _, column in ordered], np.int64),
+        {name: place for place, name in enumerate(ends)},
+        np.array([0, *ends.values()], np.int64),
+    )
+
+
+class Sketches:
+    """Sketches side by side in several windows, cumulated over buckets, so that a rank is found by bisection.
+
+    `counts` has a row for each window; none of those that are laid out is negative.
     """
-    total = sum(counts.values())
-    if total <= 0:
-        return None
-    rank = max(1, math.ceil(round(q * total, 9)))
-    ordered = sorted(counts)
-    reached = list(accumulate(counts[index] for index in ordered))
-    return estimate(ordered[bisect_left(reached, rank)])
+
+    def __init__(self, layout: Layout, counts: Ints) -> None:
+        self._buckets, self._place = layout.buckets, layout.place
+        self._cumulated = counts[:, layout.columns].cumsum(axis=1)
+        reached = np.concatenate((np.zeros((len(counts), 1), np.int64), self._cumulated), axis=1)[:, layout.begins]
+        self._before, self._totals = reached[:, :-1], np.diff(reached, axis=1)
+
+    def quantile(self, share: float, names: Sequence[str]) -> Floats:
+        """The nearest-rank quantiles (rank ceil(share * n)) in ms, within 1 % of it; NaN where there are no samples.
+
+        By sketch, then by window. `share` is in whole thousandths, in (0, 1]; 1 gives the highest bucket in use.
+        """
+        rank = -(-self._totals * round(share * _WHOLE) // _WHOLE)
+        found = np.full((len(rank), len(self._place) + 1), np.nan)  # the last column stands for what has no sketch
+        for window, (cumulated, target) in enumerate(zip(self._cumulated, self._before + rank, strict=True)):
+            there = self._totals[window] > 0
+            entry = np.searchsorted(cumulated, target[there], side="left")
+            found[window, :-1][there] = _ESTIMATES[self._buckets[entry]]
+        quantiles: Floats = found[:, [self._place.get(name, -1) for name in names]].T
+        return quantiles
 
 
-def maximum(counts: Mapping[int, int]) -> float | None:
-    """The value of the highest bucket in use, in ms; None for an empty sketch."""
-    used = [index for index, count in counts.items() if count > 0]
-    return estimate(max(used)) if used else None
+_WHOLE: Final = 1000
+_ESTIMATES: Final = np.array([estimate(bucket) for bucket in range(BUCKETS)])

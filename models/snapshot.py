@@ -1,24 +1,19 @@
 """What we say: the catalogue evaluated over totals, one line for each figure and slice."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from models.kpis import QUANTILES, Figure, Formula
-from models.measures import Kind, Measure
+from models.grids import NONE, Columns, Grid, Oldest, grid_of
+from models.kpis import Figure, Formula
 from models.rules import CHANNELS, LISTS, SENTIMENTS, UNKNOWN, Rules
-from models.sketches import maximum, quantile
 from models.slices import is_pair, pair_name
-from models.sums import LEVEL_ROW, Sums, split_name
+from models.sums import Sums
 from models.units import Millis
 from models.windows import NOW, WINDOWS
 
 Slices = Mapping[str, Sequence[str]]
 """What is sliced by, and the values that are always told, 0 included. The whole has the one empty value, pairs have none."""
-
-Oldest = Mapping[str, tuple[Millis, Millis | None]]
-"""By slice name: since when and until when the oldest open clock there should be answered."""
 
 _WINDOW_NAMES = tuple(window.name for window in WINDOWS)
 
@@ -31,6 +26,10 @@ class State(StrEnum):
     """Nothing to divide by."""
     INSUFFICIENT = "insufficient"
     """Fewer than the minimum n; the value is withheld."""
+
+
+STATES = tuple(State)
+"""States by their code."""
 
 
 class Cell(NamedTuple):
@@ -56,12 +55,22 @@ class Line(NamedTuple):
     @property
     def windows(self) -> tuple[str, ...]:
         """The names of the windows that the cells stand for."""
-        return _WINDOW_NAMES if self.figure.windowed else (NOW,)
+        return windows_of(self.figure)
 
     @property
     def key(self) -> str:
         """Figure and slice, as the KPI table has it: `calls|rep=ana`."""
-        return f"{self.figure.key}|{self.dim}={self.name}" if self.dim else self.figure.key
+        return key_of(self.figure, self.dim, self.name)
+
+
+def windows_of(figure: Figure) -> tuple[str, ...]:
+    """The names of the windows that a figure is told in."""
+    return _WINDOW_NAMES if figure.windowed else (NOW,)
+
+
+def key_of(figure: Figure, dim: str, name: str) -> str:
+    """Figure and slice, as the KPI table has them."""
+    return f"{figure.key}|{dim}={name}" if dim else figure.key
 
 
 def slices(rules: Rules, clock: Millis) -> dict[str, list[str]]:
@@ -78,106 +87,25 @@ def slices(rules: Rules, clock: Millis) -> dict[str, list[str]]:
     }
 
 
-class _Index:
-    """The columns of merged sums by what they hold."""
-
-    def __init__(self, sums: Sums) -> None:
-        self.rows: dict[tuple[str, str, str, str], list[int]] = {}
-        self._buckets: dict[tuple[str, str, str], list[tuple[int, list[int]]]] = defaultdict(list)
-        self._sketches: dict[tuple[str, str, str], list[dict[int, int]]] = {}
-        self.names: dict[tuple[str, str], set[str]] = defaultdict(set)
-        for series, values in sums.nonzero():
-            measure, part, dim, name = split_name(series)
-            self.names[measure, dim].add(name)
-            if part.startswith("b"):
-                self._buckets[measure, dim, name].append((int(part[1:]), values))
-            else:
-                self.rows[measure, part, dim, name] = values
-
-    def total(self, measures: tuple[Measure, ...], part: str, dim: str, name: str) -> list[int]:
-        rows = [self.rows.get((measure.id, part, dim, name), _ZEROS) for measure in measures]
-        return rows[0] if len(rows) == 1 else [sum(values) for values in zip(*rows, strict=True)]
-
-    def sketches(self, measure: Measure, dim: str, name: str) -> list[dict[int, int]]:
-        """A duration's counts by bucket, one sketch a window; its figures share them."""
-        key = (measure.id, dim, name)
-        found = self._sketches.get(key)
-        if found is None:
-            buckets = sorted(self._buckets[key])
-            found = self._sketches[key] = [
-                {number: values[row] for number, values in buckets if values[row]} for row in range(LEVEL_ROW)
-            ]
-        return found
-
-
-_ZEROS = [0] * (LEVEL_ROW + 1)
+def grids(
+    figures: Sequence[Figure], columns: Columns, oldest: Oldest, told: Slices, minimum_n: Mapping[Formula, int]
+) -> Iterator[Grid]:
+    """Every figure by every dimension it has, in the slices always told and those in which it is not 0."""
+    pairs = [dim for dim in told if is_pair(dim)]
+    for figure in figures:
+        for dim in ("", *figure.dims, *filter(figure.has, pairs)):
+            yield grid_of(figure, dim, columns, oldest, told.get(dim, ()), minimum_n.get(figure.formula, 0))
 
 
 def evaluate(
     figures: Sequence[Figure], sums: Sums, oldest: Oldest, told: Slices, minimum_n: Mapping[Formula, int]
 ) -> Iterator[Line]:
-    """Every figure in every slice it has: those always told, and those in which it is not 0."""
-    index = _Index(sums)
-    pairs = [dim for dim in told if is_pair(dim)]
-    for figure in figures:
-        for dim in ("", *figure.dims, *filter(figure.has, pairs)):
-            yield from _lines(figure, dim, index, oldest, told, minimum_n)
+    """The same as lines."""
+    for grid in grids(figures, Columns(sums).at_present(), oldest, told, minimum_n):
+        for name, *cells in zip(grid.names, *(array.tolist() for array in grid[3:]), strict=True):
+            yield Line(grid.figure, grid.dim, name, tuple(map(cell_of, *cells)))
 
 
-def _lines(
-    figure: Figure, dim: str, index: _Index, oldest: Oldest, told: Slices, minimum_n: Mapping[Formula, int]
-) -> Iterator[Line]:
-    if figure.formula is Formula.OLDEST:
-        for name in (name for name in oldest if name.partition("=")[0] == dim):
-            since, due = oldest[name]
-            cell = Cell(since / 1000, since, due, State.OK)
-            yield Line(figure, dim, name.partition("=")[2], (cell,))
-        return
-    found = set().union(*(index.names[measure.id, dim] for measure in figure.measures))
-    always = told.get(dim, ())
-    for name in (*always, *sorted(found.difference(always))):
-        yield Line(figure, dim, name, tuple(_cells(figure, dim, name, index, minimum_n)))
-
-
-def _cells(figure: Figure, dim: str, name: str, index: _Index, minimum_n: Mapping[Formula, int]) -> Iterator[Cell]:
-    formula, measures = figure.formula, figure.numerator
-    least = minimum_n.get(formula, 0)
-    if formula is Formula.LEVEL:
-        amount = index.total(measures, "", dim, name)[LEVEL_ROW]
-        yield Cell(float(amount), amount, None, State.OK)
-    elif formula in {Formula.COUNT, Formula.SAMPLES}:
-        part = "n" if measures[0].kind is Kind.DURATION else ""
-        for amount in index.total(measures, part, dim, name)[:LEVEL_ROW]:
-            yield Cell(float(amount), amount, None, State.OK)
-    elif formula in {Formula.RATIO, Formula.MEAN}:
-        over, under = index.total(measures, "", dim, name), index.total(figure.denominator, "", dim, name)
-        yield from (_divided(a, b, 1, least) for a, b in zip(over[:LEVEL_ROW], under[:LEVEL_ROW], strict=True))
-    elif formula is Formula.MEAN_TIME:
-        over, under = index.total(measures, "sum", dim, name), index.total(measures, "n", dim, name)
-        yield from (_divided(a, b, 1000, least) for a, b in zip(over[:LEVEL_ROW], under[:LEVEL_ROW], strict=True))
-    else:
-        yield from _from_sketch(figure, dim, name, index, least)
-
-
-def _divided(numerator: int, denominator: int, scale: int, least: int) -> Cell:
-    state = _state(denominator, least)
-    value = numerator / (denominator * scale) if state is State.OK else None
-    return Cell(value, numerator, denominator, state)
-
-
-def _from_sketch(figure: Figure, dim: str, name: str, index: _Index, least: int) -> Iterator[Cell]:
-    measure = figure.numerator[0]
-    samples = index.total((measure,), "n", dim, name)
-    share = QUANTILES.get(figure.formula)
-    for n, sketch in zip(samples[:LEVEL_ROW], index.sketches(measure, dim, name), strict=True):
-        state = _state(n, least)
-        value: float | None = None
-        if state is State.OK:
-            value = maximum(sketch) if share is None else quantile(sketch, share)
-        yield Cell(None if value is None else value / 1000, n, None, state)
-
-
-def _state(n: int, least: int) -> State:
-    if n <= 0:
-        return State.NO_TRAFFIC
-    return State.OK if n >= least else State.INSUFFICIENT
+def cell_of(value: float, numerator: int, denominator: int, state: int) -> Cell:
+    """A cell of a grid."""
+    return Cell(None if value != value else value, numerator, None if denominator == NONE else denominator, STATES[state])  # noqa: PLR0124 - NaN

@@ -129,15 +129,6 @@ class Changed:
         return numbers
 
 
-def merge(parts: Iterable[Sums]) -> Sums:
-    """The sums of several partitions, by name."""
-    merged = Sums()
-    for part in parts:
-        columns = np.array([merged.id_of(name) for name in part.names], np.int64)
-        merged.values[:, columns] += part.values[:, : len(part)]
-    return merged
-
-
 def series_name(measure: str, name: str, part: str = "") -> str:
     """The name of a measure, or of a part of it, in a slice."""
     head = f"{measure}#{part}" if part else measure

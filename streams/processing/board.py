@@ -1,13 +1,17 @@
-"""What the publisher knows of all partitions: their totals, put together by name into one table of lines."""
+"""What the publisher knows of all partitions: their totals, put together by name."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
 
 from models.catalogue import FIGURES
+from models.grids import Columns, Grid, Oldest
 from models.kpis import Formula
 from models.rules import Rules
-from models.snapshot import Line, evaluate, slices
-from models.sums import LEVEL_ROW, Sums, merge
+from models.snapshot import grids, slices
+from models.sums import LEVEL_ROW, Sums
 from models.units import Millis
 from models.windows import DUE_LAG, HORIZON_PANE, WINDOW_INDEX
 from streams.tables import Applied, Changed, Seen, Waiting
@@ -80,16 +84,49 @@ def standing(clocks: Sequence[Millis | None]) -> Standing | None:
     return Standing(min(known), max(known) - min(known))
 
 
-def lines(parts: Sequence[Part], rules: Rules, clock: Millis, minimum_n: Mapping[Formula, int]) -> Iterator[Line]:
-    """Every figure in every slice, over all partitions."""
-    oldest: dict[str, tuple[Millis, Millis | None]] = {}
-    for part in parts:
-        for name, waiting in part.oldest.items():
-            found = Millis(waiting.since), None if waiting.due is None else Millis(waiting.due)
-            oldest[name] = min(oldest.get(name, found), found, key=_soonest)
-    return evaluate(FIGURES, merge(part.sums for part in parts), oldest, slices(rules, clock), minimum_n)
+class Board:
+    """All partitions put together, by name."""
+
+    def __init__(self, partitions: int) -> None:
+        self.parts = [Part() for _ in range(partitions)]
+        self._sums = Sums()
+        self._columns = Columns(self._sums)
+        self._places = [_NOWHERE] * partitions
+
+    def take(self, number: int, changed: Changed) -> None:
+        """Take in what has changed of a partition."""
+        self.parts[number].take(changed)
+        if changed.whole:  # names that it has no more would stay for ever
+            self._sums = Sums()
+            self._columns = Columns(self._sums)
+            self._places = [_NOWHERE] * len(self.parts)
+
+    def grids(self, rules: Rules, clock: Millis, minimum_n: Mapping[Formula, int]) -> Iterator[Grid]:
+        """Every figure in every slice, over all partitions."""
+        self._add_up()
+        return grids(FIGURES, self._columns.at_present(), self._oldest(), slices(rules, clock), minimum_n)
+
+    def _add_up(self) -> None:
+        for number, part in enumerate(self.parts):
+            known = self._places[number]
+            new = [self._sums.id_of(name) for name in part.sums.names[len(known) :]]
+            self._places[number] = np.concatenate((known, np.array(new, np.int64)))
+        self._sums.values[:] = 0
+        for places, part in zip(self._places, self.parts, strict=True):
+            self._sums.values[:, places] += part.sums.values[:, : len(places)]
+
+    def _oldest(self) -> Oldest:
+        oldest: dict[str, tuple[Millis, Millis | None]] = {}
+        for part in self.parts:
+            for name, waiting in part.oldest.items():
+                found = Millis(waiting.since), None if waiting.due is None else Millis(waiting.due)
+                oldest[name] = min(oldest.get(name, found), found, key=_soonest)
+        return oldest
 
 
 def _soonest(waiting: tuple[Millis, Millis | None]) -> tuple[Millis, bool, Millis]:
     since, due = waiting
     return since, due is None, due or since
+
+
+_NOWHERE: Final = np.empty(0, np.int64)

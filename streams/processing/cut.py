@@ -11,10 +11,17 @@ from typing import Final, Generic, TypeVar
 
 from streams.tables import Applied, Keys, KpiKeys, OpenClock, Outgoing, Pane, Progress, Waiting, bucket_of
 from streams.tables.keys import members_part, part_of
+from streams.tables.kpis import RowChanges, encode_changes
 from streams.tables.rows import encode_clock, encode_outgoing, encode_progress, encode_waiting
 
 GROUP: Final = 512
 """Arguments of one command at most, an even number; the script refuses over 1000."""
+
+ROUNDS_KEPT: Final = 6
+"""Rounds whose changes are kept for those who read the KPI table again and again."""
+
+LARGEST_CHANGES: Final = 8 * 2**20
+"""Bytes of a round's changes from which on they are not kept: about half of a large table."""
 
 Held = TypeVar("Held")
 
@@ -160,13 +167,18 @@ def cut_trim(keys: Keys, held: Applied, through: int) -> Checkpoint[Applied]:
     return _checkpoint(_Fence(keys.applied, held.claim, held.token), {}, operations, held)
 
 
-def cut_round(
-    keys: KpiKeys, held: Publishing, rows: Mapping[str, Mapping[str, bytes | None]], record: Mapping[str, str]
-) -> Checkpoint[Publishing]:
-    """A round of KPIs: by window the rows that changed (None: gone), and the fields of the table's record."""
+def cut_round(keys: KpiKeys, held: Publishing, rows: RowChanges, record: Mapping[str, str]) -> Checkpoint[Publishing]:
+    """A round of KPIs: by window the rows that changed (None: gone), and the fields of the table's record.
+
+    What changed is kept for some rounds, unless it is much, so that readers who have the round before need not read all.
+    """
     operations = _Operations()
     for window, changed in rows.items():
         operations.put_fields(keys.window(window), ((row.encode(), value) for row, value in changed.items()))
+    packed = encode_changes(rows)
+    kept = packed if len(packed) <= LARGEST_CHANGES else None
+    changes = {held.round + 1: kept, held.round + 1 - ROUNDS_KEPT: None}
+    operations.put_fields(keys.changes, ((b"%d" % number, found) for number, found in changes.items()))
     fence = _Fence(keys.applied, held.claim, held.token, b"round", held.round)
     fields = {name: text.encode() for name, text in record.items()}
     return _checkpoint(fence, fields, operations, replace(held, round=held.round + 1))

@@ -2,29 +2,28 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
 
 import msgspec
 import structlog
-from aiokafka.errors import KafkaError
 
 from models.kpis import Formula
 from models.rules import Rules
-from models.snapshot import Cell, Line, State, slices
+from models.snapshot import slices
 from models.windows import NOW, WINDOWS
 from streams.errors import Fatal, Retry
-from streams.processing.board import Part, Standing, clock_of, lines, standing
+from streams.processing.board import Board, Standing, clock_of, standing
 from streams.processing.checkpoint import Outcome, claim_table, commit_until_definite, new_token
 from streams.processing.cut import Publishing, cut_round
-from streams.producer import Message
+from streams.processing.round import NOTHING, Round, Row, Told, work_out
+from streams.processing.telling import Telling, Topic
 from streams.tables import Keys, KpiKeys, Redis, read_applied, read_changes, read_kpis
 
 LOOK_S = 0.2
 """How often the partitions are looked at."""
 
-SPARE_S = 0.8
+SPARE_S = 0.5
 """The least time between two rounds, but for exact ones: boards are a second old."""
 
 PATIENCE_S = 3.0
@@ -32,23 +31,13 @@ PATIENCE_S = 3.0
 
 _WINDOW_NAMES = tuple(window.name for window in WINDOWS)
 
-LEISURE = 3
-"""How many times as long as the last round took the publisher waits before the next: events come first."""
+LEISURE = 1
+"""How many times as long as the last round took the publisher waits before the next: events have their turn."""
 
 LONGEST_PAUSE_S = 3.0
 """How long it waits at most: a first round tells all rows, and the next one shall not wait for that."""
 
 log = structlog.get_logger(__name__)
-
-Row = tuple[str, str]
-"""Window and line: what a row is kept under."""
-
-
-class Topic(Protocol):
-    """Where changed rows are sent: a producer."""
-
-    async def send_all(self, records: Iterable[Message]) -> None:
-        """Send messages (with the value None for rows that are gone) and wait until all are acknowledged. Raises KafkaError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +66,10 @@ class Publisher:
         self._redis = redis
         self._keys = [Keys(edition.prefix, number) for number in range(edition.partitions)]
         self._table = KpiKeys(edition.prefix)
-        self._producer = producer
-        self._parts = [Part() for _ in self._keys]
-        self._rows: dict[Row, Cell] = {}
+        self._telling = Telling(producer, edition.topic)
+        self._board = Board(edition.partitions)
+        self._said = NOTHING
+        self._leaving: set[Row] = set()
         self._told: tuple[tuple[str, int], ...] = ()
         self._apart_since: float | None = None
         self._round_at = -SPARE_S
@@ -88,15 +78,21 @@ class Publisher:
     async def run(self) -> None:
         """Claim the table and make rounds until cancelled, or until another publisher has claimed it. Raises Fatal."""
         await self._claim()
-        while self._held is not None:
-            began = time.monotonic()
-            try:
-                await self._look(self._held)
-            except (Retry, KafkaError) as fault:
-                # Whatever of the round is not known to be told is told again.
-                self._told = ()
-                log.warning("publisher_waits", fault=repr(fault))
-            await asyncio.sleep(pause_after(time.monotonic() - began))
+        telling = asyncio.create_task(self._telling.keep_telling())
+        try:
+            while self._held is not None:
+                began = time.monotonic()
+                try:
+                    await self._look(self._held)
+                except Retry as fault:
+                    # Whatever of the round is not known to be written is written again.
+                    self._told = ()
+                    log.warning("publisher_waits", fault=repr(fault))
+                await asyncio.wait([telling], timeout=pause_after(time.monotonic() - began))
+                if telling.done():
+                    telling.result()
+        finally:
+            telling.cancel()
 
     async def _claim(self) -> None:
         token = new_token()
@@ -113,9 +109,15 @@ class Publisher:
     async def _adopt(self) -> None:
         """Rows that an earlier publisher has left are overwritten or deleted by the first round."""
         stored = await read_kpis(self._redis, self._table, [*_WINDOW_NAMES, NOW])
-        self._rows = {(window, key): _UNKNOWN for window, rows in stored.rows.items() for key in rows}
+        self._said = Told({}, frozenset((window, key) for window, rows in stored.rows.items() for key in rows))
+        self._leaving.clear()
 
     async def _look(self, held: Publishing) -> None:
+        if gone := self._leaving & self._telling.ended():
+            self._leaving -= gone
+            if not await self._write(held, dict.fromkeys(gone), {}) or self._held is None:
+                return
+            held = self._held
         applied = await read_applied(self._redis, self._keys)
         seen = tuple((part.token, part.seq) for part in applied if part is not None)
         now = standing([None if part is None else clock_of(part) for part in applied])
@@ -128,10 +130,10 @@ class Publisher:
         if not now.exact and time.monotonic() - self._round_at < SPARE_S:
             return
         await self._read()
-        now = standing([part.clock for part in self._parts])
-        if now is None or now.apart or not self._agree(part.valuation for part in self._parts):
+        now = standing([part.clock for part in self._board.parts])
+        if now is None or now.apart or not self._agree(part.valuation for part in self._board.parts):
             return
-        self._told = tuple((part.seen.token, part.seen.seq) for part in self._parts)
+        self._told = tuple((part.seen.token, part.seen.seq) for part in self._board.parts)
         self._round_at = time.monotonic()
         await self._round(held, now)
 
@@ -140,10 +142,10 @@ class Publisher:
         return all(valuation == self.edition.valuation for valuation in valuations)
 
     async def _read(self) -> None:
-        for keys, part in zip(self._keys, self._parts, strict=True):
-            changed = await read_changes(self._redis, keys, _WINDOW_NAMES, part.seen)
+        for number, keys in enumerate(self._keys):
+            changed = await read_changes(self._redis, keys, _WINDOW_NAMES, self._board.parts[number].seen)
             if changed is not None:
-                part.take(changed)
+                self._board.take(number, changed)
 
     async def _wait(self, held: Publishing, now: Standing) -> None:
         at = time.monotonic()
@@ -155,24 +157,17 @@ class Publisher:
         await self._write(held, {}, {"stale": "1", "exact": "0", "spread_ms": str(now.spread_ms)})
 
     async def _round(self, held: Publishing, now: Standing) -> None:
-        """Write what changed, tell it, then delete what is gone: a row stays in the table until its end is told."""
-        rows = dict(_rows(lines(self._parts, self.edition.rules, now.clock, self.edition.minimum_n)))
-        gone = dict.fromkeys(self._rows.keys() - rows.keys(), _GONE)
-        changed = {row: cell for row, cell in (rows | gone).items() if self._rows.get(row) != cell}
-        encoded = {row: _encode(cell, held.round + 1) for row, cell in changed.items()}
-        if not await self._write(held, encoded, self._record(now)):
-            return
-        await self._tell({row: None if row in gone else value for row, value in encoded.items()})
-        self._rows = rows | gone
-        if gone and self._held is not None and await self._write(self._held, dict.fromkeys(gone), {}):
-            self._rows = rows
+        """Write what changed and have it told. A row that is gone stays in the table, as nothing, until its end is told."""
+        # In a thread: thousands of rows take a while, in which events go on.
+        found = await asyncio.to_thread(self._work_out, held, now)
+        if await self._write(held, found.written | found.farewells, self._record(now)):
+            self._said = Told(found.grids)
+            self._leaving = self._leaving.difference(found.written).union(found.farewells)
+            self._telling.put(found.written | dict.fromkeys(found.farewells))
 
-    async def _tell(self, messages: Mapping[Row, bytes | None]) -> None:
-        """Send rows to the topic and wait until all are acknowledged. Raises KafkaError."""
-        topic = self.edition.topic
-        await self._producer.send_all(
-            Message(topic, None, f"{key}@{window}".encode(), value) for (window, key), value in messages.items()
-        )
+    def _work_out(self, held: Publishing, now: Standing) -> Round:
+        grids = self._board.grids(self.edition.rules, now.clock, self.edition.minimum_n)
+        return work_out(self._said, grids, held.round + 1)
 
     def _record(self, now: Standing) -> dict[str, str]:
         rules = self.edition.rules
@@ -208,28 +203,3 @@ class Publisher:
         if answer.outcome is not Outcome.FENCED:
             await self._claim()
         return False
-
-
-_GONE = Cell(None, 0, None, State.NO_TRAFFIC)
-"""What a row says in the round in which it goes."""
-
-_UNKNOWN = Cell(None, -1, None, State.NO_TRAFFIC)
-"""What is assumed of a row that an earlier publisher left: equal to no cell, so the first round writes or deletes it."""
-
-
-def _rows(table: Iterator[Line]) -> Iterator[tuple[Row, Cell]]:
-    for line in table:
-        key = line.key
-        for window, cell in zip(line.windows, line.cells, strict=True):
-            yield (window, key), cell
-
-
-def _encode(cell: Cell, version: int) -> bytes:
-    row = {
-        "value": cell.value,
-        "numerator": cell.numerator,
-        "denominator": cell.denominator,
-        "state": cell.state,
-        "version": version,
-    }
-    return msgspec.json.encode(row)

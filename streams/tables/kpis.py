@@ -9,12 +9,11 @@ import msgspec
 from streams.tables.keys import KpiKeys
 from streams.tables.server import Redis, ask, reaching
 
-
-RowChanges: TypeAlias = dict[str, dict[str, bytes | None]]
+RowChanges: TypeAlias = Mapping[str, Mapping[str, bytes | None]]
 """By window and key the rows that a round wrote, as JSON; None for those that it deleted."""
 
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(RowChanges).decode
+_unpack = msgspec.msgpack.Decoder(dict[str, dict[str, bytes | None]]).decode
 
 
 def encode_changes(changes: RowChanges) -> bytes:

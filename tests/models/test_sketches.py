@@ -2,14 +2,14 @@
 
 from collections import Counter
 from fractions import Fraction
-from math import ceil
+from math import ceil, isnan
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.sketches import BUCKETS, LONGEST, RELATIVE_ERROR, ZERO, buckets, estimate, maximum, quantile
+from models.sketches import BUCKETS, LONGEST, RELATIVE_ERROR, ZERO, Sketches, buckets, estimate, lay_out
 
 DURATIONS = st.one_of(
     st.integers(0, 10**12),
@@ -28,6 +28,29 @@ def bucket(duration):
 
 def sketch(durations):
     return Counter(bucket(duration) for duration in durations)
+
+
+def quantiles(sketches, share):
+    """The quantile of each sketch in each of the windows that it has counts for, all worked out side by side."""
+    windows = max(len(windows) for windows in sketches)
+    entries, counts = [], [[0] for _ in range(windows)]
+    for number, one in enumerate(sketches):
+        for each in sorted({each for window in one for each in window}):
+            entries.append((f"s{number}", each, len(counts[0])))
+            for window in range(windows):
+                counts[window].append(one[window].get(each, 0) if window < len(one) else 0)
+    found = Sketches(lay_out(reversed(entries)), np.array(counts, np.int64).reshape(windows, -1))
+    told = found.quantile(share, [f"s{number}" for number in range(len(sketches))]).tolist()
+    return [[None if isnan(value) else value for value in row[: len(one)]] for row, one in zip(told, sketches, strict=True)]
+
+
+def quantile(counts, share):
+    ((value,),) = quantiles([[counts]], share)
+    return value
+
+
+def maximum(counts):
+    return quantile(counts, 1.0)
 
 
 def within_a_hundredth(value, exact):
@@ -50,6 +73,12 @@ def test_a_longer_duration_is_in_no_lower_bucket(one, other):
 def test_a_quantile_is_within_a_hundredth_of_the_exact_nearest_rank(durations, share):
     exact = sorted(durations)[ceil(Fraction(str(share)) * len(durations)) - 1]
     assert within_a_hundredth(quantile(sketch(durations), share), exact)
+
+
+@given(st.lists(st.lists(st.lists(DURATIONS), min_size=1, max_size=3), min_size=1, max_size=5), SHARES)
+def test_sketches_side_by_side_answer_as_each_would_alone(durations, share):
+    sketches = [[sketch(window) for window in windows] for windows in durations]
+    assert quantiles(sketches, share) == [[quantile(window, share) for window in windows] for windows in sketches]
 
 
 @given(st.lists(DURATIONS, min_size=1, max_size=60))

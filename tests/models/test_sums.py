@@ -6,13 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.panes import SERIES_BITS, Panes
-from models.sums import CHUNK, LEVEL_ROW, Changed, Sums, merge, pack_runs, series_name, split_name, unpack
+from models.sums import CHUNK, LEVEL_ROW, Changed, Sums, pack_runs, series_name, split_name, unpack
 from models.windows import Pane
 
 HOUR = Pane.HOUR
 AMOUNTS = st.one_of(st.integers(-3, 3), st.integers(-(2**53), 2**53))
 COLUMN = st.dictionaries(st.integers(0, CHUNK - 1), AMOUNTS)
-NAMES = st.lists(st.text("abc", min_size=1, max_size=3), unique=True)
 
 
 Held = dict[int, dict[int, int]]
@@ -187,26 +186,6 @@ def test_chunks_of_a_row_are_those_asked_for_without_zeros(cells, numbers):
     }
     kept = {number: sorted(each for each, amount in cells.items() if each // CHUNK == number and amount) for number in numbers}
     assert found == {number: [[i % CHUNK for i in ids], [cells[i] for i in ids]] for number, ids in kept.items()}
-
-
-@given(st.lists(NAMES, max_size=4), st.data())
-def test_a_merge_is_the_sum_by_name(parts, data):
-    expected: dict[str, int] = {}
-    sums = []
-    for names in parts:
-        part = Sums(names)
-        for name in names:
-            amount = data.draw(AMOUNTS)
-            part.values[1, part.id_of(name)] = amount
-            expected[name] = expected.get(name, 0) + amount
-        sums.append(part)
-    merged = merge(sums)
-    assert {name: int(merged.values[1, merged.ids[name]]) for name in merged.names} == expected
-
-
-def test_the_merge_of_nothing_is_nothing():
-    assert list(merge([]).nonzero()) == []
-    assert list(merge([Sums()]).nonzero()) == []
 
 
 @given(

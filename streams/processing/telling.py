@@ -1,0 +1,69 @@
+"""Telling the KPI topic: rows wait until it has acknowledged them, while rounds go on."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Final, Protocol
+
+import structlog
+from aiokafka.errors import KafkaError
+
+from streams.processing.round import Row
+from streams.producer import Message
+
+PAUSE_S: Final = 1.0
+"""Between two sendings: what rounds say meanwhile goes together, each row once."""
+
+log = structlog.get_logger(__name__)
+
+
+class Topic(Protocol):
+    """Where changed rows are sent: a producer."""
+
+    async def send_all(self, records: Iterable[Message]) -> None:
+        """Send messages (with the value None for rows that are gone) and wait until all are acknowledged. Raises KafkaError."""
+
+
+class Telling:
+    """Rows on their way to a topic. If it is slower than rounds are, only the newest content of each row is sent."""
+
+    def __init__(self, producer: Topic, topic: str) -> None:
+        self.topic = topic
+        self._producer = producer
+        self._waiting: dict[Row, bytes | None] = {}
+        self._ended: set[Row] = set()
+        self._some = asyncio.Event()
+
+    def put(self, rows: Mapping[Row, bytes | None]) -> None:
+        """Have rows told; None for those that are gone."""
+        self._waiting |= rows
+        if rows:
+            self._some.set()
+
+    def ended(self) -> set[Row]:
+        """The rows whose end the topic has acknowledged since this was last asked."""
+        ended, self._ended = self._ended, set()
+        return ended
+
+    async def tell(self) -> None:
+        """Send what waits; what is not acknowledged waits on. Raises KafkaError."""
+        self._some.clear()
+        sending, self._waiting = self._waiting, {}
+        try:
+            await self._producer.send_all(
+                Message(self.topic, None, f"{key}@{window}".encode(), row) for (window, key), row in sending.items()
+            )
+        except BaseException:
+            self._waiting = sending | self._waiting
+            raise
+        self._ended |= {place for place, row in sending.items() if row is None}
+
+    async def keep_telling(self) -> None:
+        """Tell whatever comes, until cancelled."""
+        while True:
+            await self._some.wait()
+            try:
+                await self.tell()
+            except KafkaError as fault:
+                log.warning("kpi_topic_waits", fault=repr(fault))
+                self._some.set()
+            await asyncio.sleep(PAUSE_S)

@@ -1,0 +1,70 @@
+"""Rounds tell what changed and what is gone, and nothing else: a table that follows them is what a whole evaluation says."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from models.catalogue import FIGURES
+from models.grids import Columns
+from models.kpis import MINIMUM_N
+from models.snapshot import evaluate, grids
+from models.sums import Sums
+from models.windows import WINDOW_INDEX
+from streams.processing.round import NOTHING, Told, work_out
+
+TOLD = {"": [""], "rep": ["ana"], "team": [], "lead_source": ["inbound"]}
+SERIES = (
+    "calls",
+    "calls_connected",
+    "calls|rep=ana",
+    "calls|rep=ben",
+    "calls_connected|rep=ben",
+    "lead_response_time#n|rep=ben",
+    "lead_response_time#sum|rep=ben",
+    "lead_response_time#b7|rep=ben",
+    "lead_response_time#b9|rep=ben",
+    "leads_awaiting_response|team=north",
+)
+WAITING = st.dictionaries(st.sampled_from(("", "rep=ana", "team=north")), st.tuples(st.integers(1, 9), st.none() | st.just(99)))
+TOTALS = st.dictionaries(
+    st.tuples(st.sampled_from(SERIES), st.sampled_from((0, WINDOW_INDEX["1h"], WINDOW_INDEX["year"], 14))), st.integers(0, 40)
+)
+
+
+def content(row: bytes) -> tuple[object, ...]:
+    told = json.loads(row)
+    return told["value"], told["numerator"], told["denominator"], told["state"]
+
+
+@given(st.lists(st.tuples(TOTALS, WAITING), min_size=1, max_size=4), st.sets(st.sampled_from(("left|rep=x", "calls|rep=ben"))))
+def test_a_table_that_follows_rounds_says_what_stands(rounds, left):
+    table = {("1h", key): (None, -1, None, "?") for key in left}
+    said = Told({}, frozenset(table))
+    for version, (totals, oldest) in enumerate(rounds):
+        sums = Sums(SERIES)
+        for (name, row), amount in totals.items():
+            sums.values[row, sums.ids[name]] = amount
+        found = work_out(said, grids(FIGURES, Columns(sums).at_present(), oldest, TOLD, MINIMUM_N), version)
+        before = dict(table)
+        table |= {row: content(packed) for row, packed in found.written.items()}
+        for row in found.farewells:
+            del table[row]
+        expected = {
+            (window, line.key): (cell.value, cell.numerator, cell.denominator, cell.state)
+            for line in evaluate(FIGURES, sums, oldest, TOLD, MINIMUM_N)
+            for window, cell in zip(line.windows, line.cells, strict=True)
+        }
+        assert table == expected
+        assert all(before.get(row) != table[row] for row in found.written)
+        assert not found.farewells.keys() & found.written.keys()
+        said = Told(found.grids)
+
+
+def test_nothing_new_is_nothing_to_write():
+    sums = Sums(SERIES)
+    sums.values[WINDOW_INDEX["1h"], :] = 30
+    first = work_out(NOTHING, grids(FIGURES, Columns(sums).at_present(), {}, TOLD, MINIMUM_N), 1)
+    again = work_out(Told(first.grids), grids(FIGURES, Columns(sums).at_present(), {}, TOLD, MINIMUM_N), 2)
+    assert first.written
+    assert (again.written, again.farewells) == ({}, {})

@@ -1,0 +1,76 @@
+"""Rows on their way to the KPI topic: none is lost, of each the newest is sent, and what is gone is known to be told."""
+
+import asyncio
+from collections.abc import Iterable
+
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+
+from streams.processing import telling as module
+from streams.processing.telling import Telling
+from streams.producer import Message
+
+
+class Topic:
+    """Keeps what it is sent; fails as often as it is told to."""
+
+    def __init__(self, fails: int = 0) -> None:
+        self.fails = fails
+        self.sent: list[tuple[bytes | None, bytes | None]] = []
+        self.told = asyncio.Event()
+
+    async def send_all(self, records: Iterable[Message]) -> None:
+        await asyncio.sleep(0)
+        if self.fails:
+            self.fails -= 1
+            raise KafkaTimeoutError
+        self.sent += [(record.key, record.value) for record in records]
+        self.told.set()
+
+
+async def test_of_a_row_that_changes_faster_than_it_is_told_the_newest_is_sent() -> None:
+    topic = Topic()
+    telling = Telling(topic, "kpis")
+    telling.put({("1h", "calls"): b"1", ("1h", "emails"): b"1"})
+    telling.put({("1h", "calls"): b"2"})
+    await telling.tell()
+    assert topic.sent == [(b"calls@1h", b"2"), (b"emails@1h", b"1")]
+
+
+async def test_what_the_topic_did_not_take_waits_but_for_what_has_been_replaced() -> None:
+    topic = Topic(fails=1)
+    telling = Telling(topic, "kpis")
+    telling.put({("1h", "calls"): b"1", ("1h", "emails"): b"1"})
+    sending = asyncio.create_task(telling.tell())
+    await asyncio.sleep(0)
+    telling.put({("1h", "calls"): b"2"})  # while the first is on its way
+    with pytest.raises(KafkaTimeoutError):
+        await sending
+    await telling.tell()
+    assert sorted(topic.sent) == [(b"calls@1h", b"2"), (b"emails@1h", b"1")]
+
+
+async def test_an_end_is_known_once_it_is_acknowledged() -> None:
+    topic = Topic(fails=1)
+    telling = Telling(topic, "kpis")
+    telling.put({("1h", "calls"): None, ("1h", "emails"): b"1"})
+    with pytest.raises(KafkaTimeoutError):
+        await telling.tell()
+    assert telling.ended() == set()
+    await telling.tell()
+    assert telling.ended() == {("1h", "calls")}
+    assert telling.ended() == set()
+
+
+async def test_telling_goes_on_after_the_topic_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PAUSE_S", 0)
+    topic = Topic(fails=3)
+    telling = Telling(topic, "kpis")
+    keeping = asyncio.create_task(telling.keep_telling())
+    telling.put({("1h", "calls"): b"1"})
+    await asyncio.wait_for(topic.told.wait(), 10)
+    topic.told.clear()
+    telling.put({("1h", "calls"): b"2"})
+    await asyncio.wait_for(topic.told.wait(), 10)
+    keeping.cancel()
+    assert topic.sent == [(b"calls@1h", b"1"), (b"calls@1h", b"2")]
