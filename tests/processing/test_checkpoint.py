@@ -47,7 +47,8 @@ class TestWriting:
         assert totals.open == WRITES.open
         assert {pane: chunks async for pane, chunks in read_panes(redis, keys, totals.panes)} == WRITES.panes
         for measure, members in WRITES.members.items():
-            assert dict(await redis.zrange(keys.members(measure), 0, -1, withscores=True)) == members
+            found = await redis.zrange(keys.members(measure), 0, -1, withscores=True)
+            assert {member.decode(): at for member, at in found} == members
         assert await read_outbox(redis, keys) == [(1, message) for message in WRITES.outgoing]
 
     async def test_what_is_gone_is_deleted(self, redis, keys, first):
