@@ -87,7 +87,9 @@ local function check_fill(key, from, to)
   local read, items = pcall(cmsgpack.unpack, ARGV[from])
   if from ~= to or not read or type(items) ~= 'table' or not fits(#items, 2) then return 'fill' end
   for i = 1, #items, 2 do
-    if type(items[i]) ~= 'number' or items[i] % 1 ~= 0 or type(items[i + 1]) ~= 'string' then return 'fill' end
+    local score, member = items[i], items[i + 1]
+    local is_whole = type(score) == 'number' and score % 1 == 0 and math.abs(score) < 1e16
+    if not is_whole or type(member) ~= 'string' then return 'fill' end
   end
   fills[from] = items
 end

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from stored import FURTHER, PROGRESS, WRITES, applied, committed, restore, snapshot, unchanged
 
@@ -29,6 +30,24 @@ KEYS_OF_ALL_KINDS = sorted(cut_checkpoint(Keys("lb", 3), NEW, WRITES, PROGRESS).
 @pytest.fixture
 def first(keys, held) -> Checkpoint[Applied]:
     return cut_checkpoint(keys, held, WRITES, PROGRESS)
+
+
+NO_FILLS = (
+    1,
+    [],
+    {"a": 1},
+    [1],
+    ["1", "m"],
+    [1, 2],
+    [None, "m"],
+    [1.5, "m"],
+    [10**16, "m"],
+    [float("inf"), "m"],
+    [1, "m"] * 501,
+)
+"""What is packed where members and their instants should be."""
+
+packed = msgspec.msgpack.encode
 
 
 class TestWriting:
@@ -212,8 +231,13 @@ class TestValidation:
             [b"XADD", b"KEY", b"2", b"1-1", b"f"],
             [b"XADD", b"KEY", b"3", b"1-1", b"f", b"v", b"XADD", b"KEY", b"3", b"1-1", b"f", b"v"],
             [b"XTRIM", b"KEY", b"1", b"-"],
+            [b"ZREMRANGEBYSCORE", b"KEY", b"1", b"-inf"],
+            [b"ZREMRANGEBYSCORE", b"KEY", b"2", b"1", b"2"],
+            [b"ZFILL", b"KEY", b"1", b"\xc1"],
+            [b"ZFILL", b"KEY", b"2", packed([1, "m"]), packed([1, "n"])],
+            *([b"ZFILL", b"KEY", b"1", packed(strange)] for strange in NO_FILLS),
         ],
-        ids=lambda operation: " ".join(part.decode() for part in operation[:8]),
+        ids=lambda operation: " ".join(part.decode(errors="backslashreplace") for part in operation[:8])[:80],
     )
     async def test_an_operation_that_would_fail_refuses_all_others(self, redis, keys, held, operation):
         whole = cut_checkpoint(keys, held, Writes(levels={0: b"before it"}), PROGRESS)
