@@ -28,7 +28,7 @@ Members: TypeAlias = dict[str, set[tuple[str, int, int]]]
 DRILLED = tuple(measure.id for measure in MEASURES if measure.drill)
 
 
-def stored(tables: Mapping[str, Mapping[bytes, int]]) -> Members:
+def stored(tables: Mapping[str, Mapping[str, int]]) -> Members:
     """What tables of members hold; each has the score that it tells."""
     found: Members = {}
     for measure, members in tables.items():
@@ -55,12 +55,12 @@ def of_states(states: Mapping[str, bytes], rules: Rules, known_until: int, kept_
     return found
 
 
-async def read(redis: Redis, keys: Keys) -> dict[str, dict[bytes, int]]:
+async def read(redis: Redis, keys: Keys) -> dict[str, dict[str, int]]:
     """The tables of members of a partition's generation, but for empty ones."""
     found = {}
     for measure in DRILLED:
         held = await redis.zrange(keys.members(measure), 0, -1, withscores=True)
-        found |= {measure: {member: int(at) for member, at in held}} if held else {}
+        found |= {measure: {member.decode(): int(at) for member, at in held}} if held else {}
     return found
 
 

@@ -18,7 +18,7 @@ WRITES = Writes(
     series=["touches", "touches|rep=mia"],
     due={"crm:1": 120_000, "crm:2": 99_000},
     open={CLOCK: 60_000},
-    members={"calls": {b'["crm:1",60000,0]': 60_000, b'["crm:2",70000,0]': 70_000, b'["crm:2",80000,0]': 80_000}},
+    members={"calls": {'["crm:1",60000,0]': 60_000, '["crm:2",70000,0]': 70_000, '["crm:2",80000,0]': 80_000}},
     outgoing=[MESSAGE, MESSAGE._replace(id="a2", key=None)],
 )
 """A bit of everything."""
@@ -34,7 +34,7 @@ FURTHER = Writes(
     known_series=2,
     due={"crm:1": None, "crm:2": 98_000},
     open={CLOCK: None},
-    members={"calls": {b'["crm:2",80000,0]': None, b'["crm:3",70001,0]': 70_001}, "emails": {b'["crm:1",1,0]': 1}},
+    members={"calls": {'["crm:2",80000,0]': None, '["crm:3",70001,0]': 70_001}, "emails": {'["crm:1",1,0]': 1}},
     expired={"calls": 70_000, "emails": 70_000, "messages": 70_000},
     outgoing=[MESSAGE._replace(id="a3")],
 )

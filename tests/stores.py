@@ -31,7 +31,7 @@ class Store:
         self.due: dict[str, int] = {}
         self.open: dict[Any, int] = {}
         self.oldest: dict[str, Any] = {}
-        self.members: dict[str, dict[bytes, int]] = {}
+        self.members: dict[str, dict[str, int]] = {}
         self.sent: list[Outgoing] = []
         self.progress = Progress(0)
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Final, Generic, TypeVar
 
+import msgspec
+
 from streams.tables import Applied, Keys, KpiKeys, OpenClock, Outgoing, Pane, Progress, Waiting, bucket_of
 from streams.tables.keys import members_part, part_of
 from streams.tables.kpis import RowChanges, encode_changes
@@ -24,6 +26,8 @@ LARGEST_CHANGES: Final = 8 * 2**20
 """Bytes of a round's changes from which on they are not kept: about half of a large table."""
 
 Held = TypeVar("Held")
+
+_pack = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class Writes:
     known_series: int = 0
     due: Mapping[str, int | None] = field(default_factory=dict)
     open: Mapping[OpenClock, int | None] = field(default_factory=dict)
-    members: Mapping[str, Mapping[bytes, int | None]] = field(default_factory=dict)
+    members: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)
     expired: Mapping[str, int] = field(default_factory=dict)
     outgoing: Sequence[Outgoing] = ()
 
@@ -109,6 +113,19 @@ class _Operations:
     def put_scores(self, key: str, scores: Iterable[tuple[bytes, int | None]]) -> None:
         values = ((member, None if score is None else b"%d" % score) for member, score in scores)
         self._put(key, values, b"ZADD", b"ZREM", scores=True)
+
+    def fill_scores(self, key: str, scores: Mapping[str, int | None]) -> None:
+        """As `put_scores`, of many small members: they are packed together, which is quicker to send."""
+        given: list[int | str] = []
+        gone: list[bytes] = []
+        for member, score in scores.items():
+            if score is None:
+                gone.append(member.encode())
+            else:
+                given += (score, member)
+        for start in range(0, len(given), GROUP):
+            self.add(b"ZFILL", key, (_pack(given[start : start + GROUP]),))
+        self.add_grouped(b"ZREM", key, gone)
 
     def _put(self, key: str, values: Iterable[tuple[bytes, bytes | None]], put: bytes, remove: bytes, *, scores: bool) -> None:
         given: list[bytes] = []
@@ -230,7 +247,7 @@ def _put_panes(operations: _Operations, keys: Keys, writes: Writes) -> None:
 
 def _put_members(operations: _Operations, keys: Keys, writes: Writes) -> None:
     for measure, members in writes.members.items():
-        operations.put_scores(keys.members(measure), members.items())
+        operations.fill_scores(keys.members(measure), members)
     for measure, before in writes.expired.items():
         operations.add(b"ZREMRANGEBYSCORE", keys.members(measure), (b"%d" % before,))
     operations.add_grouped(b"SADD", keys.parts, [members_part(measure).encode() for measure in writes.members])

@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from models.members import DRILLED, Moved
 from models.units import Millis
-from streams.tables.rows import Member, encode_member
+from streams.tables.rows import encode_member
 
 
 class MembersCut(NamedTuple):
     """By measure, members with their instants (None: gone), and the instant before which all are gone, where that has moved."""
 
-    changed: Mapping[str, Mapping[bytes, int | None]]
+    changed: Mapping[str, Mapping[str, int | None]]
     expired: Mapping[str, int]
 
 
@@ -19,7 +19,7 @@ class Members:
     """What is to be written of one partition's members. Those before the oldest day that is kept are not."""
 
     def __init__(self) -> None:
-        self._changed: dict[str, dict[bytes, int | None]] = {}
+        self._changed: dict[str, dict[str, int | None]] = {}
         self._kept_from = 0
 
     def move(self, subjects: Sequence[str], moves: Iterable[Moved], kept_from: Millis) -> None:
@@ -29,7 +29,7 @@ class Members:
             kept = found.at >= kept_from
             columns = (column[kept].tolist() for column in found[1:])
             for of, at, k, came in zip(*columns, strict=True):
-                changed[encode_member(Member(subjects[of], at, k))] = at if came else None
+                changed[encode_member(subjects[of], at, k)] = at if came else None
 
     def cut(self, kept_from: Millis) -> MembersCut:
         """What changed since the last cut; all is gone that lies before `kept_from`."""

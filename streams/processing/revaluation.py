@@ -51,8 +51,8 @@ async def revalue(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
     applied = await remove(redis, next_keys, applied)
     with seldom_collecting():
         adding_up, applied = await _add_up(redis, keys, applied, partition)
-        for piece in await asyncio.to_thread(_writes, partition, adding_up.waiting):
-            applied = await _commit(redis, cut_aside(next_keys, applied, piece))
+        pieces = await asyncio.to_thread(_writes, partition, adding_up.waiting)
+        applied = await _write_aside(redis, next_keys, applied, pieces)
     progress = replace(applied.progress, generation=next_keys.generation, valuation=valuation.encode())
     applied = await _commit(redis, cut_checkpoint(next_keys, applied, Writes(), progress))
     log.info(
@@ -77,14 +77,23 @@ async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
     if progress.clock is not None:
         partition.totals.advance(Millis(progress.clock))  # now, so that what no pane keeps is not summed first
     adding_up = AddingUp(partition, (await read_due(redis, keys, -1, partition.known_until)).keys())
+    of_leads: Iterable[Writes] = ()
     async for states in walk_states(redis, keys):
-        quiet = await asyncio.to_thread(adding_up.take, states)
+        # What some leads add beside totals is written while the next ones are summed.
+        summing = asyncio.to_thread(adding_up.take, states)
+        quiet, applied = await asyncio.gather(summing, _write_aside(redis, next_keys, applied, of_leads))
+        of_leads = _pieces_of_leads(adding_up.take_out())
         for some in _batched(quiet.items(), PIECE):
             applied = await _commit(redis, cut_checkpoint(keys, applied, Writes(states=some), progress))
-        for piece in _pieces_of_leads(adding_up.take_out()):
-            applied = await _commit(redis, cut_aside(next_keys, applied, piece))
+    applied = await _write_aside(redis, next_keys, applied, of_leads)
     await asyncio.to_thread(adding_up.settle)
     return adding_up, applied
+
+
+async def _write_aside(redis: Redis, keys: Keys, applied: Applied, pieces: Iterable[Writes]) -> Applied:
+    for piece in pieces:
+        applied = await _commit(redis, cut_aside(keys, applied, piece))
+    return applied
 
 
 def _writes(partition: Partition, waiting: Mapping[str, Waiting]) -> Iterator[Writes]:
@@ -110,7 +119,7 @@ def _pieces(whole: Writes, waiting: Mapping[str, Waiting]) -> Iterator[Writes]:
 def _pieces_of_leads(found: OfLeads) -> Iterator[Writes]:
     for due in _batched(found.due.items(), PIECE):
         yield Writes(due=due)
-    piece: dict[str, Mapping[bytes, int | None]] = {}
+    piece: dict[str, Mapping[str, int | None]] = {}
     size = 0
     for measure, members in found.members.changed.items():
         for some in _batched(members.items(), PIECE):

@@ -19,6 +19,7 @@ from streams.local.floor import demo_rules_toml
 from streams.local.simulator import Floor
 from streams.local.truth import truth
 from streams.local.truth_facts import rules_of
+from streams.local.truth_gauges import WHOLE
 
 ZONE = "Europe/Berlin"
 SEED = 11
@@ -105,7 +106,7 @@ def kpi_of(row):
 
 def slice_of(row):
     """The dimensions of a row's slice, and its values."""
-    return (tuple(row["by"].split(",")), split_values(row["by"], row["slice"])) if row["by"] else behind.WHOLE
+    return (tuple(row["by"].split(",")), split_values(row["by"], row["slice"])) if row["by"] else WHOLE
 
 
 async def behind_row(system, api, row, of, clock):

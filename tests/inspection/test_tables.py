@@ -16,7 +16,7 @@ from streams.processing.checkpoint import claim_partition
 from streams.processing.cut import Writes, cut_checkpoint
 from streams.tables import Keys, OpenClock, Outgoing, Pane, Progress, Waiting, bucket_of, connect
 from streams.tables.presence import say_present
-from streams.tables.rows import Member, encode_member
+from streams.tables.rows import encode_member
 from streams.topics import partition_of
 
 LEAD = "crm:4711"
@@ -48,7 +48,7 @@ def writes() -> Writes:
         series=SERIES,
         due={LEAD: NOON + MINUTE, "crm:1": NOON},
         open={CLOCK: NOON - MINUTE},
-        members={"replies": {encode_member(Member(LEAD, NOON, k)): NOON for k in (0, 1)}},
+        members={"replies": {encode_member(LEAD, NOON, k): NOON for k in (0, 1)}},
         erased=[b"\xab\xcd"],
         outgoing=[Outgoing("a1", "leadbeat.alerts.v1", LEAD.encode(), b'{"percent": 50}')],
     )

@@ -117,6 +117,7 @@ def test_no_pane_past_its_retention_is_kept_or_stored(run, rules, end):
     calendar, clock = engine.totals.calendar, engine.totals.clock
     for pane, start in [*engine.stored.panes, *panes_of(engine.totals)]:
         assert start >= calendar.oldest_start(pane, clock)
+    assert engine.totals.kept_from == calendar.oldest_start(Pane.DAY, clock)
 
 
 @given(runs(), RULEBOOKS)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from stored import FURTHER, PROGRESS, WRITES, applied, committed, restore, snapshot, unchanged
 
@@ -31,6 +32,24 @@ def first(keys, held) -> Checkpoint[Applied]:
     return cut_checkpoint(keys, held, WRITES, PROGRESS)
 
 
+NO_FILLS = (
+    1,
+    [],
+    {"a": 1},
+    [1],
+    ["1", "m"],
+    [1, 2],
+    [None, "m"],
+    [1.5, "m"],
+    [10**16, "m"],
+    [float("inf"), "m"],
+    [1, "m"] * 501,
+)
+"""What is packed where members and their instants should be."""
+
+packed = msgspec.msgpack.encode
+
+
 class TestWriting:
     async def test_everything_is_stored(self, redis, keys, held, first):
         answer = await commit(redis, first)
@@ -47,7 +66,8 @@ class TestWriting:
         assert totals.open == WRITES.open
         assert {pane: chunks async for pane, chunks in read_panes(redis, keys, totals.panes)} == WRITES.panes
         for measure, members in WRITES.members.items():
-            assert dict(await redis.zrange(keys.members(measure), 0, -1, withscores=True)) == members
+            found = await redis.zrange(keys.members(measure), 0, -1, withscores=True)
+            assert {member.decode(): at for member, at in found} == members
         assert await read_outbox(redis, keys) == [(1, message) for message in WRITES.outgoing]
 
     async def test_what_is_gone_is_deleted(self, redis, keys, first):
@@ -211,8 +231,13 @@ class TestValidation:
             [b"XADD", b"KEY", b"2", b"1-1", b"f"],
             [b"XADD", b"KEY", b"3", b"1-1", b"f", b"v", b"XADD", b"KEY", b"3", b"1-1", b"f", b"v"],
             [b"XTRIM", b"KEY", b"1", b"-"],
+            [b"ZREMRANGEBYSCORE", b"KEY", b"1", b"-inf"],
+            [b"ZREMRANGEBYSCORE", b"KEY", b"2", b"1", b"2"],
+            [b"ZFILL", b"KEY", b"1", b"\xc1"],
+            [b"ZFILL", b"KEY", b"2", packed([1, "m"]), packed([1, "n"])],
+            *([b"ZFILL", b"KEY", b"1", packed(strange)] for strange in NO_FILLS),
         ],
-        ids=lambda operation: " ".join(part.decode() for part in operation[:8]),
+        ids=lambda operation: " ".join(part.decode(errors="backslashreplace") for part in operation[:8])[:80],
     )
     async def test_an_operation_that_would_fail_refuses_all_others(self, redis, keys, held, operation):
         whole = cut_checkpoint(keys, held, Writes(levels={0: b"before it"}), PROGRESS)

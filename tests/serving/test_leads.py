@@ -8,7 +8,6 @@ import behind
 import httpx
 import msgspec
 import pytest
-from behind import WHOLE
 from build import DAY, HOUR, MINUTE, NOON, RULES, SECOND, call, erased, lead, meeting, reply
 from kept import Floor
 from told_rules import tables
@@ -21,6 +20,7 @@ from models.units import Millis
 from streams.config import Settings
 from streams.local.simulator import Floor as Simulated
 from streams.local.truth_facts import rules_of
+from streams.local.truth_gauges import WHOLE
 from streams.serving import behind as reading
 from streams.serving.app import create
 from streams.serving.catalogue import opened
