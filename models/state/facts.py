@@ -1,9 +1,11 @@
 """The facts of a lead as they stand: its state without versions and tombstones, as rows that many leads' facts are joined from.
 
-A table's rows are bytes, laid out as its `numpy` type says; each table is in the order of time, then of ids.
+A table's rows are bytes, laid out as its `numpy` type says; each table is in the order of time. At one instant touches are in
+the order of what they say, all else in that of ids: so a touch's row has a place of its own, whatever its id.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, Set
 from struct import Struct
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -40,8 +42,8 @@ NOT_NAMED: Final = -1
 
 
 Fields: TypeAlias = Mapping[str, Any]
-Row: TypeAlias = tuple[int, str, bytes]
-"""A row with what it is sorted by: instant and name."""
+Touch: TypeAlias = tuple[int, int, int, int]
+"""What a touch says, and what touches are sorted by: its instant, the codes of rep and channel, its flags."""
 
 
 class Facts(NamedTuple):
@@ -70,8 +72,8 @@ def facts(lead: Lead, codes: Codes) -> Facts:
         _spans(lead.owner, codes.rep.code),
         _spans(lead.stage, _STAGE_CODES.__getitem__),
         _inquiries(lead, own),
-        _joined(_touches(lead, codes)),
-        _replies(lead, codes),
+        touches := _touches(lead, codes),
+        _replies(lead, touches, codes),
         _meetings(lead, codes),
     )
 
@@ -87,7 +89,7 @@ def facts_after(change: Change, before: Facts, lead: Lead, codes: Codes) -> Fact
         case "touch":
             return _after_touch(change.key, before, lead, codes, new=change.new)
         case "reply":
-            return before._replace(replies=_replies(lead, codes))
+            return before._replace(replies=_replies(lead, before.touches, codes))
         case "meeting":
             return before._replace(meetings=_meetings(lead, codes))
         case _:
@@ -97,13 +99,13 @@ def facts_after(change: Change, before: Facts, lead: Lead, codes: Codes) -> Fact
 def _after_touch(name: str, before: Facts, lead: Lead, codes: Codes, *, new: bool) -> Facts:
     """After a change of a touch. Most are new and later than all others, and there is no reply yet that might name it."""
     if new and not before.replies:
-        row = _standing_touch(lead.objects[name], codes)
-        if row is None:
+        touch = touch_of(lead.objects[name], codes)
+        if touch is None:
             return before
-        if not before.touches or row[0] > _last_at(before.touches):
-            return _with_touches(before, before.touches + row[1], before.replies)
+        if not before.touches or touch[0] > _last_at(before.touches):
+            return _with_touches(before, before.touches + _TOUCH.pack(*touch), before.replies)
     touches = _touches(lead, codes)
-    return _with_touches(before, _joined(touches), _replies(lead, codes) if before.replies else b"")
+    return _with_touches(before, touches, _replies(lead, touches, codes) if before.replies else b"")
 
 
 def _with_touches(before: Facts, touches: bytes, replies: bytes) -> Facts:
@@ -138,17 +140,17 @@ def _inquiries(lead: Lead, own: Fields) -> bytes:
     return b"".join([_INQUIRY.pack(at) for at in sorted(at for at in instants if at is not None and at > lead.retired_until)])
 
 
-def _touches(lead: Lead, codes: Codes) -> list[Row]:
-    found = ((name, fields) for name, fields in _standing(lead, "touch:") if _is_touch(fields))
-    return sorted([(fields["at"], name, _touch(fields["at"], fields, codes)) for name, fields in found])
+def _touches(lead: Lead, codes: Codes) -> bytes:
+    found = (_touch(fields, codes) for _, fields in _standing(lead, "touch:") if _is_touch(fields))
+    return b"".join([_TOUCH.pack(*touch) for touch in sorted(found)])
 
 
-def _standing_touch(record: Record, codes: Codes) -> tuple[int, bytes] | None:
-    """The instant and the row of a touch that is new; None if it does not stand."""
+def touch_of(record: Record, codes: Codes) -> Touch | None:
+    """What a touch says; None if it does not stand."""
     fields = fields_of(record)
     if fields.get(DELETED) or not _is_touch(fields):
         return None
-    return fields["at"], _touch(fields["at"], fields, codes)
+    return _touch(fields, codes)
 
 
 def _is_touch(fields: Fields) -> bool:
@@ -160,25 +162,45 @@ def _last_at(touches: bytes) -> int:
     return at
 
 
-def _joined(rows: Iterable[Row]) -> bytes:
-    return b"".join([row for _, _, row in rows])
+def place_of(touch: Touch, touches: bytes) -> int:
+    """The place of a touch among the rows of touches: before all that are not smaller."""
+    return bisect_left(range(len(touches) // _TOUCH.size), touch, key=lambda place: _touch_at(touches, place))
 
 
-def _touch(at: int, fields: Fields, codes: Codes) -> bytes:
+def _touch_at(touches: bytes, place: int) -> Touch:
+    touch: Touch = _TOUCH.unpack_from(touches, place * _TOUCH.size)
+    return touch
+
+
+def _touch(fields: Fields, codes: Codes) -> Touch:
     get = fields.get
     flags = AUTOMATED if get("automated") else 0
     if get("connected"):
         flags |= CONNECTED
     if get("delivered") is not False:
         flags |= DELIVERED
-    return _TOUCH.pack(at, codes.rep.code(get("rep")), codes.channel.code(get("channel")), flags)
+    return fields["at"], codes.rep.code(get("rep")), codes.channel.code(get("channel")), flags
 
 
-def _replies(lead: Lead, codes: Codes) -> bytes:
+def _replies(lead: Lead, touches: bytes, codes: Codes) -> bytes:
     found = [(fields["at"], name, fields) for name, fields in _standing(lead, "reply:") if fields.get("at") is not None]
-    named = any(fields.get("in_reply_to") is not None for _, _, fields in found)
-    places = {name: place for place, (_, name, _) in enumerate(_touches(lead, codes))} if named else {}
+    places = _places({f"touch:{named}" for *_, fields in found if (named := fields.get("in_reply_to"))}, lead, touches, codes)
     return b"".join([_reply(at, fields, places, codes) for at, _, fields in sorted(found, key=_by_time)])
+
+
+def _places(names: Set[str], lead: Lead, touches: bytes, codes: Codes) -> dict[str, int]:
+    """The place of each of some touches that stands; of those that say the same, each has its own."""
+    places: dict[str, int] = {}
+    taken: set[int] = set()
+    for name in sorted(names & lead.objects.keys()):
+        touch = touch_of(lead.objects[name], codes)
+        if touch is not None:
+            place = place_of(touch, touches)
+            while place in taken:
+                place += 1
+            taken.add(place)
+            places[name] = place
+    return places
 
 
 def _reply(at: int, fields: Fields, places: Mapping[str, int], codes: Codes) -> bytes:
