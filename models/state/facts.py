@@ -5,7 +5,8 @@ the order of what they say, all else in that of ids: so a touch's row has a plac
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from struct import Struct
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -16,14 +17,17 @@ from models.slices import OF_LEADS
 from models.state.lead import Change, Lead
 from models.state.registers import DELETED, Record, Timeline, fields_of
 
-LEAD: Final = np.dtype([("created_at", "<i8"), ("retired_until", "<i8"), *((dim, "<i4") for dim in OF_LEADS)])
+LEAD: Final = np.dtype(
+    [("created_at", "<i8"), ("retired_until", "<i8"), *((dim, "<i4") for dim in OF_LEADS), ("left_out", "<i8")]
+)
 SPAN: Final = np.dtype([("at", "<i8"), ("value", "<i4")])
 INQUIRY: Final = np.dtype([("at", "<i8")])
 TOUCH: Final = np.dtype([("at", "<i8"), ("rep", "<i4"), ("channel", "u1"), ("flags", "u1")])
 REPLY: Final = np.dtype([("at", "<i8"), ("answers", "<i4"), ("channel", "u1"), ("kind", "u1"), ("sentiment", "u1")])
 MEETING: Final = np.dtype([("booked_at", "<i8"), ("scheduled_at", "<i8"), ("rep", "<i4"), ("demo", "u1"), ("outcome", "u1")])
 
-_LEAD, _SPAN, _INQUIRY = Struct("<qqiiiii"), Struct("<qi"), Struct("<q")
+_LEAD, _SPAN, _INQUIRY = Struct("<qqiiiiiq"), Struct("<qi"), Struct("<q")
+_LEFT_OUT = Struct("<q")
 _AT, _TOUCH, _REPLY, _MEETING = Struct("<q"), Struct("<qiBB"), Struct("<qiBBB"), Struct("<qqiBB")
 
 AUTOMATED, CONNECTED, DELIVERED = 1, 2, 4
@@ -58,12 +62,17 @@ class Facts(NamedTuple):
     meetings: bytes = b""
 
 
-NOTHING: Final = Facts(_LEAD.pack(NEVER, 0, *(NOBODY for _ in OF_LEADS)))
+NOTHING: Final = Facts(_LEAD.pack(NEVER, 0, *(NOBODY for _ in OF_LEADS), 0))
 """What stands of a lead that is unknown, deleted or erased."""
 
 
 def facts(lead: Lead, codes: Codes) -> Facts:
-    """What stands of a lead."""
+    """What stands of a lead, all of whose pages must be in memory."""
+    return facts_with(touch_rows(lead, codes), lead, codes)
+
+
+def facts_with(touches: bytes, lead: Lead, codes: Codes) -> Facts:
+    """What stands of a lead the rows of whose touches are known."""
     own = fields_of(lead.record)
     if lead.erased or own.get(DELETED):
         return NOTHING
@@ -72,10 +81,16 @@ def facts(lead: Lead, codes: Codes) -> Facts:
         _spans(lead.owner, codes.rep.code),
         _spans(lead.stage, _STAGE_CODES.__getitem__),
         _inquiries(lead, own),
-        touches := _touches(lead, codes),
+        touches,
         _replies(lead, touches, codes),
         _meetings(lead, codes),
     )
+
+
+def leaving_out(known: Facts, touches: bytes, replies: bytes, left_out: int) -> Facts:
+    """Facts with some touches only; `left_out` is how many others by a person the follow-up took until it ended."""
+    lead = known.lead[: -_LEFT_OUT.size] + _LEFT_OUT.pack(left_out)
+    return known._replace(lead=lead, touches=touches, replies=replies)
 
 
 def facts_after(change: Change, before: Facts, lead: Lead, codes: Codes) -> Facts:
@@ -104,7 +119,7 @@ def _after_touch(name: str, before: Facts, lead: Lead, codes: Codes, *, new: boo
             return before
         if not before.touches or touch[0] > _last_at(before.touches):
             return _with_touches(before, before.touches + _TOUCH.pack(*touch), before.replies)
-    touches = _touches(lead, codes)
+    touches = touch_rows(lead, codes)
     return _with_touches(before, touches, _replies(lead, touches, codes) if before.replies else b"")
 
 
@@ -112,9 +127,9 @@ def _with_touches(before: Facts, touches: bytes, replies: bytes) -> Facts:
     return Facts(before.lead, before.owners, before.stages, before.inquiries, touches, replies, before.meetings)
 
 
-def _standing(lead: Lead, kind: str) -> Iterator[tuple[str, Fields]]:
-    """The names and fields of a lead's objects of a kind, but of those that were deleted."""
-    for name, record in lead.objects.items():
+def _standing(objects: Mapping[str, Record], kind: str) -> Iterator[tuple[str, Fields]]:
+    """The names and fields of those objects of a kind that were not deleted."""
+    for name, record in objects.items():
         if name.startswith(kind):
             fields = record[0][2] if len(record) == 1 else fields_of(record)
             if not fields.get(DELETED):
@@ -131,17 +146,19 @@ def _own(lead: Lead, own: Fields, codes: Codes) -> bytes:
         codes.sales_region.code(own.get("sales_region")),
         codes.segment.code(own.get("segment")),
         codes.campaign.code(own.get("campaign")),
+        0,
     )
 
 
 def _inquiries(lead: Lead, own: Fields) -> bytes:
-    instants = {fields.get("at") for _, fields in _standing(lead, "inquiry:")}
+    instants = {fields.get("at") for _, fields in _standing(lead.objects, "inquiry:")}
     instants.add(own.get("created_at"))
     return b"".join([_INQUIRY.pack(at) for at in sorted(at for at in instants if at is not None and at > lead.retired_until)])
 
 
-def _touches(lead: Lead, codes: Codes) -> bytes:
-    found = (_touch(fields, codes) for _, fields in _standing(lead, "touch:") if _is_touch(fields))
+def touch_rows(lead: Lead, codes: Codes) -> bytes:
+    """The rows of a lead's touches that stand, whether or not the lead does; all of its pages must be in memory."""
+    found = (_touch(fields, codes) for _, fields in _standing(lead.everything, "touch:") if _is_touch(fields))
     return b"".join([_TOUCH.pack(*touch) for touch in sorted(found)])
 
 
@@ -160,6 +177,11 @@ def _is_touch(fields: Fields) -> bool:
 def _last_at(touches: bytes) -> int:
     at: int = _AT.unpack_from(touches, len(touches) - _TOUCH.size)[0]
     return at
+
+
+def pack_touch(touch: Touch) -> bytes:
+    """The row of a touch."""
+    return _TOUCH.pack(*touch)
 
 
 def place_of(touch: Touch, touches: bytes) -> int:
@@ -183,12 +205,12 @@ def _touch(fields: Fields, codes: Codes) -> Touch:
 
 
 def _replies(lead: Lead, touches: bytes, codes: Codes) -> bytes:
-    found = [(fields["at"], name, fields) for name, fields in _standing(lead, "reply:") if fields.get("at") is not None]
+    found = [(fields["at"], name, fields) for name, fields in _standing(lead.objects, "reply:") if fields.get("at") is not None]
     places = _places({f"touch:{named}" for *_, fields in found if (named := fields.get("in_reply_to"))}, lead, touches, codes)
     return b"".join([_reply(at, fields, places, codes) for at, _, fields in sorted(found, key=_by_time)])
 
 
-def _places(names: Set[str], lead: Lead, touches: bytes, codes: Codes) -> dict[str, int]:
+def _places(names: AbstractSet[str], lead: Lead, touches: bytes, codes: Codes) -> dict[str, int]:
     """The place of each of some touches that stands; of those that say the same, each has its own."""
     places: dict[str, int] = {}
     taken: set[int] = set()
@@ -216,7 +238,7 @@ def _reply(at: int, fields: Fields, places: Mapping[str, int], codes: Codes) -> 
 
 def _meetings(lead: Lead, codes: Codes) -> bytes:
     return b"".join(
-        [row for _, row in sorted([(name, _meeting(fields, codes)) for name, fields in _standing(lead, "meeting:")])]
+        [row for _, row in sorted([(name, _meeting(fields, codes)) for name, fields in _standing(lead.objects, "meeting:")])]
     )
 
 

@@ -28,7 +28,7 @@ from streams.tables import (
     read_outbox,
     read_scores,
     read_series,
-    read_states,
+    read_whole,
 )
 from streams.tables.presence import read_present
 from streams.tables.rows import decode_clock, decode_waiting
@@ -185,7 +185,7 @@ async def _bucket(part: Part) -> AsyncIterator[Row]:
 async def _parts(part: Part) -> AsyncIterator[Row]:
     for name in sorted(await part.parts()):
         kind, _, rest = name.partition(":")
-        size, _, start = rest.partition(":")
+        size, _, start = rest.partition(":") if kind == "pane" else (rest, "", "")
         yield {"kind": kind, "name": size, "start": int(start) if start else None}
 
 
@@ -264,11 +264,11 @@ READERS: Final[Mapping[str, Callable[[Part], AsyncIterator[Row]]]] = {
 async def _lead(place: Place, subject: str) -> AsyncIterator[Row]:
     partition = partition_of(f"lead:{subject}".encode(), place.partitions)
     (part,) = await _claimed(place, Asked("lead", subject, partition))
-    states = await read_states(place.redis, part.keys, [subject])
-    if subject not in states:
+    packed = await read_whole(place.redis, part.keys, subject)
+    if packed is None:
         what = f"holds no lead {subject!r}, whose place it would be"
         raise Fatal(part.keys.state(bucket_of(subject)), what, "name it as CONNECTION:ID, with the CRM's own id")
-    for row in lead_rows(states[subject]):
+    for row in lead_rows(packed):
         yield row
 
 

@@ -16,8 +16,9 @@ from models.contributions import Evaluation, evaluate
 from models.meaning import Waiting, thresholds_of, waiting_of
 from models.news import news
 from models.state.absorption import stands_alone, whole
-from models.state.facts import Facts, facts
+from models.state.facts import Facts, facts, touch_rows
 from models.state.lead import Lead, pack, unpack
+from models.state.rows import TouchRows
 from models.state.told import Alerts
 from models.units import Millis
 from streams.processing.open_clocks import OpenClocks
@@ -44,6 +45,8 @@ class AddingUp:
         self._lots = 0
         self.leads = 0
         self.due: dict[str, Millis] = {}
+        self.rows: dict[str, dict[int, bytes | None]] = {}
+        """The rows of huge leads, by the instant from which on they are."""
         self.waiting: dict[str, Waiting] = {}
 
     def take(self, states: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -53,6 +56,9 @@ class AddingUp:
         evaluation = evaluate(self._standing(subjects, known), codes, self._known_until)
         self._partition.totals.add(evaluation.contributions)
         self.leads += len(subjects)
+        for subject, (lead, _) in zip(subjects, known, strict=True):
+            if lead.pages is not None:
+                self.rows[subject] = TouchRows(touch_rows(lead, codes), {}, self._partition.sizes.rows).cut()
         self._lots += 1
         if self._lots % LOTS == 0:
             self._partition.totals.compact()

@@ -10,7 +10,7 @@ from itertools import chain
 from typing import Final, Generic, TypeVar
 
 from streams.tables import Applied, Keys, KpiKeys, OpenClock, Outgoing, Pane, Progress, Waiting, bucket_of
-from streams.tables.keys import part_of
+from streams.tables.keys import part_of, rows_of
 from streams.tables.rows import encode_clock, encode_outgoing, encode_progress, encode_waiting
 
 GROUP: Final = 512
@@ -47,12 +47,15 @@ class Checkpoint(Generic[Held]):
 class Writes:
     """What has changed, as absolute values; None deletes.
 
-    Instants (`due`, `open`) in ms UTC. `erased` are tombstones, which are only ever added. `series` are the new names; the
-    first of them gets the id `known_series`, the number of those stored. `dropped` panes are deleted whole. What the publisher
-    has to read again follows from the rest.
+    Instants (`due`, `open`) in ms UTC. Of huge leads there are `pages` by number, and `rows` by the instant from which on they
+    are; None in place of them all deletes them whole. `erased` are tombstones, which are only ever added. `series` are the new
+    names; the first of them gets the id `known_series`, the number of those stored. `dropped` panes are deleted whole. What the
+    publisher has to read again follows from the rest.
     """
 
     states: Mapping[str, bytes | None] = field(default_factory=dict)
+    pages: Mapping[str, Mapping[int, bytes | None] | None] = field(default_factory=dict)
+    rows: Mapping[str, Mapping[int, bytes | None] | None] = field(default_factory=dict)
     erased: Collection[bytes] = ()
     panes: Mapping[Pane, Mapping[int, bytes | None]] = field(default_factory=dict)
     dropped: Collection[Pane] = ()
@@ -96,6 +99,12 @@ class _Operations:
     def put_fields(self, key: str, values: Iterable[tuple[bytes, bytes | None]]) -> None:
         self._put(key, values, b"HSET", b"HDEL", scores=False)
 
+    def put_hash(self, key: str, values: Mapping[int, bytes | None] | None) -> None:
+        if values is None:
+            self.add(b"UNLINK", key, ())
+        else:
+            self.put_fields(key, _numbered(values))
+
     def put_scores(self, key: str, scores: Iterable[tuple[bytes, int | None]]) -> None:
         values = ((member, None if score is None else b"%d" % score) for member, score in scores)
         self._put(key, values, b"ZADD", b"ZREM", scores=True)
@@ -121,6 +130,8 @@ def cut_checkpoint(keys: Keys, held: Applied, writes: Writes, progress: Progress
         raise ValueError(f"totals of generation {keys.generation}, progress of generation {progress.generation}")
     operations = _Operations()
     _put_states(operations, keys, writes.states)
+    for subject, pages in writes.pages.items():
+        operations.put_hash(keys.pages(subject), pages)
     operations.add_grouped(b"SADD", keys.erased, list(writes.erased))
     _put_totals(operations, keys, writes, held.seq + 1)
     for number, message in enumerate(writes.outgoing):
@@ -134,7 +145,7 @@ def cut_aside(keys: Keys, held: Applied, writes: Writes) -> Checkpoint[Applied]:
 
     Each piece is counted, so that the switch is refused if Redis has lost one of them since.
     """
-    if writes.states or writes.erased or writes.outgoing:
+    if writes.states or writes.pages or writes.erased or writes.outgoing:
         raise ValueError("states, tombstones and messages move with the sequence only")
     operations = _Operations()
     _put_totals(operations, keys, writes, held.seq + 1)
@@ -180,6 +191,7 @@ def _put_states(operations: _Operations, keys: Keys, states: Mapping[str, bytes 
 def _put_totals(operations: _Operations, keys: Keys, writes: Writes, score: int) -> None:
     _put_series(operations, keys, writes)
     _put_panes(operations, keys, writes)
+    _put_rows(operations, keys, writes)
     for name, chunks in writes.windows.items():
         operations.put_fields(keys.window(name), _numbered(chunks))
     operations.put_fields(keys.level, _numbered(writes.levels))
@@ -210,6 +222,12 @@ def _put_panes(operations: _Operations, keys: Keys, writes: Writes) -> None:
     present = [part_of(pane) for pane in writes.panes] + [f"window:{name}" for name in writes.windows]
     operations.add_grouped(b"SADD", keys.parts, [part.encode() for part in present])
     operations.add_grouped(b"SREM", keys.parts, [part_of(pane).encode() for pane in dropped])
+
+
+def _put_rows(operations: _Operations, keys: Keys, writes: Writes) -> None:
+    for subject, rows in writes.rows.items():
+        operations.put_hash(keys.rows(subject), rows)
+        operations.add(b"SREM" if rows is None else b"SADD", keys.parts, [rows_of(subject).encode()])
 
 
 def _changed(writes: Writes) -> Iterator[str]:

@@ -37,12 +37,15 @@ from streams.tables import (
     Applied,
     Keys,
     Outgoing,
+    Parts,
     Progress,
     Redis,
+    Wanted,
     read_applied,
     read_due,
     read_erased,
     read_panes,
+    read_parts,
     read_states,
     read_totals,
 )
@@ -212,7 +215,8 @@ class Owner:
             if not records or self.owned.get(tp) is not owned:
                 return
             before = owned.partition.clock
-            stored = Stored(partial(self._read_states, tp, owned), partial(self._read_due, tp, owned))
+            reading = partial(self._read_states, tp, owned), partial(self._read_parts, tp, owned)
+            stored = Stored(*reading, partial(self._read_due, tp, owned))
             await process(owned.partition, records, stored, partial(self._bury, tp))
             owned.offset, owned.fingerprint = records[-1].offset + 1, fingerprint(records[-1])
             if owned.partition.changed and owned.changed_at is None:
@@ -223,6 +227,9 @@ class Owner:
 
     async def _read_states(self, tp: TP, owned: Owned, subjects: Sequence[str]) -> Mapping[str, bytes]:
         return await self._read(tp, owned, partial(read_states, self._redis, owned.keys, subjects))
+
+    async def _read_parts(self, tp: TP, owned: Owned, wanted: Mapping[str, Wanted]) -> Mapping[str, Parts]:
+        return await self._read(tp, owned, partial(read_parts, self._redis, owned.keys, wanted))
 
     async def _read_due(self, tp: TP, owned: Owned, after: Millis, until: Millis) -> Mapping[str, Millis]:
         found = await self._read(tp, owned, partial(read_due, self._redis, owned.keys, after, until))

@@ -8,18 +8,19 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Final, TypeAlias
 
 from models.codes import Codes
 from models.contributions import difference, evaluate
 from models.events import Logged
 from models.meaning import count_appeared_late, meanings
 from models.measures import USUAL
+from models.neighbourhood import neighbourhood
 from models.news import News, news
 from models.rollup import Cut, Totals
 from models.state.absorption import NOTHING_GIVEN, Given, given, handed, stands_alone, whole
 from models.state.facts import NOTHING, Facts, facts, facts_after
-from models.state.lead import Lead, fold, pack, retire, unpack
+from models.state.lead import Lead, fold, is_huge, pack, retire, unpack, unpack_head
 from models.state.told import RETRACTED, Alerts
 from models.units import DAY, Duration, Millis
 from models.windows import DUE_LAG
@@ -27,7 +28,10 @@ from streams.processing.absorbed import absorbed
 from streams.processing.alerts import alert
 from streams.processing.due import DueSet
 from streams.processing.hashing import Hashing, Tombstones
+from streams.processing.huge import USUAL as USUAL_SIZES
+from streams.processing.huge import Huge, Sizes, grown
 from streams.processing.open_clocks import OpenClocks, OpenClocksCut
+from streams.tables import Parts, Wanted
 from streams.tables.rows import Outgoing
 
 BEGINNING = Millis(0)
@@ -43,6 +47,10 @@ AT_ONCE: Final = 5_000
 """Leads that are looked at together."""
 
 
+Changes: TypeAlias = dict[int, bytes | None]
+"""Pages or chunks of rows that have changed; None where they are gone."""
+
+
 @dataclass(slots=True)
 class Remembered:
     """A lead in memory: its state, what was told of it, its facts, those that the totals have, what it gives to others."""
@@ -53,6 +61,7 @@ class Remembered:
     counted: Facts = NOTHING
     due: Millis | None = UNKNOWN
     given: Given = field(default_factory=lambda: NOTHING_GIVEN)
+    huge: Huge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,8 @@ class PartitionCut:
     """All that changed since the last cut. None stands for what is gone."""
 
     states: Mapping[str, bytes | None]
+    pages: Mapping[str, Mapping[int, bytes | None] | None]
+    rows: Mapping[str, Mapping[int, bytes | None] | None]
     erased: Sequence[bytes]
     totals: Cut
     due: Mapping[str, Millis | None]
@@ -89,7 +100,9 @@ class Partition:
     """How many events have told nothing new."""
     hashes_ids: bool = False
     """Whether anything was kept or sent under a hashed id."""
+    sizes: Sizes = USUAL_SIZES
     _leads: OrderedDict[str, Remembered] = field(default_factory=OrderedDict)
+    _huge: dict[str, Huge] = field(default_factory=dict)
     _uncounted: dict[str, None] = field(default_factory=dict)
     _unsaved: set[str] = field(default_factory=set)
     _under_way: set[str] = field(default_factory=set)
@@ -146,10 +159,42 @@ class Partition:
                 continue
             if packed is None:
                 self._leads[subject] = Remembered(Lead(erased=subject in self.tombstones), {})
+            elif is_huge(packed):
+                huge = self._huge[subject] = Huge()
+                self._leads[subject] = Remembered(*unpack_head(packed, self.sizes.page), huge=huge)
             else:
                 lead, told = unpack(packed)
                 stands = facts(whole(lead, subject), self.codes)
                 self._leads[subject] = Remembered(lead, told, stands, stands, given=given(lead, subject))
+
+    def wanted(self, subjects: Iterable[str], events: Iterable[Logged]) -> dict[str, Wanted]:
+        """What of remembered huge leads must be fetched before they can be looked at, or told some events."""
+        if not self._huge:
+            return {}
+        told: dict[str, list[Logged]] = {subject: [] for subject in subjects if subject in self._huge}
+        for event in events:
+            if event.subject.id in told:
+                told[event.subject.id].append(event)
+        wanted = {subject: self._huge[subject].wanted(self._leads[subject].lead, some) for subject, some in told.items()}
+        return {subject: parts for subject, parts in wanted.items() if parts is not None}
+
+    def remember_parts(self, fetched: Mapping[str, Parts]) -> None:
+        """Take in parts of huge leads."""
+        for subject, parts in fetched.items():
+            huge, remembered = self._huge.get(subject), self._leads.get(subject)
+            if huge is None or remembered is None:
+                continue
+            known = huge.rows is not None
+            huge.take(remembered.lead, parts, self.sizes)
+            if not known:
+                remembered.given = given(remembered.lead, subject)
+                remembered.facts = remembered.counted = self._facts(subject, remembered)
+
+    def _facts(self, subject: str, remembered: Remembered) -> Facts:
+        """What stands of a lead."""
+        if remembered.huge is not None and stands_alone(remembered.lead):
+            return remembered.huge.facts(remembered.lead, self.codes)
+        return facts(whole(remembered.lead, subject), self.codes)
 
     def apply(self, events: Iterable[Logged], through: int) -> None:
         """Fold events of remembered subjects, the last one at offset `through`.
@@ -162,13 +207,14 @@ class Partition:
             subject = event.subject.id
             remembered = leads[subject]
             leads.move_to_end(subject)
-            change = fold(remembered.lead, event)
+            huge = remembered.huge
+            change = fold(remembered.lead, event) if huge is None else huge.fold(remembered.lead, event, codes)
             if change is None:
                 self.unchanging += 1
                 continue
             if remembered.given or not stands_alone(remembered.lead):
                 bound[subject] = None
-            else:
+            elif huge is None:
                 remembered.facts = facts_after(change, remembered.facts, remembered.lead, codes)
             if remembered.lead.erased:
                 self.tombstones.add(subject)
@@ -226,8 +272,11 @@ class Partition:
         """
         found = []
         leads = [self._leads[subject] for subject in subjects]
-        old = evaluate([each.counted for each in leads], self.codes, self.known_until)
-        new = evaluate([each.facts for each in leads], self.codes, known_until)
+        before, after = [each.counted for each in leads], [each.facts for each in leads]
+        if self._huge:
+            self._narrow(subjects, before, after, known_until)
+        old = evaluate(before, self.codes, self.known_until)
+        new = evaluate(after, self.codes, known_until)
         self.totals.add(difference(new, old))
         self.suppressed_alerts += count_appeared_late(new.thresholds, old.thresholds, known_until)
         told = [bool(each.told) for each in leads]
@@ -256,12 +305,24 @@ class Partition:
                 self.due.put(subject, due)
         return found
 
+    def _narrow(self, subjects: Sequence[str], before: list[Facts], after: list[Facts], known_until: Millis) -> None:
+        """Find out what stands of the huge ones among some leads, and leave out of it what makes no difference."""
+        for place, subject in enumerate(subjects):
+            if subject in self._huge:
+                each = self._leads[subject]
+                if not each.given and stands_alone(each.lead):
+                    each.facts = self._facts(subject, each)
+                before[place], after[place] = neighbourhood(each.counted, each.facts, self.codes, self.known_until, known_until)
+
     def cut(self) -> PartitionCut:
         """Take out all that changed since the last cut. Until `saved`, its subjects stay in memory."""
         while changed := list(islice(self._uncounted, AT_ONCE)):
             self._count(changed, self.known_until, tell=False)
+        pages, rows = self._cut_huge()
         cut = PartitionCut(
             {subject: _stored(self._leads[subject]) for subject in self._unsaved},
+            pages,
+            rows,
             self.tombstones.cut(),
             self.totals.cut(),
             self.due.cut(),
@@ -274,19 +335,40 @@ class Partition:
         self._ticks_changed = False
         return cut
 
+    def _cut_huge(self) -> tuple[dict[str, Changes | None], dict[str, Changes | None]]:
+        """Pages and rows that have changed, of leads that have become huge or are so no more as well."""
+        pages: dict[str, Changes | None] = {}
+        rows: dict[str, Changes | None] = {}
+        for subject in self._unsaved:
+            each = self._leads[subject]
+            if each.huge is None:
+                if len(each.lead.objects) <= self.sizes.objects:
+                    continue
+                each.huge = self._huge[subject] = grown(each.lead, self.codes, self.sizes)
+            if each.lead.pages is None or each.huge.rows is None:
+                pages[subject] = rows[subject] = each.huge = None
+                del self._huge[subject]
+            else:
+                pages[subject], rows[subject] = each.lead.pages.cut(), each.huge.rows.cut()
+        return pages, rows
+
     def saved(self) -> None:
         """The last cut is durable and none is under way."""
         self._under_way = set()
+        for subject in self._huge:
+            if (pages := self._leads[subject].lead.pages) is not None:
+                pages.saved()
         self.due.saved()
         self.forget()
 
     def forget(self) -> None:
         """Let go of the least recently used leads beyond capacity, but for those that Redis does not have as they are."""
-        excess = len(self._leads) - self.capacity
-        if excess > 0:
-            for subject in list(islice(self._leads, excess)):
-                if subject not in self._unsaved and subject not in self._under_way:
-                    del self._leads[subject]
+        excess = len(self._leads) + sum(huge.weight for huge in self._huge.values()) - self.capacity
+        for subject in list(islice(self._leads, max(0, excess))):
+            if excess > 0 and subject not in self._unsaved and subject not in self._under_way:
+                del self._leads[subject]
+                huge = self._huge.pop(subject, None)
+                excess -= 1 if huge is None else 1 + huge.weight
 
 
 def _stored(remembered: Remembered) -> bytes | None:

@@ -82,7 +82,7 @@ async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
 def _writes(partition: Partition, adding_up: AddingUp) -> Iterator[Writes]:
     """All of a new generation in pieces; series first, as everything else points at them. Nothing of it was there before."""
     nothing = OpenClocksCut({}, {}, partition.open_clocks.oldest_by_slice())
-    whole = writes_of(PartitionCut({}, (), partition.totals.cut(), {}, nothing, [], {}, None))
+    whole = writes_of(PartitionCut({}, {}, adding_up.rows, (), partition.totals.cut(), {}, nothing, [], {}, None))
     return _pieces(whole, adding_up)
 
 
@@ -93,6 +93,8 @@ def _pieces(whole: Writes, adding_up: AddingUp) -> Iterator[Writes]:
     for window, chunks in whole.windows.items():
         yield Writes(windows={window: chunks})
     yield Writes(levels=whole.levels, oldest=whole.oldest)
+    for rows in whole.rows.items():
+        yield Writes(rows=dict([rows]))
     for panes in _batched(whole.panes.items(), PANES):
         yield Writes(panes=panes)
     for due in _batched(adding_up.due.items(), PIECE):

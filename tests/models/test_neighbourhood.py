@@ -1,0 +1,152 @@
+"""What a change adds is found from the touches about it: the same as from all of them."""
+
+from typing import Any, NamedTuple
+
+import build
+import numpy as np
+import pytest
+import strategies
+from build import DAY, HOUR, MINUTE, NOON, RULES, folded
+from engine import listed
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.codes import Codes
+from models.contributions import Evaluation, difference, evaluate
+from models.neighbourhood import neighbourhood
+from models.state.facts import TOUCH, Facts, facts
+from models.state.lead import fold
+from models.units import Millis
+
+TOUCHES = st.builds(
+    lambda number, version, data: build.touch(f"t{number}", **version, **data),
+    st.integers(1, 40),
+    strategies.VERSIONS,
+    strategies.TOUCH,
+)
+AFTERWARDS = st.sampled_from((NOON + HOUR, NOON + HOUR, NOON + 9 * DAY, NOON + 900 * DAY)).map(Millis)
+CLOCKS = st.one_of(AFTERWARDS, AFTERWARDS, strategies.WHEN)
+"""Mostly when all has happened: what lies ahead of the clock is never left out."""
+
+HEAD = st.builds(
+    lambda owner, stages: [
+        build.lead(created_at=NOON, owner=owner, owner_at=NOON - HOUR),
+        *(build.lead(stage=stage, stage_at=at) for stage, at in stages),
+    ],
+    strategies.REP,
+    st.lists(st.tuples(st.sampled_from(("lead", "customer")), strategies.WHEN), max_size=2),
+)
+NEW = st.one_of(
+    st.builds(lambda data: build.reply("new", **data), strategies.REPLY),
+    st.builds(lambda data: build.inquiry("new", **data), strategies.INQUIRY),
+    st.builds(lambda data: build.meeting("new", **data), strategies.MEETING),
+    st.builds(lambda data: build.touch("new", **data), strategies.TOUCH),
+)
+CHANGE = st.one_of(TOUCHES, NEW, NEW, strategies.events())
+
+
+class Told(NamedTuple):
+    """All that is said of a lead but its contributions."""
+
+    waiting: Any
+    thresholds: Any
+    rest: Any
+
+
+def told(found: Evaluation) -> Told:
+    lists = [[column.tolist() for column in columns] for columns in (found.waiting, found.thresholds)]
+    return Told(*lists, [column.tolist() for column in (found.next_change, found.ends_at, found.last_at)])
+
+
+@settings(max_examples=2 * settings().max_examples)
+@given(
+    st.one_of(HEAD, HEAD, strategies.histories()),
+    st.lists(TOUCHES, min_size=10, max_size=40),
+    st.lists(strategies.events(), max_size=5),
+    st.lists(CHANGE, max_size=3),
+    strategies.rules(),
+    CLOCKS,
+    CLOCKS,
+)
+def test_any_change_adds_and_says_what_it_does_with_all_touches(history, touches, others, change, rules, first, second):
+    codes, (then, now) = Codes(rules), sorted((first, second))
+    lead = folded(*history, *touches, *others)
+    old = facts(lead, codes)
+    for event in change:
+        fold(lead, event)
+    new = facts(lead, codes)
+
+    fewer_old, fewer_new = neighbourhood(old, new, codes, then, now)
+
+    was, is_now = evaluate([old], codes, then), evaluate([new], codes, now)
+    seems, seems_now = evaluate([fewer_old], codes, then), evaluate([fewer_new], codes, now)
+    assert listed(difference(seems_now, seems), codes) == listed(difference(is_now, was), codes)
+    assert told(seems) == told(was)
+    assert told(seems_now) == told(is_now)
+
+
+_SEQUENCE = build.email("sequence", NOON - MINUTE, automated=True)
+
+
+def many(*events: Any, touches: int = 2_000) -> tuple[Any, Facts]:
+    """A lead with a touch in every minute, told a little more; and its facts under the usual rules."""
+    reps = ("ana", "ben", None)
+    calls = (
+        build.touch(
+            f"t{number}",
+            at=NOON + number * MINUTE,
+            channel=("call", "email")[number % 2],
+            rep=reps[number % 3],
+            connected=number % 5 == 0,
+        )
+        for number in range(touches)
+    )
+    lead = folded(build.lead(created_at=NOON, owner="ana"), build.call("first", NOON, rep="cleo"), *calls, *events, _SEQUENCE)
+    return lead, facts(lead, Codes(RULES))
+
+
+def counts(*known: Facts) -> list[int]:
+    return [len(each.touches) // TOUCH.itemsize for each in known]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        build.call("new", NOON + 3_000 * MINUTE, rep="ben"),
+        build.call("again", NOON + 3_000 * MINUTE, rep="cleo"),
+        build.call("late", NOON + 700 * MINUTE + 1, rep="ana"),
+        build.touch("t900", changed_at=NOON + DAY, connected=True),
+        build.deleted("touch:t1999", changed_at=NOON + 2 * DAY),
+        build.reply("r", at=NOON + 1_500 * MINUTE, in_reply_to="t7"),
+        build.inquiry("i", at=NOON + 1_000 * MINUTE),
+        build.meeting("m", booked_at=NOON + 300 * MINUTE, scheduled_at=NOON + 10 * DAY, rep="ana"),
+        build.lead(stage="customer", stage_at=NOON + 500 * MINUTE),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_of_thousands_of_touches_a_few_are_left(event):
+    lead, old = many()
+    fold(lead, event)
+    codes, clocks = Codes(RULES), (Millis(NOON + 4_000 * MINUTE), Millis(NOON + 4_001 * MINUTE))
+    new = facts(lead, codes)
+    fewer = neighbourhood(old, new, codes, *clocks)
+    assert max(counts(*fewer)) < 25
+    seems, is_now = (
+        difference(evaluate([each[1]], codes, clocks[1]), evaluate([each[0]], codes, clocks[0])) for each in (fewer, (old, new))
+    )
+    assert listed(seems, codes) == listed(is_now, codes)
+    assert abs(np.subtract(*counts(*fewer))) == abs(np.subtract(*counts(old, new)))
+
+
+@pytest.mark.parametrize("event", [build.lead(owner="ben", owner_at=NOON + MINUTE), build.lead(segment="smb")])
+def test_where_all_touches_count_otherwise_none_is_left_out(event):
+    lead, old = many(touches=50)
+    fold(lead, event)
+    new = facts(lead, Codes(RULES))
+    assert neighbourhood(old, new, Codes(RULES), Millis(NOON + DAY), Millis(NOON + DAY)) == (old, new)
+
+
+def test_another_owner_changes_no_touch_that_names_its_rep():
+    named = [build.call(f"c{number}", NOON + number, rep="ana") for number in range(100)]
+    old, new = (facts(folded(build.lead(created_at=NOON, owner=owner), *named), Codes(RULES)) for owner in ("ana", "ben"))
+    assert max(counts(*neighbourhood(old, new, Codes(RULES), Millis(NOON + DAY), Millis(NOON + DAY)))) < 10
