@@ -8,16 +8,16 @@ the clock. What has changed and these few are evaluated instead: they give the s
 Leads are left as they are where that cannot be so, because all touches count otherwise, as under another segment.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.codes import NEVER, NOBODY, Codes, Ints
+from models.codes import NEVER, NOBODY, Codes, Ints, Mask
 from models.measures import WITH_CHANNEL
 from models.slices import OF_LEADS, dims_of
-from models.state.facts import AUTOMATED, CONNECTED, DELIVERED, NOTHING, REPLY, TOUCH, Facts, leaving_out
+from models.state.facts import AUTOMATED, CONNECTED, DELIVERED, NOT_NAMED, NOTHING, REPLY, TOUCH, Facts, leaving_out
 from models.story import CALL, Story
 from models.tables import Table, zeros
 from models.units import Millis
@@ -25,6 +25,9 @@ from models.units import Millis
 _BLOCK: Final = 1024
 """Touches among which the last one of somebody is looked for at first, from the end on."""
 
+
+_WORD: Final = 8
+"""Bytes that are compared at once."""
 
 _OWN: Final = ("rep", "team", "channel")
 """The dimensions that touches have of their own."""
@@ -43,7 +46,7 @@ def neighbourhood(old: Facts, new: Facts, codes: Codes, then: Millis, now: Milli
     before, after = _Side(old, codes, then), _Side(new, codes, now)
     if before.dims != after.dims or (old.owners != new.owners and (before.has_unnamed or after.has_unnamed)):
         return old, new
-    changed = _changed(before.rows, after.rows)
+    changed = _changed(old.touches, new.touches)
     ahead = min(before.story.horizon, after.story.horizon)
     turning = np.unique(np.concatenate((changed, before.since(ahead), after.since(ahead))))
     values = _values(before, after, turning, ahead)
@@ -64,7 +67,7 @@ class _Side:
         self.at: Ints = np.ascontiguousarray(self.rows["at"])
         self.flags: NDArray[np.uint8] = np.ascontiguousarray(self.rows["flags"])
         self.channel: NDArray[np.uint8] = np.ascontiguousarray(self.rows["channel"])
-        self.human = np.flatnonzero((self.flags & AUTOMATED) == 0)
+        self.human: Mask = (self.flags & AUTOMATED) == 0
 
     @property
     def dims(self) -> list[int]:
@@ -80,17 +83,19 @@ class _Side:
         """The instants of the touches from an instant on."""
         return self.at[np.searchsorted(self.at, at) :]
 
+    def places_at(self, instants: Ints) -> Ints:
+        """The places of the touches at some instants."""
+        return _ranges(np.searchsorted(self.at, instants), np.searchsorted(self.at, instants, side="right"))
+
     def deciding(self) -> Iterator[int]:
         """The places of touches that decide how something else counts."""
         if not len(self.at):
             return
         yield len(self.at) - 1
-        reaching = (self.flags & (AUTOMATED | DELIVERED)) != AUTOMATED
-        yield int(np.argmax(reaching))
-        inquiries = self.story.inquiries.at
-        calls = self.human[(self.channel[self.human] == CALL) & ((self.flags[self.human] & CONNECTED) > 0)]
-        for places in (self.human, calls):
-            yield from _first_from(places, np.concatenate(([0], np.searchsorted(self.at, inquiries))))
+        yield from _first_from(self.human | ((self.flags & DELIVERED) > 0), [0])
+        inquiries = [0, *np.searchsorted(self.at, self.story.inquiries.at).tolist()]
+        yield from _first_from(self.human, inquiries)
+        yield from _first_from(self.human & (self.channel == CALL) & ((self.flags & CONNECTED) > 0), inquiries)
         yield from self._answered()
 
     def _answered(self) -> Iterator[int]:
@@ -100,68 +105,66 @@ class _Side:
         yield from replies.answers[replies.answers >= 0].tolist()
         yield from (until[until > 0] - 1).tolist()
         for channel in set(replies.channel.tolist()):
-            yield from _last_before(np.flatnonzero(self.channel == channel), until[replies.channel == channel])
+            yield from _last_before(self.channel == channel, until[replies.channel == channel].tolist())
 
-    def human_at(self, instants: Ints) -> Ints:
-        """The places of the touches by a person at some instants."""
-        places = self.at_any(instants)
-        human: Ints = places[(self.flags[places] & AUTOMATED) == 0]
-        return human
-
-    def at_any(self, instants: Ints) -> Ints:
-        """The places of the touches at some instants."""
-        return _ranges(np.searchsorted(self.at, instants), np.searchsorted(self.at, instants, side="right"))
+    def of_human(self, places: Ints) -> dict[str, Ints]:
+        """By whom, of which team and on which channel those of some touches were that are by a person."""
+        return self.of(places[self.human[places]])
 
     def of(self, places: Ints) -> dict[str, Ints]:
         """By whom, of which team and on which channel some touches were."""
-        rows, channel = self.rows[places], self.channel[places].astype(np.int64)
+        channel = self.channel[places].astype(np.int64)
         table = Table(1, zeros(len(places)), self.at[places])
-        found = self.story.acted(table, rows["rep"].astype(np.int64), channel)
+        found = self.story.acted(table, self.rows["rep"][places].astype(np.int64), channel)
         return {"rep": found.rep, "team": found.team, "channel": channel}
 
     def of_held(self) -> dict[str, Ints]:
-        """The same of the meetings that were held, but for the channel."""
+        """By whom and of which team the meetings were that were held."""
         found = self.story.acted(self.story.meetings_held, self.story.meetings_held.rep)
         return {"rep": found.rep, "team": found.team}
 
     def last_of(self, values: _Values) -> Iterator[int]:
         """The last touch by a person, before the clock's pane ends, of each of some values of dimensions taken together."""
         wanted = {dims: set(of) for dims, of in values.items()}
-        end, size = int(np.searchsorted(self.human, np.searchsorted(self.at, self.story.horizon))), _BLOCK
+        end, size = int(np.searchsorted(self.at, self.story.horizon)), _BLOCK
         while end > 0 and any(wanted.values()):
-            places = self.human[max(0, end - size) : end]
+            start = max(0, end - size)
+            places = start + np.flatnonzero(self.human[start:end])
             by = self.of(places)
             for dims, of in wanted.items():
-                found = _coded(by, dims, self.codes)
-                for value in of.intersection(found[np.isin(found, list(of))].tolist()) if of else ():
-                    yield int(places[np.flatnonzero(found == value)[-1]])
-                    of.discard(value)
-            end, size = end - size, 2 * size
+                coded = _coded(by, dims, self.codes) if of else None
+                for value in tuple(of):
+                    found = np.flatnonzero(coded == value)
+                    if len(found):
+                        yield int(places[found[-1]])
+                        of.discard(value)
+            end, size = start, 2 * size
 
     def only(self, instants: Ints) -> Facts:
         """The facts with touches of some instants only."""
-        kept = self.at_any(instants)
+        kept = self.places_at(instants)
         replies = np.frombuffer(self.facts.replies, REPLY).copy()
-        places = np.minimum(np.searchsorted(kept, replies["answers"]), max(0, len(kept) - 1))
-        replies["answers"] = np.where(np.isin(replies["answers"], kept), places, -1)
+        if len(replies):
+            places = np.minimum(np.searchsorted(kept, replies["answers"]), max(0, len(kept) - 1))
+            replies["answers"] = np.where(np.isin(replies["answers"], kept), places, NOT_NAMED)
         return leaving_out(self.facts, self.rows[kept].tobytes(), replies.tobytes(), self._left_out(kept))
 
     def _left_out(self, kept: Ints) -> int:
-        """How many touches by a person that are not kept were needed until the follow-up ended."""
+        """How many touches by a person that are not kept it took until the follow-up ended."""
         ended_at = int(self.story.followed_up_until[0])
+        if ended_at == NEVER:
+            return 0
         until = np.searchsorted(self.at, ended_at, side="right")
-        human = (self.flags[:until] & AUTOMATED) == 0
-        return 0 if ended_at == NEVER else int(np.count_nonzero(human)) - int(np.count_nonzero(human[kept[kept < until]]))
+        return int(np.count_nonzero(self.human[:until])) - int(np.count_nonzero(self.human[kept[kept < until]]))
 
 
 def _values(before: _Side, after: _Side, turning: Ints, ahead: int) -> _Values:
     """What touches of some instants, and meetings held that turn likewise, count under beside what the lead itself does."""
     sides, codes = (before, after), before.codes
-    touches = _joined(*(side.of(side.human_at(turning)) for side in sides))
+    touches = _joined(*(side.of_human(side.places_at(turning)) for side in sides))
     meetings = _joined(*(side.of_held() for side in sides)) if _meetings_turn(before, after, ahead) else {}
     values: _Values = {}
-    for each in codes.slices(WITH_CHANNEL):
-        dims = tuple(dim for dim in dims_of(each) if dim in _OWN)
+    for dims in {tuple(dim for dim in dims_of(each) if dim in _OWN) for each in codes.slices(WITH_CHANNEL)}:
         values[dims] = set(_coded(touches, dims, codes).tolist())
         if meetings and "channel" not in dims:  # no touch has theirs
             values[dims].update(_coded(meetings, dims, codes).tolist())
@@ -187,49 +190,64 @@ def _coded(by: dict[str, Ints], dims: tuple[str, ...], codes: Codes) -> Ints:
     return coded
 
 
-def _changed(old: NDArray[Any], new: NDArray[Any]) -> Ints:
+def _changed(old: bytes, new: bytes) -> Ints:
     """The instants at which other touches stand in two tables."""
     start, end = _common(old, new)
-    old, new = old[start : len(old) - end], new[start : len(new) - end]
-    return np.concatenate([mine["at"][~_stands(mine, theirs)] for mine, theirs in ((old, new), (new, old))])
+    size = TOUCH.itemsize
+    before, after = (np.frombuffer(rows[start * size : len(rows) - end * size], TOUCH) for rows in (old, new))
+    return np.concatenate([mine["at"][~_stands(mine, theirs)] for mine, theirs in ((before, after), (after, before))])
 
 
-def _common(old: NDArray[Any], new: NDArray[Any]) -> tuple[int, int]:
+def _common(old: bytes, new: bytes) -> tuple[int, int]:
     """How many rows two tables have in common at the start, and of the others at the end."""
-    count = min(len(old), len(new))
-    start = _alike(old[:count], new[:count])
-    rest = count - start
-    end = _alike(old[len(old) - rest :][::-1], new[len(new) - rest :][::-1])
+    shorter = min(len(old), len(new))
+    start = _alike(old[:shorter], new[:shorter]) // TOUCH.itemsize
+    rest = shorter - start * TOUCH.itemsize
+    end = _alike(old[len(old) - rest :], new[len(new) - rest :], step=-1) // TOUCH.itemsize
     return start, end
 
 
-def _alike(old: NDArray[Any], new: NDArray[Any]) -> int:
-    """How many rows are alike before the first that are not."""
-    differ = old != new
-    return int(np.argmax(differ)) if differ.any() else len(old)
+def _alike(old: bytes, new: bytes, step: int = 1) -> int:
+    """How many bytes of as many are alike before the first that are not, from the start, or with -1 from the end."""
+    if old == new:
+        return len(old)
+    words, rest = divmod(len(old), _WORD)
+    skipped = rest if step < 0 else 0
+    mine, theirs = (np.frombuffer(part, np.uint64, words, skipped)[::step] for part in (old, new))
+    differ = np.flatnonzero(mine != theirs)
+    return _WORD * int(differ[0]) if len(differ) else _WORD * words
 
 
-def _stands(mine: NDArray[Any], theirs: NDArray[Any]) -> NDArray[np.bool_]:
+def _stands(mine: NDArray[Any], theirs: NDArray[Any]) -> Mask:
     """Which rows stand in the other table, too, at the same place among those of their instant."""
     if not len(theirs):
         return np.zeros(len(mine), np.bool_)
     at = np.ascontiguousarray(mine["at"])
     rank = np.arange(len(mine)) - np.searchsorted(at, at)
     place = np.searchsorted(np.ascontiguousarray(theirs["at"]), at) + rank
-    stands: NDArray[np.bool_] = (place < len(theirs)) & (theirs[np.minimum(place, len(theirs) - 1)] == mine)
+    stands: Mask = (place < len(theirs)) & (theirs[np.minimum(place, len(theirs) - 1)] == mine)
     return stands
 
 
-def _first_from(places: Ints, bounds: Ints) -> Iterator[int]:
-    """The first of ascending places at or after each bound, where there is one."""
-    found = np.searchsorted(places, bounds)
-    yield from places[found[found < len(places)]].tolist()
+def _first_from(wanted: Mask, bounds: Iterable[int]) -> Iterator[int]:
+    """The first place that is wanted at or after each bound, where there is one."""
+    for bound in bounds:
+        found = bound + int(wanted[bound:].argmax()) if bound < len(wanted) else bound
+        if found < len(wanted) and wanted[found]:
+            yield found
 
 
-def _last_before(places: Ints, bounds: Ints) -> Iterator[int]:
-    """The last of ascending places before each bound, where there is one."""
-    found = np.searchsorted(places, bounds)
-    yield from places[found[found > 0] - 1].tolist()
+def _last_before(wanted: Mask, bounds: Iterable[int]) -> Iterator[int]:
+    """The last place that is wanted before each bound, where there is one."""
+    for bound in bounds:
+        end, size = bound, _BLOCK
+        while end > 0:
+            start = max(0, end - size)
+            found = np.flatnonzero(wanted[start:end])
+            if len(found):
+                yield start + int(found[-1])
+                break
+            end, size = start, 2 * size
 
 
 def _ranges(low: Ints, high: Ints) -> Ints:

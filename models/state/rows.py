@@ -3,6 +3,7 @@
 They are derived from the lead under some rules, and spare reading all of its pages to know what its touches amount to.
 """
 
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Mapping
 from typing import Final
@@ -29,6 +30,7 @@ class TouchRows:
         self._stored = stored
         self._size = size
         self._changes: Counter[Touch] = Counter()
+        self._changed_at: set[int] = set() if stored else {0}
 
     @classmethod
     def load(cls, stored: Mapping[int, bytes], size: int = CHUNK) -> "TouchRows":
@@ -42,6 +44,7 @@ class TouchRows:
     def change(self, old: Touch | None, new: Touch | None) -> None:
         """A touch that said one thing says another; None where it does not stand."""
         if old != new:
+            self._changed_at.update(touch[0] for touch in (old, new) if touch is not None)
             if old is not None:
                 self._changes[old] -= 1
             if new is not None:
@@ -61,7 +64,8 @@ class TouchRows:
     def _splice(self, touch: Touch, times: int) -> None:
         start = place_of(touch, self._rows) * TOUCH.itemsize
         end = start if times > 0 else start - times * TOUCH.itemsize
-        self._rows = b"".join((self._rows[:start], times * pack_touch(touch), self._rows[end:]))
+        rows = memoryview(self._rows)
+        self._rows = b"".join((rows[:start], times * pack_touch(touch), rows[end:]))
 
     def _splice_many(self, changes: Mapping[Touch, int]) -> None:
         rows = np.frombuffer(self._rows, TOUCH)
@@ -79,23 +83,35 @@ class TouchRows:
 
     def cut(self) -> dict[int, bytes | None]:
         """The chunks that have changed since the last cut; None for those that are gone."""
-        rows = self.all()
-        chunks = in_chunks(rows, sorted(self._stored), self._size)
-        changed: dict[int, bytes | None] = {start: chunk for start, chunk in chunks.items() if self._stored.get(start) != chunk}
-        changed.update(dict.fromkeys(self._stored.keys() - chunks.keys()))
-        self._stored = chunks
+        rows, starts = self.all(), sorted({0, *self._stored})
+        changed: dict[int, bytes | None] = {}
+        for number in {bisect_right(starts, at) - 1 for at in self._changed_at}:
+            start, end = starts[number], starts[number + 1] if number + 1 < len(starts) else None
+            low = _first_at(rows, start)
+            chunks = in_chunks(rows[low:] if end is None else rows[low : _first_at(rows, end)], start, self._size)
+            changed.update({start: None} | chunks if chunks.keys() != {start} else chunks)
+        changed = {start: chunk for start, chunk in changed.items() if self._stored.get(start) != chunk}
+        for start, chunk in changed.items():
+            if chunk is None:
+                del self._stored[start]
+            else:
+                self._stored[start] = chunk
+        self._changed_at.clear()
         return changed
 
 
-def in_chunks(rows: bytes, starts: list[int], size: int = CHUNK) -> Chunks:
-    """Rows in chunks that start where they did, but for those that are too large by now; none is empty."""
-    at = np.ascontiguousarray(np.frombuffer(rows, TOUCH)["at"])
-    bounds = {0: 0} | dict(zip(starts, np.searchsorted(at, starts).tolist(), strict=True))
-    chunks: Chunks = {}
-    for (start, low), high in zip(bounds.items(), [*list(bounds.values())[1:], len(at)], strict=True):
-        cuts = at[range(low + size, high, size)] if high - low >= 2 * size else at[:0]
-        parts = {start: low} | {instant: int(np.searchsorted(at, instant)) for instant in cuts.tolist()}
-        for (first, begin), end in zip(parts.items(), [*list(parts.values())[1:], high], strict=True):
-            if begin < end:
-                chunks[first] = rows[begin * TOUCH.itemsize : end * TOUCH.itemsize]
-    return chunks
+def _first_at(rows: bytes, at: int) -> int:
+    """Where the first row is that is not before an instant, in bytes."""
+    return place_of((at, -1, -1, -1), rows) * TOUCH.itemsize
+
+
+def in_chunks(rows: bytes, start: int, size: int = CHUNK) -> Chunks:
+    """The rows from an instant on as a chunk, or as several where they are too many; none is empty."""
+    count = len(rows) // TOUCH.itemsize
+    if count < 2 * size:
+        return {start: rows} if rows else {}
+    at = np.frombuffer(rows, TOUCH)["at"]
+    firsts = sorted({start, *at[size::size].tolist()})
+    bounds = [_first_at(rows, first) for first in firsts]
+    pieces = zip(firsts, bounds, [*bounds[1:], len(rows)], strict=True)
+    return {first: rows[low:high] for first, low, high in pieces if low < high}

@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 import build
-import numpy as np
 import pytest
 import strategies
 from build import DAY, HOUR, MINUTE, NOON, RULES, folded
@@ -85,6 +84,8 @@ def test_any_change_adds_and_says_what_it_does_with_all_touches(history, touches
     assert told(seems_now) == told(is_now)
 
 
+CODES = Codes(RULES)
+CLOCKED = (Millis(NOON + 9 * DAY), Millis(NOON + 9 * DAY + MINUTE))
 _SEQUENCE = build.email("sequence", NOON - MINUTE, automated=True)
 
 
@@ -102,7 +103,13 @@ def many(*events: Any, touches: int = 2_000) -> tuple[Any, Facts]:
         for number in range(touches)
     )
     lead = folded(build.lead(created_at=NOON, owner="ana"), build.call("first", NOON, rep="cleo"), *calls, *events, _SEQUENCE)
-    return lead, facts(lead, Codes(RULES))
+    return lead, facts(lead, CODES)
+
+
+def added(old: Facts, new: Facts) -> Any:
+    """What a change adds between the two clocks."""
+    was, is_now = (evaluate([each], CODES, clock) for each, clock in zip((old, new), CLOCKED, strict=True))
+    return listed(difference(is_now, was), CODES)
 
 
 def counts(*known: Facts) -> list[int]:
@@ -127,26 +134,32 @@ def counts(*known: Facts) -> list[int]:
 def test_of_thousands_of_touches_a_few_are_left(event):
     lead, old = many()
     fold(lead, event)
-    codes, clocks = Codes(RULES), (Millis(NOON + 4_000 * MINUTE), Millis(NOON + 4_001 * MINUTE))
-    new = facts(lead, codes)
-    fewer = neighbourhood(old, new, codes, *clocks)
+    new = facts(lead, CODES)
+    fewer = neighbourhood(old, new, CODES, *CLOCKED)
     assert max(counts(*fewer)) < 25
-    seems, is_now = (
-        difference(evaluate([each[1]], codes, clocks[1]), evaluate([each[0]], codes, clocks[0])) for each in (fewer, (old, new))
-    )
-    assert listed(seems, codes) == listed(is_now, codes)
-    assert abs(np.subtract(*counts(*fewer))) == abs(np.subtract(*counts(old, new)))
+    assert added(*fewer) == added(old, new)
+
+
+def test_a_contact_before_the_creation_is_one_where_another_comes():
+    vain = [build.call(f"t{number}", NOON + (number - 5) * HOUR) for number in range(50)]
+    lead = folded(build.lead(created_at=NOON), build.call("before", NOON - 1, connected=True), *vain)
+    old = facts(lead, CODES)
+    fold(lead, build.call("new", NOON + DAY, connected=True))
+    new = facts(lead, CODES)
+    fewer = neighbourhood(old, new, CODES, *CLOCKED)
+    assert max(counts(*fewer)) < 10
+    assert added(*fewer) == added(old, new)
 
 
 @pytest.mark.parametrize("event", [build.lead(owner="ben", owner_at=NOON + MINUTE), build.lead(segment="smb")])
 def test_where_all_touches_count_otherwise_none_is_left_out(event):
     lead, old = many(touches=50)
     fold(lead, event)
-    new = facts(lead, Codes(RULES))
-    assert neighbourhood(old, new, Codes(RULES), Millis(NOON + DAY), Millis(NOON + DAY)) == (old, new)
+    new = facts(lead, CODES)
+    assert neighbourhood(old, new, CODES, Millis(NOON + DAY), Millis(NOON + DAY)) == (old, new)
 
 
 def test_another_owner_changes_no_touch_that_names_its_rep():
     named = [build.call(f"c{number}", NOON + number, rep="ana") for number in range(100)]
-    old, new = (facts(folded(build.lead(created_at=NOON, owner=owner), *named), Codes(RULES)) for owner in ("ana", "ben"))
-    assert max(counts(*neighbourhood(old, new, Codes(RULES), Millis(NOON + DAY), Millis(NOON + DAY)))) < 10
+    old, new = (facts(folded(build.lead(created_at=NOON, owner=owner), *named), CODES) for owner in ("ana", "ben"))
+    assert max(counts(*neighbourhood(old, new, CODES, Millis(NOON + DAY), Millis(NOON + DAY)))) < 10
