@@ -8,20 +8,19 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final, TypeAlias
+from typing import Final
 
 from models.codes import Codes
 from models.contributions import difference, evaluate
 from models.events import Logged
 from models.meaning import count_appeared_late, meanings
 from models.measures import USUAL
-from models.neighbourhood import neighbourhood
 from models.news import News, news
 from models.rollup import Cut, Totals
-from models.state.absorption import NOTHING_GIVEN, Given, given, handed, stands_alone, whole
-from models.state.facts import NOTHING, Facts, facts, facts_after
-from models.state.lead import Lead, fold, is_huge, pack, retire, unpack, unpack_head
-from models.state.told import RETRACTED, Alerts
+from models.state.absorption import given, handed, stands_alone, whole
+from models.state.facts import facts, facts_after
+from models.state.lead import Lead, fold, is_huge, pack, retire, unpack
+from models.state.told import RETRACTED
 from models.units import DAY, Duration, Millis
 from models.windows import DUE_LAG
 from streams.processing.absorbed import absorbed
@@ -29,16 +28,15 @@ from streams.processing.alerts import alert
 from streams.processing.due import DueSet
 from streams.processing.hashing import Hashing, Tombstones
 from streams.processing.huge import USUAL as USUAL_SIZES
-from streams.processing.huge import Huge, Sizes, grown
+from streams.processing.huge import Sizes
+from streams.processing.huge_leads import HugeLeads, Written
 from streams.processing.open_clocks import OpenClocks, OpenClocksCut
+from streams.processing.remembered import Remembered
 from streams.tables import Parts, Wanted
 from streams.tables.rows import Outgoing
 
 BEGINNING = Millis(0)
 """Where the due clock stands before there is a clock: nothing is due yet."""
-
-UNKNOWN: Final = Millis(-1)
-"""Stands for a due instant that is stored, and was not read."""
 
 QUIET: Final = Duration(30 * DAY)
 """How long nothing may have been told of a lead that is in no number any more before it is forgotten: an import may go on."""
@@ -47,30 +45,13 @@ AT_ONCE: Final = 5_000
 """Leads that are looked at together."""
 
 
-Changes: TypeAlias = dict[int, bytes | None]
-"""Pages or chunks of rows that have changed; None where they are gone."""
-
-
-@dataclass(slots=True)
-class Remembered:
-    """A lead in memory: its state, what was told of it, its facts, those that the totals have, what it gives to others."""
-
-    lead: Lead
-    told: Alerts
-    facts: Facts = NOTHING
-    counted: Facts = NOTHING
-    due: Millis | None = UNKNOWN
-    given: Given = field(default_factory=lambda: NOTHING_GIVEN)
-    huge: Huge | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class PartitionCut:
     """All that changed since the last cut. None stands for what is gone."""
 
     states: Mapping[str, bytes | None]
-    pages: Mapping[str, Mapping[int, bytes | None] | None]
-    rows: Mapping[str, Mapping[int, bytes | None] | None]
+    pages: Written
+    rows: Written
     erased: Sequence[bytes]
     totals: Cut
     due: Mapping[str, Millis | None]
@@ -101,8 +82,9 @@ class Partition:
     hashes_ids: bool = False
     """Whether anything was kept or sent under a hashed id."""
     sizes: Sizes = USUAL_SIZES
+    """When leads are huge."""
+    huge: HugeLeads = field(init=False)
     _leads: OrderedDict[str, Remembered] = field(default_factory=OrderedDict)
-    _huge: dict[str, Huge] = field(default_factory=dict)
     _uncounted: dict[str, None] = field(default_factory=dict)
     _unsaved: set[str] = field(default_factory=set)
     _under_way: set[str] = field(default_factory=set)
@@ -112,6 +94,7 @@ class Partition:
 
     def __post_init__(self) -> None:
         """Nobody waits yet."""
+        self.huge = HugeLeads(self.codes, self.sizes)
         self.open_clocks = OpenClocks(self.waiting_dims)
 
     @property
@@ -160,41 +143,19 @@ class Partition:
             if packed is None:
                 self._leads[subject] = Remembered(Lead(erased=subject in self.tombstones), {})
             elif is_huge(packed):
-                huge = self._huge[subject] = Huge()
-                self._leads[subject] = Remembered(*unpack_head(packed, self.sizes.page), huge=huge)
+                self._leads[subject] = self.huge.remember(subject, packed)
             else:
                 lead, told = unpack(packed)
                 stands = facts(whole(lead, subject), self.codes)
                 self._leads[subject] = Remembered(lead, told, stands, stands, given=given(lead, subject))
 
     def wanted(self, subjects: Iterable[str], events: Iterable[Logged]) -> dict[str, Wanted]:
-        """What of remembered huge leads must be fetched before they can be looked at, or told some events."""
-        if not self._huge:
-            return {}
-        told: dict[str, list[Logged]] = {subject: [] for subject in subjects if subject in self._huge}
-        for event in events:
-            if event.subject.id in told:
-                told[event.subject.id].append(event)
-        wanted = {subject: self._huge[subject].wanted(self._leads[subject].lead, some) for subject, some in told.items()}
-        return {subject: parts for subject, parts in wanted.items() if parts is not None}
+        """What of remembered leads must be fetched before they can be looked at, or told some events."""
+        return self.huge.wanted(subjects, events) if self.huge else {}
 
     def remember_parts(self, fetched: Mapping[str, Parts]) -> None:
-        """Take in parts of huge leads."""
-        for subject, parts in fetched.items():
-            huge, remembered = self._huge.get(subject), self._leads.get(subject)
-            if huge is None or remembered is None:
-                continue
-            known = huge.rows is not None
-            huge.take(remembered.lead, parts, self.sizes)
-            if not known:
-                remembered.given = given(remembered.lead, subject)
-                remembered.facts = remembered.counted = self._facts(subject, remembered)
-
-    def _facts(self, subject: str, remembered: Remembered) -> Facts:
-        """What stands of a lead."""
-        if remembered.huge is not None and stands_alone(remembered.lead):
-            return remembered.huge.facts(remembered.lead, self.codes)
-        return facts(whole(remembered.lead, subject), self.codes)
+        """Take in what was wanted."""
+        self.huge.remember_parts(fetched)
 
     def apply(self, events: Iterable[Logged], through: int) -> None:
         """Fold events of remembered subjects, the last one at offset `through`.
@@ -227,7 +188,7 @@ class Partition:
     def _bind(self, subject: str, through: int) -> None:
         """See what stands of a lead that has to do with others, and hand on what it gives them, and gives them no longer."""
         remembered = self._leads[subject]
-        remembered.facts = facts(whole(remembered.lead, subject), self.codes)
+        remembered.facts = remembered.stands(subject, self.codes)
         before, remembered.given = remembered.given, given(remembered.lead, subject)
         for part in handed(before, remembered.given):
             self._outgoing.append(absorbed(self.events_topic, self.sources, self.tombstones.hashing, part, through))
@@ -273,8 +234,8 @@ class Partition:
         found = []
         leads = [self._leads[subject] for subject in subjects]
         before, after = [each.counted for each in leads], [each.facts for each in leads]
-        if self._huge:
-            self._narrow(subjects, before, after, known_until)
+        if self.huge:
+            self.huge.narrow(subjects, (before, after), self.known_until, known_until)
         old = evaluate(before, self.codes, self.known_until)
         new = evaluate(after, self.codes, known_until)
         self.totals.add(difference(new, old))
@@ -305,20 +266,11 @@ class Partition:
                 self.due.put(subject, due)
         return found
 
-    def _narrow(self, subjects: Sequence[str], before: list[Facts], after: list[Facts], known_until: Millis) -> None:
-        """Find out what stands of the huge ones among some leads, and leave out of it what makes no difference."""
-        for place, subject in enumerate(subjects):
-            if subject in self._huge:
-                each = self._leads[subject]
-                if not each.given and stands_alone(each.lead):
-                    each.facts = self._facts(subject, each)
-                before[place], after[place] = neighbourhood(each.counted, each.facts, self.codes, self.known_until, known_until)
-
     def cut(self) -> PartitionCut:
         """Take out all that changed since the last cut. Until `saved`, its subjects stay in memory."""
         while changed := list(islice(self._uncounted, AT_ONCE)):
             self._count(changed, self.known_until, tell=False)
-        pages, rows = self._cut_huge()
+        pages, rows = self.huge.cut({subject: self._leads[subject] for subject in self._unsaved})
         cut = PartitionCut(
             {subject: _stored(self._leads[subject]) for subject in self._unsaved},
             pages,
@@ -335,40 +287,20 @@ class Partition:
         self._ticks_changed = False
         return cut
 
-    def _cut_huge(self) -> tuple[dict[str, Changes | None], dict[str, Changes | None]]:
-        """Pages and rows that have changed, of leads that have become huge or are so no more as well."""
-        pages: dict[str, Changes | None] = {}
-        rows: dict[str, Changes | None] = {}
-        for subject in self._unsaved:
-            each = self._leads[subject]
-            if each.huge is None:
-                if len(each.lead.objects) <= self.sizes.objects:
-                    continue
-                each.huge = self._huge[subject] = grown(each.lead, self.codes, self.sizes)
-            if each.lead.pages is None or each.huge.rows is None:
-                pages[subject] = rows[subject] = each.huge = None
-                del self._huge[subject]
-            else:
-                pages[subject], rows[subject] = each.lead.pages.cut(), each.huge.rows.cut()
-        return pages, rows
-
     def saved(self) -> None:
         """The last cut is durable and none is under way."""
         self._under_way = set()
-        for subject in self._huge:
-            if (pages := self._leads[subject].lead.pages) is not None:
-                pages.saved()
+        self.huge.saved()
         self.due.saved()
         self.forget()
 
     def forget(self) -> None:
         """Let go of the least recently used leads beyond capacity, but for those that Redis does not have as they are."""
-        excess = len(self._leads) + sum(huge.weight for huge in self._huge.values()) - self.capacity
+        excess = len(self._leads) - self.capacity + (self.huge.weight if self.huge else 0)
         for subject in list(islice(self._leads, max(0, excess))):
             if excess > 0 and subject not in self._unsaved and subject not in self._under_way:
                 del self._leads[subject]
-                huge = self._huge.pop(subject, None)
-                excess -= 1 if huge is None else 1 + huge.weight
+                excess -= 1 + self.huge.forget(subject)
 
 
 def _stored(remembered: Remembered) -> bytes | None:
