@@ -8,6 +8,8 @@ import msgspec
 
 from models.errors import LeadbeatError
 from models.panes import CHUNK as PANE_CHUNK
+from models.state.facts import TOUCH
+from models.state.pages import unpacked
 from models.sums import CHUNK
 from models.windows import NOW, WINDOWS, Pane
 from streams.errors import Fatal
@@ -64,6 +66,10 @@ class Part:
             fields: dict[bytes, bytes] = await ask(self.redis, "HGETALL", key)
         return fields
 
+    async def chunks(self, key: str) -> dict[int, bytes]:
+        """All fields of a hash that are numbers."""
+        return {int(number): packed for number, packed in (await self.hash(key)).items()}
+
     async def scores(self, key: str) -> AsyncIterator[tuple[bytes, int]]:
         """The members of a sorted set, ascending."""
         with reaching(key):
@@ -72,7 +78,7 @@ class Part:
 
     async def sums(self, key: str, width: int) -> AsyncIterator[Row]:
         """The sums that lie in chunks of a width under a key."""
-        chunks = {int(number): packed for number, packed in (await self.hash(key)).items()}
+        chunks = await self.chunks(key)
         # The names are read behind the chunks: they are only ever added to.
         names = await self.names() if chunks else []
         for row in sum_rows(chunks, names, width):
@@ -182,6 +188,23 @@ async def _bucket(part: Part) -> AsyncIterator[Row]:
         yield {"subject": subject.decode(), "bytes": len(packed)}
 
 
+async def _pages(part: Part) -> AsyncIterator[Row]:
+    for number, packed in sorted((await part.chunks(part.keys.pages(_subject(part)))).items()):
+        yield {"page": number, "touches": len(unpacked(packed)), "bytes": len(packed)}
+
+
+async def _rows(part: Part) -> AsyncIterator[Row]:
+    for start, rows in sorted((await part.chunks(part.keys.rows(_subject(part)))).items()):
+        yield {"start": start, "touches": len(rows) // TOUCH.itemsize, "bytes": len(rows)}
+
+
+def _subject(part: Part) -> str:
+    kind, _, subject = part.rest.partition(":")
+    if kind != "lead":
+        raise Fatal(part.rest, "is no lead", "name it as lead:CONNECTION:ID")
+    return subject
+
+
 async def _parts(part: Part) -> AsyncIterator[Row]:
     for name in sorted(await part.parts()):
         kind, _, rest = name.partition(":")
@@ -245,6 +268,8 @@ async def _erased(part: Part) -> AsyncIterator[Row]:
 READERS: Final[Mapping[str, Callable[[Part], AsyncIterator[Row]]]] = {
     "applied": _applied,
     "state": _bucket,
+    "pages": _pages,
+    "rows": _rows,
     "parts": _parts,
     "pane": _pane,
     "window": _sums(lambda rest: f"window:{rest}"),

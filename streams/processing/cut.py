@@ -146,7 +146,7 @@ def cut_aside(keys: Keys, held: Applied, writes: Writes) -> Checkpoint[Applied]:
     Each piece is counted, so that the switch is refused if Redis has lost one of them since.
     """
     if writes.states or writes.pages or writes.erased or writes.outgoing:
-        raise ValueError("states, tombstones and messages move with the sequence only")
+        raise ValueError("states with their pages, tombstones and messages move with the sequence only")
     operations = _Operations()
     _put_totals(operations, keys, writes, held.seq + 1)
     return _aside(keys, held, operations)
