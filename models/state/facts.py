@@ -158,8 +158,10 @@ def _inquiries(lead: Lead, own: Fields) -> bytes:
 
 def touch_rows(lead: Lead, codes: Codes) -> bytes:
     """The rows of a lead's touches that stand, whether or not the lead does; all of its pages must be in memory."""
-    found = (_touch(fields, codes) for _, fields in _standing(lead.everything, "touch:") if _is_touch(fields))
-    return b"".join([_TOUCH.pack(*touch) for touch in sorted(found)])
+    objects = lead.objects if lead.pages is None else lead.everything
+    found = [_touch(fields, codes) for _, fields in _standing(objects, "touch:") if _is_touch(fields)]
+    found.sort()
+    return b"".join([_TOUCH.pack(at, rep, channel, flags) for at, rep, channel, flags in found])
 
 
 def touch_of(record: Record, codes: Codes) -> Touch | None:
@@ -206,7 +208,8 @@ def _touch(fields: Fields, codes: Codes) -> Touch:
 
 def _replies(lead: Lead, touches: bytes, codes: Codes) -> bytes:
     found = [(fields["at"], name, fields) for name, fields in _standing(lead.objects, "reply:") if fields.get("at") is not None]
-    places = _places({f"touch:{named}" for *_, fields in found if (named := fields.get("in_reply_to"))}, lead, touches, codes)
+    named = {f"touch:{fields['in_reply_to']}" for _, _, fields in found if fields.get("in_reply_to") is not None}
+    places = _places(named, lead, touches, codes) if named else {}
     return b"".join([_reply(at, fields, places, codes) for at, _, fields in sorted(found, key=_by_time)])
 
 
