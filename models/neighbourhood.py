@@ -5,7 +5,8 @@ nearly all cancels out: it counts where it counted. So it may be left out on bot
 it is the first of all, answers an inquiry or is answered by a reply, is the last of its rep, team or channel, or lies ahead of
 the clock. What has changed and these few are evaluated instead: they give the same difference, and say the same of the lead.
 
-Leads are left as they are where that cannot be so, because all touches count otherwise, as under another segment.
+Where that cannot be so, because all touches count otherwise, as under another segment, the few of each side are evaluated by
+themselves; the other touches are taken away from the one side, and then added to the other, some thousand at a time.
 """
 
 from collections.abc import Iterable, Iterator
@@ -53,7 +54,29 @@ def neighbourhood(old: Facts, new: Facts, codes: Codes, then: Millis, now: Milli
     kept = np.unique(
         np.concatenate([turning, *(side.at[[*side.deciding(), *side.last_of(values)]] for side in (before, after))])
     )
-    return before.only(kept), after.only(kept)
+    return before.near(kept), after.near(kept)
+
+
+def few(known: Facts, codes: Codes, known_until: Millis) -> Facts:
+    """A lead's facts with those touches only that decide what is said of it beside its contributions."""
+    if known == NOTHING:
+        return known
+    side = _Side(known, codes, known_until)
+    return side.only(side.places_at(side.few()))
+
+
+def more_and_more(known: Facts, codes: Codes, known_until: Millis, size: int) -> Iterator[tuple[Facts, Facts]]:
+    """How `few` become all of a lead's touches, so many at a time: facts before and after, for each step."""
+    side = _Side(known, codes, known_until)
+    kept = np.zeros(len(side.at), np.bool_)
+    kept[side.places_at(side.few())] = True
+    rest = np.flatnonzero(~kept)
+    before = side.only(np.flatnonzero(kept))
+    for start in range(0, len(rest), size):
+        kept[rest[start : start + size]] = True
+        after = side.only(np.flatnonzero(kept))
+        yield neighbourhood(before, after, codes, known_until, known_until)
+        before = after
 
 
 class _Side:
@@ -82,6 +105,10 @@ class _Side:
     def since(self, at: int) -> Ints:
         """The instants of the touches from an instant on."""
         return self.at[np.searchsorted(self.at, at) :]
+
+    def few(self) -> Ints:
+        """The instants of the touches that decide about others, or lie ahead of the clock."""
+        return np.unique(np.concatenate((self.at[[*self.deciding()]], self.since(self.story.horizon))))
 
     def places_at(self, instants: Ints) -> Ints:
         """The places of the touches at some instants."""
@@ -140,14 +167,18 @@ class _Side:
                         of.discard(value)
             end, size = start, 2 * size
 
-    def only(self, instants: Ints) -> Facts:
-        """The facts with touches of some instants only."""
-        kept = self.places_at(instants)
+    def only(self, kept: Ints) -> Facts:
+        """The facts with some touches only."""
         replies = np.frombuffer(self.facts.replies, REPLY).copy()
         if len(replies):
             places = np.minimum(np.searchsorted(kept, replies["answers"]), max(0, len(kept) - 1))
             replies["answers"] = np.where(np.isin(replies["answers"], kept), places, NOT_NAMED)
-        return leaving_out(self.facts, self.rows[kept].tobytes(), replies.tobytes(), self._left_out(kept))
+        return self.facts._replace(touches=self.rows[kept].tobytes(), replies=replies.tobytes())
+
+    def near(self, instants: Ints) -> Facts:
+        """The same for touches of some instants, of which it is known how many others there are."""
+        kept = self.places_at(instants)
+        return leaving_out(self.only(kept), self._left_out(kept))
 
     def _left_out(self, kept: Ints) -> int:
         """How many touches by a person that are not kept it took until the follow-up ended."""

@@ -16,7 +16,7 @@ from streams.tables import Outgoing, Parts, Progress, Wanted
 from streams.tables import Totals as Tables
 from streams.topics import TICK_KEY, encode_ticks
 
-SMALL = Sizes(objects=3, page=2, rows=2)
+SMALL = Sizes(objects=3, page=2, rows=2, at_once=1)
 """Leads are huge so soon that most tests make some."""
 
 HASHING = Hashing(b"a key of the tests")

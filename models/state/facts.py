@@ -87,10 +87,9 @@ def facts_with(touches: bytes, lead: Lead, codes: Codes) -> Facts:
     )
 
 
-def leaving_out(known: Facts, touches: bytes, replies: bytes, left_out: int) -> Facts:
-    """Facts with some touches only; `left_out` is how many others by a person the follow-up took until it ended."""
-    lead = known.lead[: -_LEFT_OUT.size] + _LEFT_OUT.pack(left_out)
-    return known._replace(lead=lead, touches=touches, replies=replies)
+def leaving_out(known: Facts, touches: int) -> Facts:
+    """Facts from which touches were left out; so many of these were by a person, and lie before the follow-up ended."""
+    return known._replace(lead=known.lead[: -_LEFT_OUT.size] + _LEFT_OUT.pack(touches))
 
 
 def facts_after(change: Change, before: Facts, lead: Lead, codes: Codes) -> Facts:

@@ -14,6 +14,7 @@ import numpy as np
 from models.codes import NEVER
 from models.contributions import Evaluation, evaluate
 from models.meaning import Waiting, thresholds_of, waiting_of
+from models.neighbourhood import few
 from models.news import news
 from models.state.absorption import stands_alone, whole
 from models.state.facts import Facts, facts, touch_rows
@@ -21,6 +22,7 @@ from models.state.lead import Lead, pack, unpack
 from models.state.rows import TouchRows
 from models.state.told import Alerts
 from models.units import Millis
+from streams.processing.huge import is_too_much, the_rest
 from streams.processing.open_clocks import OpenClocks
 from streams.processing.partition import QUIET, Partition
 
@@ -56,9 +58,6 @@ class AddingUp:
         evaluation = evaluate(self._standing(subjects, known), codes, self._known_until)
         self._partition.totals.add(evaluation.contributions)
         self.leads += len(subjects)
-        for subject, (lead, _) in zip(subjects, known, strict=True):
-            if lead.pages is not None:
-                self.rows[subject] = TouchRows(touch_rows(lead, codes), {}, self._partition.sizes.rows).cut()
         self._lots += 1
         if self._lots % LOTS == 0:
             self._partition.totals.compact()
@@ -73,7 +72,22 @@ class AddingUp:
         return self._tell(subjects, known, evaluation)
 
     def _standing(self, subjects: list[str], known: list[tuple[Lead, Alerts]]) -> list[Facts]:
-        return [facts(whole(lead, subject), self._partition.codes) for subject, (lead, _) in zip(subjects, known, strict=True)]
+        codes = self._partition.codes
+        standing = [facts(whole(lead, subject), codes) for subject, (lead, _) in zip(subjects, known, strict=True)]
+        for place, (lead, _) in enumerate(known):
+            if lead.pages is not None:
+                standing[place] = self._huge(subjects[place], lead, standing[place])
+        return standing
+
+    def _huge(self, subject: str, lead: Lead, known: Facts) -> Facts:
+        """See to the rows of a huge lead, and add most of its touches; what stands of it with the others."""
+        codes, sizes = self._partition.codes, self._partition.sizes
+        self.rows[subject] = TouchRows(touch_rows(lead, codes), {}, sizes.rows).cut()
+        if not is_too_much(known, sizes):
+            return known
+        for parts in the_rest(known, codes, self._known_until, sizes):
+            self._partition.totals.add(parts)
+        return few(known, codes, self._known_until)
 
     def _tell(self, subjects: list[str], known: list[tuple[Lead, Alerts]], evaluation: Evaluation) -> dict[str, bytes]:
         """Settle what was told of leads, and what is to be."""

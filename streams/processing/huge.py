@@ -1,25 +1,29 @@
 """A huge lead in a partition's memory: which of its parts must be read, and how events are folded into it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from models.codes import Codes
+from models.contributions import Contributions, difference, evaluate
 from models.events import Absorbed, Logged, Merged
+from models.neighbourhood import more_and_more
 from models.state.absorption import stands_alone
-from models.state.facts import Facts, Touch, facts, facts_with, touch_of, touch_rows
+from models.state.facts import NOTHING, TOUCH, Facts, Touch, facts, facts_with, touch_of, touch_rows
 from models.state.lead import Change, Lead, fold, spoken_of
 from models.state.pages import SIZE, paged
 from models.state.rows import CHUNK, TouchRows
+from models.units import Millis
 from streams.tables import Parts, Wanted
 
 
 class Sizes(NamedTuple):
-    """Objects beyond which a lead is huge, touches in a page of it, rows in a chunk; the last two on average."""
+    """Objects beyond which a lead is huge; touches in a page and rows in a chunk, on average; touches evaluated at once."""
 
     objects: int = 2 * SIZE
     page: int = SIZE
     rows: int = CHUNK
+    at_once: int = 4_096
 
 
 USUAL: Final = Sizes()
@@ -85,6 +89,19 @@ def _standing(lead: Lead, key: str | None, codes: Codes) -> Touch | None:
         return None
     record = lead.pages.home(key, lead.objects).get(key)
     return None if record is None else touch_of(record, codes)
+
+
+def is_too_much(known: Facts, sizes: Sizes) -> bool:
+    """Whether a lead has too many touches to be evaluated with others."""
+    return len(known.touches) > 2 * sizes.at_once * TOUCH.itemsize
+
+
+def the_rest(known: Facts, codes: Codes, known_until: Millis, sizes: Sizes) -> Iterator[list[Contributions]]:
+    """What all of a lead's touches add beside few of them, in parts."""
+    if known == NOTHING:
+        return
+    for fewer, more in more_and_more(known, codes, known_until, sizes.at_once):
+        yield difference(*(evaluate([each], codes, known_until) for each in (more, fewer)))
 
 
 def grown(lead: Lead, codes: Codes, sizes: Sizes) -> Huge:

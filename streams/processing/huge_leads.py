@@ -1,17 +1,18 @@
 """The huge leads in a partition's memory: what of them must be read, what is written of them, and how they are counted."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from models.codes import Codes
+from models.contributions import Contributions
 from models.events import Logged
-from models.neighbourhood import neighbourhood
+from models.neighbourhood import few, neighbourhood
 from models.state.absorption import given, stands_alone
 from models.state.facts import Facts
 from models.state.lead import unpack_head
 from models.units import Millis
-from streams.processing.huge import USUAL, Huge, Sizes, grown
+from streams.processing.huge import USUAL, Huge, Sizes, grown, is_too_much, the_rest
 from streams.processing.remembered import Remembered
 from streams.tables import Parts, Wanted
 
@@ -67,15 +68,26 @@ class HugeLeads:
                 each.given = given(each.lead, subject)
                 each.facts = each.counted = each.stands(subject, self.codes)
 
-    def narrow(self, subjects: Sequence[str], facts: tuple[list[Facts], list[Facts]], then: Millis, now: Millis) -> None:
-        """Find out what stands of those among some leads, and leave out of their facts, old and new, what is no difference."""
+    def narrow(
+        self, subjects: Sequence[str], facts: tuple[list[Facts], list[Facts]], then: Millis, now: Millis
+    ) -> Iterator[list[Contributions]]:
+        """Leave out of the facts of those among some leads, old and new, what makes no difference; they are worked out first.
+
+        If too much is left still, only what says something of the lead is; what the rest adds is given in parts.
+        """
         before, after = facts
         for place, subject in enumerate(subjects):
             each = self._leads.get(subject)
-            if each is not None:
-                if not each.given and stands_alone(each.lead):
-                    each.facts = each.stands(subject, self.codes)
-                before[place], after[place] = neighbourhood(each.counted, each.facts, self.codes, then, now)
+            if each is None:
+                continue
+            if not each.given and stands_alone(each.lead):
+                each.facts = each.stands(subject, self.codes)
+            old, new = each.counted, each.facts
+            before[place], after[place] = neighbourhood(old, new, self.codes, then, now)
+            if is_too_much(before[place], self.sizes) or is_too_much(after[place], self.sizes):
+                before[place], after[place] = few(old, self.codes, then), few(new, self.codes, now)
+                yield from ([_less(each) for each in parts] for parts in the_rest(old, self.codes, then, self.sizes))
+                yield from the_rest(new, self.codes, now, self.sizes)
 
     def cut(self, changed: Mapping[str, Remembered]) -> tuple[Written, Written]:
         """The pages and rows that have changed, also of leads that have become huge, or are so no more."""
@@ -104,3 +116,7 @@ class HugeLeads:
         """Let go of a lead, if it is one of these; how many other leads it took the room of."""
         each = self._leads.pop(subject, None)
         return 0 if each is None or each.huge is None else each.huge.weight
+
+
+def _less(added: Contributions) -> Contributions:
+    return added._replace(times=-added.times)

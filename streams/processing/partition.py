@@ -235,7 +235,8 @@ class Partition:
         leads = [self._leads[subject] for subject in subjects]
         before, after = [each.counted for each in leads], [each.facts for each in leads]
         if self.huge:
-            self.huge.narrow(subjects, (before, after), self.known_until, known_until)
+            for parts in self.huge.narrow(subjects, (before, after), self.known_until, known_until):
+                self.totals.add(parts)
         old = evaluate(before, self.codes, self.known_until)
         new = evaluate(after, self.codes, known_until)
         self.totals.add(difference(new, old))

@@ -1,19 +1,20 @@
 """What a change adds is found from the touches about it: the same as from all of them."""
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 import build
 import pytest
 import strategies
 from build import DAY, HOUR, MINUTE, NOON, RULES, folded
-from engine import listed
+from engine import Listed, listed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.codes import Codes
 from models.contributions import Evaluation, difference, evaluate
-from models.neighbourhood import neighbourhood
-from models.state.facts import TOUCH, Facts, facts
+from models.neighbourhood import few, more_and_more, neighbourhood
+from models.state.facts import NOTHING, TOUCH, Facts, facts
 from models.state.lead import fold
 from models.units import Millis
 
@@ -44,6 +45,19 @@ NEW = st.one_of(
 CHANGE = st.one_of(TOUCHES, NEW, NEW, strategies.events())
 
 
+@st.composite
+def changes(draw: st.DrawFn) -> Any:
+    """A lead's facts before and after a change, the codes of rules and two clocks."""
+    codes, (then, now) = Codes(draw(strategies.rules())), sorted((draw(CLOCKS), draw(CLOCKS)))
+    history = draw(st.one_of(HEAD, HEAD, strategies.histories()))
+    touches, others = draw(st.lists(TOUCHES, min_size=10, max_size=40)), draw(st.lists(strategies.events(), max_size=5))
+    lead = folded(*history, *touches, *others)
+    old = facts(lead, codes)
+    for event in draw(st.lists(CHANGE, max_size=3)):
+        fold(lead, event)
+    return old, facts(lead, codes), codes, then, now
+
+
 class Told(NamedTuple):
     """All that is said of a lead but its contributions."""
 
@@ -58,23 +72,9 @@ def told(found: Evaluation) -> Told:
 
 
 @settings(max_examples=2 * settings().max_examples)
-@given(
-    st.one_of(HEAD, HEAD, strategies.histories()),
-    st.lists(TOUCHES, min_size=10, max_size=40),
-    st.lists(strategies.events(), max_size=5),
-    st.lists(CHANGE, max_size=3),
-    strategies.rules(),
-    CLOCKS,
-    CLOCKS,
-)
-def test_any_change_adds_and_says_what_it_does_with_all_touches(history, touches, others, change, rules, first, second):
-    codes, (then, now) = Codes(rules), sorted((first, second))
-    lead = folded(*history, *touches, *others)
-    old = facts(lead, codes)
-    for event in change:
-        fold(lead, event)
-    new = facts(lead, codes)
-
+@given(changes())
+def test_any_change_adds_and_says_what_it_does_with_all_touches(change):
+    old, new, codes, then, now = change
     fewer_old, fewer_new = neighbourhood(old, new, codes, then, now)
 
     was, is_now = evaluate([old], codes, then), evaluate([new], codes, now)
@@ -82,6 +82,21 @@ def test_any_change_adds_and_says_what_it_does_with_all_touches(history, touches
     assert listed(difference(seems_now, seems), codes) == listed(difference(is_now, was), codes)
     assert told(seems) == told(was)
     assert told(seems_now) == told(is_now)
+
+
+@given(changes(), st.integers(1, 9))
+def test_few_touches_say_what_all_do_and_the_others_are_added_some_at_a_time(change, size):
+    _, known, codes, _, now = change
+    fewer = few(known, codes, now)
+    seems, is_so = (evaluate([each], codes, now) for each in (fewer, known))
+    assert told(seems) == told(is_so)
+    steps = [] if known == NOTHING else list(more_and_more(known, codes, now, size))
+    added: Listed = Counter()
+    for before, after in steps:
+        added.update(listed(difference(*(evaluate([each], codes, now) for each in (after, before))), codes))
+    whole = listed(difference(is_so, seems), codes)
+    assert {row: times for row, times in added.items() if times} == dict(whole)
+    assert len(steps) <= 1 + len(known.touches) // TOUCH.itemsize // size
 
 
 CODES = Codes(RULES)

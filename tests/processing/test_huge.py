@@ -11,11 +11,12 @@ from prometheus_client import CollectorRegistry
 from stores import HASHING, record
 
 from models.codes import Codes
+from models.events import decode_logged
 from models.state.lead import is_huge, unpack
 from streams.inspection.unpacking import lead_rows
 from streams.processing.owner import Owner, Terms
 from streams.processing.valuation import valuation_of
-from streams.tables import Keys, read_states, read_whole, walk_states
+from streams.tables import Keys, read_outbox, read_states, read_whole, walk_states
 from streams.telemetry import ProcessorMetrics
 from streams.transport import TP, LogEnds
 
@@ -189,7 +190,10 @@ async def test_merged_into_another_it_counts_there_and_by_itself_again_when_that
     assert counted(owner)[0] == {}
     owner = await log.owner()
     await log.tell(owner, build.call("more", NOON + MINUTE))
-    await log.tell(owner, build.merged(None, of=LEAD, changed_at=LATER + 1))
+    await log.tell(await log.owner(), build.merged(None, of=LEAD, changed_at=LATER + 1))
+    given = [decode_logged(message.value) for _, message in await read_outbox(log.redis, KEYS)]
+    assert [len(unpack(each.lead)[0].objects) if each.path else 0 for each in given] == [TOUCHES, TOUCHES + 1, 0]
+    owner = await log.owner()
     told = [event for event in log.events if "merged" not in type(event).__name__.lower()]
     assert counted(owner) == truth(told)
     assert counted(await log.owner()) == truth(told)

@@ -146,7 +146,7 @@ def added_up_anew(cluster: Cluster, rules: Any, clock: int) -> tuple[Counter[Any
     sums: Counter[Any] = Counter()
     panes: Counter[Any] = Counter()
     for member in cluster.members:
-        partition = Store(member.store.number, PARTITIONS).load(rules, capacity=1)
+        partition = Store(member.store.number, PARTITIONS, SMALL).load(rules, capacity=1)
         partition.totals.advance(Millis(clock))
         AddingUp(partition, set()).take(member.store.whole_states())
         add_up(partition.totals, sums, panes)
