@@ -231,22 +231,21 @@ def _changed(old: bytes, new: bytes) -> Ints:
 
 def _common(old: bytes, new: bytes) -> tuple[int, int]:
     """How many rows two tables have in common at the start, and of the others at the end."""
-    shorter = min(len(old), len(new))
-    start = _alike(old[:shorter], new[:shorter]) // TOUCH.itemsize
-    rest = shorter - start * TOUCH.itemsize
-    end = _alike(old[len(old) - rest :], new[len(new) - rest :], step=-1) // TOUCH.itemsize
-    return start, end
-
-
-def _alike(old: bytes, new: bytes, step: int = 1) -> int:
-    """How many bytes of as many are alike before the first that are not, from the start, or with -1 from the end."""
+    size, shorter = TOUCH.itemsize, min(len(old), len(new))
     if old == new:
-        return len(old)
-    words, rest = divmod(len(old), _WORD)
-    skipped = rest if step < 0 else 0
-    mine, theirs = (np.frombuffer(part, np.uint64, words, skipped)[::step] for part in (old, new))
-    differ = np.flatnonzero(mine != theirs)
-    return _WORD * int(differ[0]) if len(differ) else _WORD * words
+        return len(old) // size, 0
+    words = shorter // _WORD
+    start = _alike(*(np.frombuffer(rows, np.uint64, words) for rows in (old, new))) * _WORD // size
+    words = (shorter - start * size) // _WORD
+    ends = (np.frombuffer(rows, np.uint64, words, len(rows) - words * _WORD)[::-1] for rows in (old, new))
+    return start, _alike(*ends) * _WORD // size
+
+
+def _alike(old: NDArray[np.uint64], new: NDArray[np.uint64]) -> int:
+    """How many words are alike before the first that are not."""
+    differ = old != new
+    first = int(differ.argmax()) if len(differ) else 0
+    return first if len(differ) and differ[first] else len(differ)
 
 
 def _stands(mine: NDArray[Any], theirs: NDArray[Any]) -> Mask:
