@@ -246,9 +246,8 @@ def unpack(packed: bytes) -> tuple[Lead, Alerts]:
     if not is_huge(packed):
         raw = _unpacker.decode(packed)
         return _unpacked(raw), raw.told
-    lead, head = _unpacked_head(packed, SIZE)
-    if lead.pages is not None:
-        lead.pages.fill(head.paged)
+    lead, pages, head = _unpacked_head(packed, SIZE)
+    pages.fill(head.paged)
     if len(head.paged) != head.pages[1]:
         raise ValueError(f"{head.pages[1]} touches should be in its pages, {len(head.paged)} are")
     return lead, head.told
@@ -261,7 +260,7 @@ def is_huge(packed: bytes) -> bool:
 
 def unpack_head(packed: bytes, size: int = SIZE) -> tuple[Lead, Alerts]:
     """A huge lead of whose pages none is in memory. `size`: touches that a page is to have."""
-    lead, head = _unpacked_head(packed, size)
+    lead, _, head = _unpacked_head(packed, size)
     return lead, head.told
 
 
@@ -273,11 +272,11 @@ def joined(packed: bytes, pages: Iterable[bytes]) -> bytes:
     return _HEAD + _packer.encode(head)
 
 
-def _unpacked_head(packed: bytes, size: int) -> tuple[Lead, _PackedHead]:
+def _unpacked_head(packed: bytes, size: int) -> tuple[Lead, Pages, _PackedHead]:
     head = _head_unpacker.decode(packed[1:])
     lead = _unpacked(head)
-    lead.pages = Pages(*head.pages, size, named_in(lead.objects))
-    return lead, head
+    pages = lead.pages = Pages(*head.pages, size, named_in(lead.objects))
+    return lead, pages, head
 
 
 def _unpacked(raw: _Packed) -> Lead:

@@ -166,6 +166,13 @@ def test_a_contact_before_the_creation_is_one_where_another_comes():
     assert added(*fewer) == added(old, new)
 
 
+def test_without_touches_there_are_none_to_leave_out():
+    old, new = (facts(folded(build.lead(created_at=NOON), *events), CODES) for events in ([], [build.call("t1", NOON)]))
+    assert neighbourhood(old, new, CODES, *CLOCKED) == (old, new)
+    assert few(old, CODES, CLOCKED[0]) == old
+    assert few(NOTHING, CODES, CLOCKED[0]) == NOTHING
+
+
 @pytest.mark.parametrize("event", [build.lead(owner="ben", owner_at=NOON + MINUTE), build.lead(segment="smb")])
 def test_where_all_touches_count_otherwise_none_is_left_out(event):
     lead, old = many(touches=50)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.codes import Codes
-from models.state.facts import Touch, facts, facts_with, pack_touch, touch_of, touch_rows
+from models.state.facts import CONNECTED, Touch, facts, facts_with, pack_touch, touch_of, touch_rows
 from models.state.lead import Lead, fold, is_huge, joined, pack, spoken_of, unpack, unpack_head
 from models.state.pages import paged
 from models.state.rows import TouchRows, in_chunks
@@ -146,8 +146,17 @@ def test_a_head_by_itself_is_not_taken_for_the_whole():
         _ = unpack_head(huge.head)[0].everything
 
 
+def test_a_page_that_is_read_again_does_not_undo_what_was_told_meanwhile():
+    huge = Stored(paged_lead(*touches(2)))
+    before = dict(huge.pages)
+    huge.tell(build.call("t1", NOON, changed_at=NOON + 1, connected=True))
+    for number, packed in before.items():
+        huge.lead.pages.take(number, packed)
+    assert touch_of(huge.whole.everything["touch:t1"], CODES)[3] & CONNECTED
+
+
 ROW = st.tuples(st.integers(1, 12), st.integers(0, 2), st.integers(2, 3), st.integers(0, 1))
-CHANGES = st.lists(st.lists(st.tuples(ROW, st.none() | ROW), max_size=14), max_size=6)
+CHANGES = st.lists(st.lists(st.tuples(st.none() | ROW, st.none() | ROW), max_size=14), max_size=6)
 
 
 @given(st.lists(ROW, max_size=30), CHANGES)
@@ -161,13 +170,33 @@ def test_rows_are_those_of_all_touches_whatever_changes_and_only_changed_chunks_
                 rows.change(old, new)
             else:
                 rows.change(None, new)
-            known.append(new)
+            if new is not None:
+                known.append(new)
         written = rows.cut()
         stored.update(written)
         stored = {start: chunk for start, chunk in stored.items() if chunk is not None}
         assert all(before.get(start) != chunk for start, chunk in written.items())
         assert rows.all() == _packed(known) == TouchRows.load(stored, 2).all()
         assert all(stored.values())
+        assert len(rows) == 14 * len(known)
+
+
+def test_many_changes_at_once_are_those_one_by_one():
+    known = [(at, 0, 2, 0) for at in range(1, 40)]
+    rows, one_by_one = TouchRows(_packed(known), {}, 4), TouchRows(_packed(known), {}, 4)
+    for at in range(1, 40, 2):
+        for each in (rows, one_by_one):
+            each.change((at, 0, 2, 0), None)
+            each.change(None, (at + 100, 1, 2, 0))
+            each.change(None, (at + 1, 1, 3, 0))
+        one_by_one.all()
+    assert rows.all() == one_by_one.all()
+    rows.cut()
+    for at in range(1, 41):
+        rows.change((at, 1, 3, 0) if at % 2 == 0 else None, None)
+        rows.change((at, 0, 2, 0) if at % 2 == 0 and at < 40 else None, None)
+    assert None in rows.cut().values()
+    assert rows.all() == _packed([(at + 100, 1, 2, 0) for at in range(1, 40, 2)])
 
 
 def _packed(touches: list[Touch]) -> bytes:
