@@ -8,11 +8,12 @@
 #   make lock               both lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
 #   make kafka              Apache Kafka's jars for the tests (with Maven and Java)
 #   make bench-engine       events a second through one worker, on a real Kafka and Redis; prints one JSON line
+#   make bench-huge         what one more event costs a lead of 100,000 touches, on a real Redis; prints one JSON line
 #   make bench-latency      from a webhook until /metrics shows it, at a steady rate, through all processes; prints one JSON line
 #   make bench-revaluation  leads a second when all totals are made anew from the states in a real Redis; prints one JSON line
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check coverage docs lock kafka secrets bench-engine bench-latency bench-revaluation
+.PHONY: demo test check coverage docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -56,6 +57,9 @@ kafka: $(KAFKA)/complete
 
 bench-engine: $(VENV)/dev.stamp $(KAFKA)/complete
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.engine $(ARGS)
+
+bench-huge: $(VENV)/dev.stamp
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.huge $(ARGS)
 
 bench-latency: $(VENV)/dev.stamp $(KAFKA)/complete
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.latency $(ARGS)

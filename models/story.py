@@ -72,7 +72,8 @@ class Story(Views):
         return np.flatnonzero(~self.all_touches.automated)
 
     @cached_property
-    def _meetings_held(self) -> Meetings:
+    def meetings_held(self) -> Meetings:
+        """Scheduled meetings that took place: they count as touches."""
         return self.scheduled.where(self.held)
 
     @cached_property
@@ -82,7 +83,7 @@ class Story(Views):
 
     def _with_meetings(self, touches: Ints) -> Occurrences:
         """Some touch objects, and held meetings, which come after touches of the same instant."""
-        some, held = self.all_touches.where(touches), self._meetings_held
+        some, held = self.all_touches.where(touches), self.meetings_held
         if not len(held):
             return self.acted(some, some.rep, some.channel)
         together, (rep, channel) = merged(
@@ -251,7 +252,7 @@ class Story(Views):
     @cached_property
     def contacts(self) -> Occurrences:
         """Two-way contacts: connected calls, replies, held meetings."""
-        calls, replies, held = self.connected_calls, self.human_replies, self._meetings_held
+        calls, replies, held = self.connected_calls, self.human_replies, self.meetings_held
         together, (rep, channel) = merged(
             (calls, calls.rep, calls.channel),
             (replies, np.zeros(len(replies), np.int64), replies.channel),
@@ -291,11 +292,16 @@ class Story(Views):
         return closed.instants(closed.first())
 
     @cached_property
-    def follow_ups(self) -> Occurrences:
-        """Leads whose follow-up by a person ended, by the first reply or else by the close; how many touches it took."""
+    def followed_up_until(self) -> Ints:
+        """When each lead's follow-up by a person ended, by the first reply or else by the close, or NEVER."""
         first_reply = self.human_replies.instants(self.human_replies.first())
-        ended_at = np.where(first_reply != NEVER, first_reply, self.closed_at)
-        attempts = self.touches.counted_until(self.everyone, ended_at)
+        return np.where(first_reply != NEVER, first_reply, self.closed_at)
+
+    @cached_property
+    def follow_ups(self) -> Occurrences:
+        """Leads whose follow-up by a person ended; how many touches it took."""
+        ended_at = self.followed_up_until
+        attempts = self.touches.counted_until(self.everyone, ended_at) + self.left_out
         of = np.flatnonzero((ended_at != NEVER) & (attempts > 0))
         return replace(self.owned(of, ended_at[of]), value=attempts[of])
 

@@ -28,6 +28,8 @@ class Views:
         self.everyone = np.arange(self.leads)
         self.created_at = lead["created_at"].astype(np.int64)
         self.retired_until = lead["retired_until"].astype(np.int64)
+        self.left_out = lead["left_out"].astype(np.int64)
+        """How many touches by a person, until the leads' follow-up ended, are not among the facts."""
         self.of_leads = {dim: _ints(lead[dim]) for dim in OF_LEADS}
         """The codes of the leads' own dimensions."""
 

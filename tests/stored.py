@@ -11,6 +11,8 @@ CLOCK = OpenClock("crm:1", 120_000, "mia", "west", "web", "fair", "dach", "smb",
 MESSAGE = Outgoing("a1", "alerts", b"crm:1", b"{}")
 WRITES = Writes(
     states={"crm:1": b"\xc4\x01\x00", "crm:2": b"two"},
+    pages={"crm:2": {0: b"a page", 7: b"another"}, "crm:3": {1: b"of another"}},
+    rows={"crm:2": {0: b"rows", 90_000: b"later ones"}, "crm:3": {0: b"of another"}},
     panes={Pane("10s", 90_000): {0: b"p0", 3: b"p3"}, Pane("1d", 0): {0: b"day"}},
     windows={"1h": {0: b"w0", 1: b"w1"}, "7d": {0: b"v0"}},
     levels={0: b"l0"},
@@ -25,6 +27,8 @@ WRITES = Writes(
 
 FURTHER = Writes(
     states={"crm:1": b"new", "crm:2": None},
+    pages={"crm:2": None, "crm:3": {1: None, 2: b"instead"}},
+    rows={"crm:2": None, "crm:3": {0: b"others"}},
     panes={Pane("10s", 100_000): {0: b"q0"}},
     dropped=[Pane("10s", 90_000)],
     windows={"1h": {0: None, 1: b"w1 again"}},

@@ -7,12 +7,17 @@ from typing import Any
 from models.codes import Codes
 from models.events import encode
 from models.rollup import Totals
+from models.state.lead import is_huge, joined
 from streams.processing.hashing import Hashing, Tombstones
+from streams.processing.huge import USUAL, Sizes
 from streams.processing.partition import Partition
 from streams.processing.writes import restore
-from streams.tables import Outgoing, Progress
+from streams.tables import Outgoing, Parts, Progress, Wanted
 from streams.tables import Totals as Tables
 from streams.topics import TICK_KEY, encode_ticks
+
+SMALL = Sizes(objects=3, page=2, rows=2, at_once=1)
+"""Leads are huge so soon that most tests make some."""
 
 HASHING = Hashing(b"a key of the tests")
 
@@ -20,9 +25,11 @@ HASHING = Hashing(b"a key of the tests")
 class Store:
     """What Redis would hold: absolute values, replaced by each checkpoint as a whole."""
 
-    def __init__(self, number: int = 0, sources: int = 2) -> None:
-        self.number, self.sources = number, sources
+    def __init__(self, number: int = 0, sources: int = 2, sizes: Sizes = USUAL) -> None:
+        self.number, self.sources, self.sizes = number, sources, sizes
         self.states: dict[str, bytes] = {}
+        self.pages: dict[str, dict[int, bytes]] = {}
+        self.rows: dict[str, dict[int, bytes]] = {}
         self.erased: set[bytes] = set()
         self.series: list[str] = []
         self.windows: dict[str, dict[int, bytes]] = {}
@@ -50,6 +57,12 @@ class Store:
             put(self.members.setdefault(measure, {}), members)
         for measure, before in writes.expired.items():
             self.members[measure] = {member: at for member, at in self.members.get(measure, {}).items() if at >= before}
+        for name in ("pages", "rows"):
+            for subject, changes in getattr(writes, name).items():
+                if changes is None:
+                    getattr(self, name).pop(subject, None)
+                else:
+                    put(getattr(self, name).setdefault(subject, {}), changes)
         self.erased |= set(writes.erased)
         self.sent += writes.outgoing
         self.progress = progress
@@ -57,13 +70,31 @@ class Store:
     def load(self, rules: Any, capacity: int) -> Partition:
         tombstones = Tombstones(HASHING, self.erased)
         codes = Codes(rules)
-        partition = Partition(self.number, codes, self.sources, Totals(codes), capacity=capacity, tombstones=tombstones)
+        partition = Partition(
+            self.number, codes, self.sources, Totals(codes), capacity=capacity, tombstones=tombstones, sizes=self.sizes
+        )
         tables = (self.series[:], self.windows, self.levels, self.oldest, self.open, list(self.panes))
         restore(partition, self.progress, Tables(*tables), {pane: dict(chunks) for pane, chunks in self.panes.items()})
         return partition
 
     async def states_of(self, subjects: Sequence[str]) -> dict[str, bytes]:
         return {subject: self.states[subject] for subject in subjects if subject in self.states}
+
+    async def parts_of(self, wanted: Mapping[str, Wanted]) -> dict[str, Parts]:
+        return {
+            subject: Parts(
+                dict(self.rows.get(subject, {})) if rows else None,
+                {number: self.pages.get(subject, {}).get(number) for number in pages},
+            )
+            for subject, (rows, pages) in wanted.items()
+        }
+
+    def whole_states(self) -> dict[str, bytes]:
+        """All states, those of huge leads with what lies in their pages."""
+        return {
+            subject: joined(packed, self.pages.get(subject, {}).values()) if is_huge(packed) else packed
+            for subject, packed in self.states.items()
+        }
 
     async def due_between(self, after: int, until: int) -> dict[str, int]:
         return {subject: at for subject, at in self.due.items() if after < at <= until}

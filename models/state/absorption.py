@@ -83,7 +83,7 @@ def whole(lead: Lead, own: SubjectId) -> Lead:
         return lead
     if target is not None and not _is_smallest_of_circle(lead, own, target):
         return Lead()
-    objects = {key: list(record) for key, record in lead.objects.items()}
+    objects = {key: list(record) for key, record in lead.everything.items()}
     together = Lead(list(lead.record), dict(lead.owner), dict(lead.stage), objects, retired_until=lead.retired_until)
     for portion in lead.absorbed.values():
         if portion.lead:
@@ -119,7 +119,7 @@ def _own_part(lead: Lead) -> bytes:
         for version, sequence, fields in lead.record
         if (kept := {name: content for name, content in fields.items() if name not in _ITS_OWN})
     ]
-    return pack(Lead(record, lead.owner, lead.stage, lead.objects), {})
+    return pack(Lead(record, lead.owner, lead.stage, lead.everything), {})
 
 
 def handed(before: Given, after: Given) -> Iterator[Handed]:

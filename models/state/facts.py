@@ -1,9 +1,12 @@
 """The facts of a lead as they stand: its state without versions and tombstones, as rows that many leads' facts are joined from.
 
-A table's rows are bytes, laid out as its `numpy` type says; each table is in the order of time, then of ids.
+A table's rows are bytes, laid out as its `numpy` type says; each table is in the order of time. At one instant touches are in
+the order of what they say, all else in that of ids: so a touch's row has a place of its own, whatever its id.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from struct import Struct
 from typing import Any, Final, NamedTuple, TypeAlias
 
@@ -14,14 +17,17 @@ from models.slices import OF_LEADS
 from models.state.lead import Change, Lead
 from models.state.registers import DELETED, Record, Timeline, fields_of
 
-LEAD: Final = np.dtype([("created_at", "<i8"), ("retired_until", "<i8"), *((dim, "<i4") for dim in OF_LEADS)])
+LEAD: Final = np.dtype(
+    [("created_at", "<i8"), ("retired_until", "<i8"), *((dim, "<i4") for dim in OF_LEADS), ("left_out", "<i8")]
+)
 SPAN: Final = np.dtype([("at", "<i8"), ("value", "<i4")])
 INQUIRY: Final = np.dtype([("at", "<i8")])
 TOUCH: Final = np.dtype([("at", "<i8"), ("rep", "<i4"), ("channel", "u1"), ("flags", "u1")])
 REPLY: Final = np.dtype([("at", "<i8"), ("answers", "<i4"), ("channel", "u1"), ("kind", "u1"), ("sentiment", "u1")])
 MEETING: Final = np.dtype([("booked_at", "<i8"), ("scheduled_at", "<i8"), ("rep", "<i4"), ("demo", "u1"), ("outcome", "u1")])
 
-_LEAD, _SPAN, _INQUIRY = Struct("<qqiiiii"), Struct("<qi"), Struct("<q")
+_LEAD, _SPAN, _INQUIRY = Struct("<qqiiiiiq"), Struct("<qi"), Struct("<q")
+_LEFT_OUT = Struct("<q")
 _AT, _TOUCH, _REPLY, _MEETING = Struct("<q"), Struct("<qiBB"), Struct("<qiBBB"), Struct("<qqiBB")
 
 AUTOMATED, CONNECTED, DELIVERED = 1, 2, 4
@@ -40,8 +46,8 @@ NOT_NAMED: Final = -1
 
 
 Fields: TypeAlias = Mapping[str, Any]
-Row: TypeAlias = tuple[int, str, bytes]
-"""A row with what it is sorted by: instant and name."""
+Touch: TypeAlias = tuple[int, int, int, int]
+"""What a touch says, and what touches are sorted by: its instant, the codes of rep and channel, its flags."""
 
 
 class Facts(NamedTuple):
@@ -56,12 +62,17 @@ class Facts(NamedTuple):
     meetings: bytes = b""
 
 
-NOTHING: Final = Facts(_LEAD.pack(NEVER, 0, *(NOBODY for _ in OF_LEADS)))
+NOTHING: Final = Facts(_LEAD.pack(NEVER, 0, *(NOBODY for _ in OF_LEADS), 0))
 """What stands of a lead that is unknown, deleted or erased."""
 
 
 def facts(lead: Lead, codes: Codes) -> Facts:
-    """What stands of a lead."""
+    """What stands of a lead, all of whose pages must be in memory."""
+    return facts_with(touch_rows(lead, codes), lead, codes)
+
+
+def facts_with(touches: bytes, lead: Lead, codes: Codes) -> Facts:
+    """What stands of a lead the rows of whose touches are known."""
     own = fields_of(lead.record)
     if lead.erased or own.get(DELETED):
         return NOTHING
@@ -70,10 +81,15 @@ def facts(lead: Lead, codes: Codes) -> Facts:
         _spans(lead.owner, codes.rep.code),
         _spans(lead.stage, _STAGE_CODES.__getitem__),
         _inquiries(lead, own),
-        _joined(_touches(lead, codes)),
-        _replies(lead, codes),
+        touches,
+        _replies(lead, touches, codes),
         _meetings(lead, codes),
     )
+
+
+def leaving_out(known: Facts, touches: int) -> Facts:
+    """Facts from which touches were left out; so many of these were by a person, and lie before the follow-up ended."""
+    return known._replace(lead=known.lead[: -_LEFT_OUT.size] + _LEFT_OUT.pack(touches))
 
 
 def facts_after(change: Change, before: Facts, lead: Lead, codes: Codes) -> Facts:
@@ -87,7 +103,7 @@ def facts_after(change: Change, before: Facts, lead: Lead, codes: Codes) -> Fact
         case "touch":
             return _after_touch(change.key, before, lead, codes, new=change.new)
         case "reply":
-            return before._replace(replies=_replies(lead, codes))
+            return before._replace(replies=_replies(lead, before.touches, codes))
         case "meeting":
             return before._replace(meetings=_meetings(lead, codes))
         case _:
@@ -97,22 +113,22 @@ def facts_after(change: Change, before: Facts, lead: Lead, codes: Codes) -> Fact
 def _after_touch(name: str, before: Facts, lead: Lead, codes: Codes, *, new: bool) -> Facts:
     """After a change of a touch. Most are new and later than all others, and there is no reply yet that might name it."""
     if new and not before.replies:
-        row = _standing_touch(lead.objects[name], codes)
-        if row is None:
+        touch = touch_of(lead.objects[name], codes)
+        if touch is None:
             return before
-        if not before.touches or row[0] > _last_at(before.touches):
-            return _with_touches(before, before.touches + row[1], before.replies)
-    touches = _touches(lead, codes)
-    return _with_touches(before, _joined(touches), _replies(lead, codes) if before.replies else b"")
+        if not before.touches or touch[0] > _last_at(before.touches):
+            return _with_touches(before, before.touches + _TOUCH.pack(*touch), before.replies)
+    touches = touch_rows(lead, codes)
+    return _with_touches(before, touches, _replies(lead, touches, codes) if before.replies else b"")
 
 
 def _with_touches(before: Facts, touches: bytes, replies: bytes) -> Facts:
     return Facts(before.lead, before.owners, before.stages, before.inquiries, touches, replies, before.meetings)
 
 
-def _standing(lead: Lead, kind: str) -> Iterator[tuple[str, Fields]]:
-    """The names and fields of a lead's objects of a kind, but of those that were deleted."""
-    for name, record in lead.objects.items():
+def _standing(objects: Mapping[str, Record], kind: str) -> Iterator[tuple[str, Fields]]:
+    """The names and fields of those objects of a kind that were not deleted."""
+    for name, record in objects.items():
         if name.startswith(kind):
             fields = record[0][2] if len(record) == 1 else fields_of(record)
             if not fields.get(DELETED):
@@ -129,26 +145,30 @@ def _own(lead: Lead, own: Fields, codes: Codes) -> bytes:
         codes.sales_region.code(own.get("sales_region")),
         codes.segment.code(own.get("segment")),
         codes.campaign.code(own.get("campaign")),
+        0,
     )
 
 
 def _inquiries(lead: Lead, own: Fields) -> bytes:
-    instants = {fields.get("at") for _, fields in _standing(lead, "inquiry:")}
+    instants = {fields.get("at") for _, fields in _standing(lead.objects, "inquiry:")}
     instants.add(own.get("created_at"))
     return b"".join([_INQUIRY.pack(at) for at in sorted(at for at in instants if at is not None and at > lead.retired_until)])
 
 
-def _touches(lead: Lead, codes: Codes) -> list[Row]:
-    found = ((name, fields) for name, fields in _standing(lead, "touch:") if _is_touch(fields))
-    return sorted([(fields["at"], name, _touch(fields["at"], fields, codes)) for name, fields in found])
+def touch_rows(lead: Lead, codes: Codes) -> bytes:
+    """The rows of a lead's touches that stand, whether or not the lead does; all of its pages must be in memory."""
+    objects = lead.objects if lead.pages is None else lead.everything
+    found = [_touch(fields, codes) for _, fields in _standing(objects, "touch:") if _is_touch(fields)]
+    found.sort()
+    return b"".join([_TOUCH.pack(at, rep, channel, flags) for at, rep, channel, flags in found])
 
 
-def _standing_touch(record: Record, codes: Codes) -> tuple[int, bytes] | None:
-    """The instant and the row of a touch that is new; None if it does not stand."""
+def touch_of(record: Record, codes: Codes) -> Touch | None:
+    """What a touch says; None if it does not stand."""
     fields = fields_of(record)
     if fields.get(DELETED) or not _is_touch(fields):
         return None
-    return fields["at"], _touch(fields["at"], fields, codes)
+    return _touch(fields, codes)
 
 
 def _is_touch(fields: Fields) -> bool:
@@ -160,25 +180,51 @@ def _last_at(touches: bytes) -> int:
     return at
 
 
-def _joined(rows: Iterable[Row]) -> bytes:
-    return b"".join([row for _, _, row in rows])
+def pack_touch(touch: Touch) -> bytes:
+    """The row of a touch."""
+    return _TOUCH.pack(*touch)
 
 
-def _touch(at: int, fields: Fields, codes: Codes) -> bytes:
+def place_of(touch: Touch, touches: bytes) -> int:
+    """The place of a touch among the rows of touches: before all that are not smaller."""
+    return bisect_left(range(len(touches) // _TOUCH.size), touch, key=lambda place: _touch_at(touches, place))
+
+
+def _touch_at(touches: bytes, place: int) -> Touch:
+    touch: Touch = _TOUCH.unpack_from(touches, place * _TOUCH.size)
+    return touch
+
+
+def _touch(fields: Fields, codes: Codes) -> Touch:
     get = fields.get
     flags = AUTOMATED if get("automated") else 0
     if get("connected"):
         flags |= CONNECTED
     if get("delivered") is not False:
         flags |= DELIVERED
-    return _TOUCH.pack(at, codes.rep.code(get("rep")), codes.channel.code(get("channel")), flags)
+    return fields["at"], codes.rep.code(get("rep")), codes.channel.code(get("channel")), flags
 
 
-def _replies(lead: Lead, codes: Codes) -> bytes:
-    found = [(fields["at"], name, fields) for name, fields in _standing(lead, "reply:") if fields.get("at") is not None]
-    named = any(fields.get("in_reply_to") is not None for _, _, fields in found)
-    places = {name: place for place, (_, name, _) in enumerate(_touches(lead, codes))} if named else {}
+def _replies(lead: Lead, touches: bytes, codes: Codes) -> bytes:
+    found = [(fields["at"], name, fields) for name, fields in _standing(lead.objects, "reply:") if fields.get("at") is not None]
+    named = {f"touch:{fields['in_reply_to']}" for _, _, fields in found if fields.get("in_reply_to") is not None}
+    places = _places(named, lead, touches, codes) if named else {}
     return b"".join([_reply(at, fields, places, codes) for at, _, fields in sorted(found, key=_by_time)])
+
+
+def _places(names: AbstractSet[str], lead: Lead, touches: bytes, codes: Codes) -> dict[str, int]:
+    """The place of each of some touches that stands; of those that say the same, each has its own."""
+    places: dict[str, int] = {}
+    taken: set[int] = set()
+    for name in sorted(names & lead.objects.keys()):
+        touch = touch_of(lead.objects[name], codes)
+        if touch is not None:
+            place = place_of(touch, touches)
+            while place in taken:
+                place += 1
+            taken.add(place)
+            places[name] = place
+    return places
 
 
 def _reply(at: int, fields: Fields, places: Mapping[str, int], codes: Codes) -> bytes:
@@ -194,7 +240,7 @@ def _reply(at: int, fields: Fields, places: Mapping[str, int], codes: Codes) -> 
 
 def _meetings(lead: Lead, codes: Codes) -> bytes:
     return b"".join(
-        [row for _, row in sorted([(name, _meeting(fields, codes)) for name, fields in _standing(lead, "meeting:")])]
+        [row for _, row in sorted([(name, _meeting(fields, codes)) for name, fields in _standing(lead.objects, "meeting:")])]
     )
 
 

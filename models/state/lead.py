@@ -2,15 +2,21 @@
 
 `fold` and `merge` change a lead in place and obey three laws: repeating an event changes nothing; any order of the same
 events gives the same lead; the merge of two leads is the lead of the union of their events.
+
+The touches of a huge lead lie in pages: of those that an event speaks of must be in memory before it is folded, and all before
+the lead is looked at as a whole.
 """
 
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Iterable
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Struct, field
 from msgspec.structs import asdict
 
 from models.events import INSTANTS, Absorbed, Deleted, Erased, LeadUpserted, Logged, Merged, Restored
+from models.state.pages import SIZE, ObjectKey, Objects, Pages, named_in
+from models.state.pages import unpacked as unpacked_page
 from models.state.registers import (
     DELETED,
     MERGED,
@@ -24,9 +30,6 @@ from models.state.registers import (
 )
 from models.state.told import Alerts
 from models.units import millis
-
-ObjectKey: TypeAlias = str
-"""The object's kind, a colon, its id: `touch:42`."""
 
 TIMELINES = {"owner": "owner_at", "stage": "stage_at"}
 """Fields that hold from an instant on, and the field that tells which; without it they hold from the version time."""
@@ -44,16 +47,25 @@ class Portion(NamedTuple):
 
 
 class Lead(Struct):
-    """One lead's facts: own fields, owner and stage timelines, its objects by key; and by channel what others gave it."""
+    """One lead's facts: own fields, owner and stage timelines, its objects by key; and by channel what others gave it.
+
+    With `pages`, most of its touches lie there, and not in `objects`.
+    """
 
     record: Record = field(default_factory=list)
     owner: Timeline = field(default_factory=dict)
     stage: Timeline = field(default_factory=dict)
-    objects: dict[ObjectKey, Record] = field(default_factory=dict)
+    objects: Objects = field(default_factory=dict)
     erased: bool = False
     absorbed: dict[str, Portion] = field(default_factory=dict)
     retired_until: int = 0
     """What stood up to this instant is in no number any more, and forgotten: no clock starts there, whatever is told again."""
+    pages: Pages | None = None
+
+    @property
+    def everything(self) -> Objects:
+        """All of its objects, to be read only; all pages must be in memory."""
+        return self.objects if self.pages is None else self.pages.everything(self.objects)
 
     def timeline(self, name: str) -> Timeline:
         """The timeline of a field named in TIMELINES."""
@@ -92,13 +104,27 @@ _MARKS = (Deleted, Restored, Merged)
 
 def _fold_object(lead: Lead, event: Any, version: int, fields: dict[str, Any]) -> Change | None:
     key = f"{event.object.kind}:{event.object.id}"
-    record = lead.objects.get(key)
-    if record is not None:
-        return Change(key) if put(record, version, event.sequence, fields) else None
-    if not fields:
+    objects = lead.objects if lead.pages is None else lead.pages.home(key, lead.objects)
+    record = objects.get(key)
+    new = record is None
+    if record is None:
+        if not fields:
+            return None
+        record = objects[key] = [(version, event.sequence, fields)]
+    elif not put(record, version, event.sequence, fields):
         return None
-    lead.objects[key] = [(version, event.sequence, fields)]
-    return Change(key, new=True)
+    if lead.pages is not None:
+        lead.pages.note(key, lead.objects, record, new=new)
+    return Change(key, new=new)
+
+
+def spoken_of(event: Logged) -> list[ObjectKey]:
+    """The objects that an event speaks of."""
+    named = getattr(event, "object", None)
+    if named is None:
+        return []
+    reply_to = getattr(getattr(event, "data", None), "in_reply_to", None)
+    return [f"{named.kind}:{named.id}", *([f"touch:{reply_to}"] if isinstance(reply_to, str) else [])]
 
 
 def _fold_mark(lead: Lead, event: Deleted | Restored | Merged, version: int) -> Change | None:
@@ -117,16 +143,18 @@ def forget(lead: Lead) -> None:
     lead.erased = True
     for part in (lead.record, lead.owner, lead.stage, lead.objects, lead.absorbed):
         part.clear()
+    lead.pages = None
 
 
 def retire(lead: Lead, until: int) -> None:
     """Forget the objects of a lead, none of which is in a number any more; its own record stays, for what comes later."""
     lead.objects.clear()
+    lead.pages = None
     lead.retired_until = until
 
 
 def merge(lead: Lead, other: Lead) -> None:
-    """Make a lead the fold of both leads' events, in place."""
+    """Make a lead the fold of both leads' events, in place; both are without pages."""
     if lead.erased or other.erased:
         forget(lead)
         return
@@ -188,19 +216,68 @@ class _Packed(Struct, array_like=True, omit_defaults=True):
     retired_until: int = 0
 
 
+class _PackedHead(_Packed, array_like=True):
+    """A huge lead as it lies in Redis; or whole, with what lies in its pages."""
+
+    pages: tuple[int, int] = (0, 0)
+    """How many there are, and how many touches lie in them."""
+    paged: Objects = field(default_factory=dict)
+
+
+_HEAD: Final = b"\xc1"
+"""What a packed huge lead begins with, and MessagePack never."""
+
 _packer = msgspec.msgpack.Encoder()
 _unpacker = msgspec.msgpack.Decoder(_Packed)
+_head_unpacker = msgspec.msgpack.Decoder(_PackedHead)
 
 
 def pack(lead: Lead, told: Alerts) -> bytes:
-    """A lead and what was told of it, as MessagePack."""
+    """A lead and what was told of it, as MessagePack. Of a huge one, without what lies in its pages."""
     owner, stage = list(lead.owner.items()), list(lead.stage.items())
-    packed = _Packed(lead.record, owner, stage, lead.objects, lead.erased, told, lead.absorbed, lead.retired_until)
-    return _packer.encode(packed)
+    fields = lead.record, owner, stage, lead.objects, lead.erased, told, lead.absorbed, lead.retired_until
+    if lead.pages is None:
+        return _packer.encode(_Packed(*fields))
+    return _HEAD + _packer.encode(_PackedHead(*fields, (lead.pages.count, lead.pages.touches)))
 
 
 def unpack(packed: bytes) -> tuple[Lead, Alerts]:
-    """The inverse of `pack`."""
-    raw = _unpacker.decode(packed)
-    lead = Lead(raw.record, dict(raw.owner), dict(raw.stage), raw.objects, raw.erased, raw.absorbed, raw.retired_until)
-    return lead, raw.told
+    """The inverse of `pack`; of a huge lead that of `joined`."""
+    if not is_huge(packed):
+        raw = _unpacker.decode(packed)
+        return _unpacked(raw), raw.told
+    lead, pages, head = _unpacked_head(packed, SIZE)
+    pages.fill(head.paged)
+    if len(head.paged) != head.pages[1]:
+        raise ValueError(f"{head.pages[1]} touches should be in its pages, {len(head.paged)} are")
+    return lead, head.told
+
+
+def is_huge(packed: bytes) -> bool:
+    """Whether a packed lead has pages beside it."""
+    return packed.startswith(_HEAD)
+
+
+def unpack_head(packed: bytes, size: int = SIZE) -> tuple[Lead, Alerts]:
+    """A huge lead of whose pages none is in memory. `size`: touches that a page is to have."""
+    lead, _, head = _unpacked_head(packed, size)
+    return lead, head.told
+
+
+def joined(packed: bytes, pages: Iterable[bytes]) -> bytes:
+    """A huge lead as a whole, from itself and its pages as they are stored."""
+    head = _head_unpacker.decode(packed[1:])
+    for page in pages:
+        head.paged.update(unpacked_page(page))
+    return _HEAD + _packer.encode(head)
+
+
+def _unpacked_head(packed: bytes, size: int) -> tuple[Lead, Pages, _PackedHead]:
+    head = _head_unpacker.decode(packed[1:])
+    lead = _unpacked(head)
+    pages = lead.pages = Pages(*head.pages, size, named_in(lead.objects))
+    return lead, pages, head
+
+
+def _unpacked(raw: _Packed) -> Lead:
+    return Lead(raw.record, dict(raw.owner), dict(raw.stage), raw.objects, raw.erased, raw.absorbed, raw.retired_until)

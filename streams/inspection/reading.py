@@ -9,6 +9,8 @@ import msgspec
 from models.errors import LeadbeatError
 from models.members import DRILLED
 from models.panes import CHUNK as PANE_CHUNK
+from models.state.facts import TOUCH
+from models.state.pages import unpacked
 from models.sums import CHUNK
 from models.windows import NOW, WINDOWS, Pane
 from streams.errors import Fatal
@@ -29,7 +31,7 @@ from streams.tables import (
     read_outbox,
     read_scores,
     read_series,
-    read_states,
+    read_whole,
 )
 from streams.tables.presence import read_present
 from streams.tables.rows import decode_clock, decode_member, decode_waiting
@@ -65,6 +67,10 @@ class Part:
             fields: dict[bytes, bytes] = await ask(self.redis, "HGETALL", key)
         return fields
 
+    async def chunks(self, key: str) -> dict[int, bytes]:
+        """All fields of a hash that are numbers."""
+        return {int(number): packed for number, packed in (await self.hash(key)).items()}
+
     async def scores(self, key: str) -> AsyncIterator[tuple[bytes, int]]:
         """The members of a sorted set, ascending."""
         with reaching(key):
@@ -73,7 +79,7 @@ class Part:
 
     async def sums(self, key: str, width: int) -> AsyncIterator[Row]:
         """The sums that lie in chunks of a width under a key."""
-        chunks = {int(number): packed for number, packed in (await self.hash(key)).items()}
+        chunks = await self.chunks(key)
         # The names are read behind the chunks: they are only ever added to.
         names = await self.names() if chunks else []
         for row in sum_rows(chunks, names, width):
@@ -183,10 +189,27 @@ async def _bucket(part: Part) -> AsyncIterator[Row]:
         yield {"subject": subject.decode(), "bytes": len(packed)}
 
 
+async def _pages(part: Part) -> AsyncIterator[Row]:
+    for number, packed in sorted((await part.chunks(part.keys.pages(_subject(part)))).items()):
+        yield {"page": number, "touches": len(unpacked(packed)), "bytes": len(packed)}
+
+
+async def _rows(part: Part) -> AsyncIterator[Row]:
+    for start, rows in sorted((await part.chunks(part.keys.rows(_subject(part)))).items()):
+        yield {"start": start, "touches": len(rows) // TOUCH.itemsize, "bytes": len(rows)}
+
+
+def _subject(part: Part) -> str:
+    kind, _, subject = part.rest.partition(":")
+    if kind != "lead":
+        raise Fatal(part.rest, "is no lead", "name it as lead:CONNECTION:ID")
+    return subject
+
+
 async def _parts(part: Part) -> AsyncIterator[Row]:
     for name in sorted(await part.parts()):
         kind, _, rest = name.partition(":")
-        size, _, start = rest.partition(":")
+        size, _, start = rest.partition(":") if kind == "pane" else (rest, "", "")
         yield {"kind": kind, "name": size, "start": int(start) if start else None}
 
 
@@ -247,6 +270,8 @@ async def _erased(part: Part) -> AsyncIterator[Row]:
 READERS: Final[Mapping[str, Callable[[Part], AsyncIterator[Row]]]] = {
     "applied": _applied,
     "state": _bucket,
+    "pages": _pages,
+    "rows": _rows,
     "parts": _parts,
     "pane": _pane,
     "window": _sums(lambda rest: f"window:{rest}"),
@@ -266,11 +291,11 @@ READERS: Final[Mapping[str, Callable[[Part], AsyncIterator[Row]]]] = {
 async def _lead(place: Place, subject: str) -> AsyncIterator[Row]:
     partition = partition_of(f"lead:{subject}".encode(), place.partitions)
     (part,) = await _claimed(place, Asked("lead", subject, partition))
-    states = await read_states(place.redis, part.keys, [subject])
-    if subject not in states:
+    packed = await read_whole(place.redis, part.keys, subject)
+    if packed is None:
         what = f"holds no lead {subject!r}, whose place it would be"
         raise Fatal(part.keys.state(bucket_of(subject)), what, "name it as CONNECTION:ID, with the CRM's own id")
-    for row in lead_rows(states[subject]):
+    for row in lead_rows(packed):
         yield row
 
 

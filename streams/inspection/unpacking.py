@@ -18,7 +18,7 @@ def lead_rows(packed: bytes) -> Iterator[Row]:
     yield from _fields("", lead.record)
     yield from _timeline("owner", lead.owner)
     yield from _timeline("stage", lead.stage)
-    for key, record in sorted(lead.objects.items()):
+    for key, record in sorted(lead.everything.items()):
         yield from _fields(key, record)
     if lead.erased:
         yield _row("", "erased", value=True)

@@ -29,6 +29,8 @@ class Act(NamedTuple):
     id: str
     rep: str | None
     channel: str
+    said: tuple[Any, ...] = ()
+    """What a touch says beside that: it decides at the same instant, where all else goes by id."""
 
 
 class Clock(NamedTuple):
@@ -110,6 +112,13 @@ class Case:
         """Touch objects, automated ones too; only what has a time and a channel counts."""
         return [touch for touch in self.lead.touches if touch.get("at") is not None and touch.get("channel") is not None]
 
+    def touch_act(self, touch: dict[str, Any]) -> Act:
+        """A touch object as an act."""
+        rep, channel = touch.get("rep"), touch["channel"]
+        known = rep if rep in self.rules.roster else ""
+        how = touch.get("delivered") is not False, bool(touch.get("connected")), bool(touch.get("automated"))
+        return Act(touch["at"], TOUCH, touch["id"], rep, channel, (rep is not None, known, channel, how))
+
     @cached_property
     def human_touches(self) -> list[dict[str, Any]]:
         """Touch objects of persons."""
@@ -133,7 +142,7 @@ class Case:
     @cached_property
     def by_person(self) -> list[Act]:
         """Touches by a person: human touches and held meetings."""
-        touches = [touch_act(touch) for touch in self.human_touches]
+        touches = [self.touch_act(touch) for touch in self.human_touches]
         meetings = [Act(held["scheduled_at"], MEETING, held["id"], held.get("rep"), "meeting") for held in self.held_meetings]
         return sorted(touches + meetings, key=order)
 
@@ -151,7 +160,7 @@ class Case:
     @cached_property
     def contacts(self) -> list[Act]:
         """Two-way contacts: connected calls, replies, held meetings."""
-        calls = [touch_act(touch) for touch in self.human_touches if is_connected(touch)]
+        calls = [self.touch_act(touch) for touch in self.human_touches if is_connected(touch)]
         replies = [Act(reply["at"], REPLY, reply["id"], None, channel_of(reply)) for reply in self.human_replies]
         meetings = [act for act in self.by_person if act.rank == MEETING]
         return sorted(calls + replies + meetings, key=order)
@@ -171,7 +180,7 @@ class Case:
     @cached_property
     def clocks(self) -> list[Clock]:
         """The waits, one after another: the next starts with the first inquiry after an answer."""
-        attempts = [touch_act(touch) for touch in self.human_touches]
+        attempts = [self.touch_act(touch) for touch in self.human_touches]
         answers = sorted(attempts + [act for act in self.bookings if act.rep is not None], key=order)
         clocks: list[Clock] = []
         starts = self.inquiries[:1]
@@ -280,17 +289,17 @@ class Case:
             if act.channel == "meeting" or act.id in connected:
                 self.ledger.add("touches_connected", act.at, self.by_actor(act, channel=True))
         for touch in self.human_touches:
-            act = touch_act(touch)
+            act = self.touch_act(touch)
             self.ledger.add(f"{act.channel}s", act.at, self.by_actor(act, channel=False))
             if is_connected(touch):
                 self.ledger.add("calls_connected", act.at, self.by_actor(act, channel=False))
         for touch in self.touches:
             if touch.get("automated"):
-                self.ledger.add("automated_touches", touch["at"], self.by_actor(touch_act(touch), channel=True))
+                self.ledger.add("automated_touches", touch["at"], self.by_actor(self.touch_act(touch), channel=True))
 
     def answered_touch(self, reply: dict[str, Any]) -> dict[str, Any] | None:
         """The touch that a reply answers: the one it names, else the latest on its channel, else the latest."""
-        before = sorted((t for t in self.touches if t["at"] <= reply["at"]), key=lambda t: (t["at"], t["id"]))
+        before = sorted((t for t in self.touches if t["at"] <= reply["at"]), key=lambda t: order(self.touch_act(t)))
         named = [touch for touch in before if touch["id"] == reply.get("in_reply_to")]
         same_channel = [touch for touch in before if touch["channel"] == reply.get("channel")]
         candidates = named or same_channel or before
@@ -327,7 +336,7 @@ class Case:
         """`leads_contacted`, and the cohorts of `leads_first_contacted` with what became of them."""
         self.last_contacted()
         delivered = [t for t in self.touches if t.get("automated") and t.get("delivered") is not False]
-        entries = sorted(self.by_person + [touch_act(touch) for touch in delivered], key=order)
+        entries = sorted(self.by_person + [self.touch_act(touch) for touch in delivered], key=order)
         if not entries:
             return
         first = entries[0]
@@ -368,14 +377,9 @@ class Case:
                 self.ledger.add("reply_time", reply["at"], dims, reply["at"] - answered["at"])
 
 
-def order(act: Act) -> tuple[int, int, str]:
-    """Acts in time; of the same instant touches, then replies, then meetings, then by id."""
-    return act.at, act.rank, act.id
-
-
-def touch_act(touch: dict[str, Any]) -> Act:
-    """A touch object as an act."""
-    return Act(touch["at"], TOUCH, touch["id"], touch.get("rep"), touch["channel"])
+def order(act: Act) -> tuple[int, int, tuple[Any, ...], str]:
+    """Acts in time; of the same instant touches by what they say, then replies, then meetings, these by id."""
+    return act.at, act.rank, act.said, act.id
 
 
 def is_connected(touch: dict[str, Any]) -> bool:

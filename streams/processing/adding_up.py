@@ -14,12 +14,15 @@ from models.codes import NEVER
 from models.contributions import Evaluation, evaluate
 from models.meaning import Waiting, thresholds_of, waiting_of
 from models.members import moved
+from models.neighbourhood import few
 from models.news import news
 from models.state.absorption import stands_alone, whole
-from models.state.facts import Facts, facts
+from models.state.facts import Facts, facts, touch_rows
 from models.state.lead import Lead, pack, unpack
+from models.state.rows import TouchRows
 from models.state.told import Alerts
 from models.units import Millis
+from streams.processing.huge import is_too_much, the_rest
 from streams.processing.members import MembersCut
 from streams.processing.open_clocks import OpenClocks
 from streams.processing.partition import QUIET, Partition
@@ -29,9 +32,13 @@ LOTS: Final = 4
 
 
 class OfLeads(NamedTuple):
-    """What some leads add beside totals: when they are due, and whose members they are."""
+    """What some leads add beside totals: when they are due, whose members they are, and the rows of huge ones.
+
+    Rows lie by the instant from which on they are.
+    """
 
     due: Mapping[str, Millis]
+    rows: Mapping[str, Mapping[int, bytes | None]]
     members: MembersCut
 
 
@@ -51,6 +58,7 @@ class AddingUp:
         self.found_due = 0
         self.waiting: dict[str, Waiting] = {}
         self._due: dict[str, Millis] = {}
+        self._rows: dict[str, Mapping[int, bytes | None]] = {}
 
     def take(self, states: Mapping[str, bytes]) -> dict[str, bytes]:
         """Add some states. Gives back those in which more must be remembered as told now."""
@@ -75,7 +83,22 @@ class AddingUp:
         return self._tell(subjects, known, evaluation)
 
     def _standing(self, subjects: list[str], known: list[tuple[Lead, Alerts]]) -> list[Facts]:
-        return [facts(whole(lead, subject), self._partition.codes) for subject, (lead, _) in zip(subjects, known, strict=True)]
+        codes = self._partition.codes
+        standing = [facts(whole(lead, subject), codes) for subject, (lead, _) in zip(subjects, known, strict=True)]
+        for place, (lead, _) in enumerate(known):
+            if lead.pages is not None:
+                standing[place] = self._huge(subjects[place], lead, standing[place])
+        return standing
+
+    def _huge(self, subject: str, lead: Lead, known: Facts) -> Facts:
+        """See to the rows of a huge lead, and add most of its touches; what stands of it with the others."""
+        codes, sizes = self._partition.codes, self._partition.sizes
+        self._rows[subject] = TouchRows(touch_rows(lead, codes), {}, sizes.rows).cut()
+        if not is_too_much(known, sizes):
+            return known
+        for parts in the_rest(known, codes, self._known_until, sizes):
+            self._partition.totals.add(parts)
+        return few(known, codes, self._known_until)
 
     def _tell(self, subjects: list[str], known: list[tuple[Lead, Alerts]], evaluation: Evaluation) -> dict[str, bytes]:
         """Settle what was told of leads, and what is to be."""
@@ -92,10 +115,11 @@ class AddingUp:
         return quiet
 
     def take_out(self) -> OfLeads:
-        """When the leads that were added since this was last asked are due, and whose members they are."""
-        due, self._due = self._due, {}
-        self.found_due += len(due)
-        return OfLeads(due, self._partition.members.cut(self._partition.totals.kept_from))
+        """What the leads that were added since this was last asked add beside totals."""
+        found = OfLeads(self._due, self._rows, self._partition.members.cut(self._partition.totals.kept_from))
+        self.found_due += len(found.due)
+        self._due, self._rows = {}, {}
+        return found
 
     def settle(self) -> None:
         """All states are added: the partition knows who waits. Who is due it reads when it is time."""

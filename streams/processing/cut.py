@@ -12,7 +12,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from streams.tables import Applied, Keys, KpiKeys, OpenClock, Outgoing, Pane, Progress, Waiting, bucket_of
-from streams.tables.keys import members_part, part_of
+from streams.tables.keys import members_part, part_of, rows_of
 from streams.tables.kpis import RowChanges, encode_changes
 from streams.tables.rows import encode_clock, encode_outgoing, encode_progress, encode_waiting
 
@@ -58,13 +58,16 @@ class Checkpoint(Generic[Held]):
 class Writes:
     """What has changed, as absolute values; None deletes.
 
-    Instants (`due`, `open`) in ms UTC. `erased` are tombstones, which are only ever added. `series` are the new names; the
-    first of them gets the id `known_series`, the number of those stored. `dropped` panes are deleted whole. `members` are, by
-    measure, packed with their instants; those before the instant in `expired` go, whoever they are. What the publisher has to
-    read again follows from the rest.
+    Instants (`due`, `open`) in ms UTC. Of huge leads there are `pages` by number, and `rows` by the instant from which on they
+    are; None in place of them all deletes them whole. `erased` are tombstones, which are only ever added. `series` are the new
+    names; the first of them gets the id `known_series`, the number of those stored. `dropped` panes are deleted whole. By
+    measure there are `members`, packed, with their instants; those before the instant in `expired` go, whoever they are. What
+    the publisher has to read again follows from the rest.
     """
 
     states: Mapping[str, bytes | None] = field(default_factory=dict)
+    pages: Mapping[str, Mapping[int, bytes | None] | None] = field(default_factory=dict)
+    rows: Mapping[str, Mapping[int, bytes | None] | None] = field(default_factory=dict)
     erased: Collection[bytes] = ()
     panes: Mapping[Pane, Mapping[int, bytes | None]] = field(default_factory=dict)
     dropped: Collection[Pane] = ()
@@ -110,6 +113,12 @@ class _Operations:
     def put_fields(self, key: str, values: Iterable[tuple[bytes, bytes | None]]) -> None:
         self._put(key, values, b"HSET", b"HDEL", scores=False)
 
+    def put_hash(self, key: str, values: Mapping[int, bytes | None] | None) -> None:
+        if values is None:
+            self.add(b"UNLINK", key, ())
+        else:
+            self.put_fields(key, _numbered(values))
+
     def put_scores(self, key: str, scores: Iterable[tuple[bytes, int | None]]) -> None:
         values = ((member, None if score is None else b"%d" % score) for member, score in scores)
         self._put(key, values, b"ZADD", b"ZREM", scores=True)
@@ -148,6 +157,8 @@ def cut_checkpoint(keys: Keys, held: Applied, writes: Writes, progress: Progress
         raise ValueError(f"totals of generation {keys.generation}, progress of generation {progress.generation}")
     operations = _Operations()
     _put_states(operations, keys, writes.states)
+    for subject, pages in writes.pages.items():
+        operations.put_hash(keys.pages(subject), pages)
     operations.add_grouped(b"SADD", keys.erased, list(writes.erased))
     _put_totals(operations, keys, writes, held.seq + 1)
     for number, message in enumerate(writes.outgoing):
@@ -161,8 +172,8 @@ def cut_aside(keys: Keys, held: Applied, writes: Writes) -> Checkpoint[Applied]:
 
     Each piece is counted, so that the switch is refused if Redis has lost one of them since.
     """
-    if writes.states or writes.erased or writes.outgoing:
-        raise ValueError("states, tombstones and messages move with the sequence only")
+    if writes.states or writes.pages or writes.erased or writes.outgoing:
+        raise ValueError("states with their pages, tombstones and messages move with the sequence only")
     operations = _Operations()
     _put_totals(operations, keys, writes, held.seq + 1)
     return _aside(keys, held, operations)
@@ -212,6 +223,7 @@ def _put_states(operations: _Operations, keys: Keys, states: Mapping[str, bytes 
 def _put_totals(operations: _Operations, keys: Keys, writes: Writes, score: int) -> None:
     _put_series(operations, keys, writes)
     _put_panes(operations, keys, writes)
+    _put_rows(operations, keys, writes)
     for name, chunks in writes.windows.items():
         operations.put_fields(keys.window(name), _numbered(chunks))
     operations.put_fields(keys.level, _numbered(writes.levels))
@@ -251,6 +263,12 @@ def _put_members(operations: _Operations, keys: Keys, writes: Writes) -> None:
     for measure, before in writes.expired.items():
         operations.add(b"ZREMRANGEBYSCORE", keys.members(measure), (b"%d" % before,))
     operations.add_grouped(b"SADD", keys.parts, [members_part(measure).encode() for measure in writes.members])
+
+
+def _put_rows(operations: _Operations, keys: Keys, writes: Writes) -> None:
+    for subject, rows in writes.rows.items():
+        operations.put_hash(keys.rows(subject), rows)
+        operations.add(b"SREM" if rows is None else b"SADD", keys.parts, [rows_of(subject).encode()])
 
 
 def _changed(writes: Writes) -> Iterator[str]:

@@ -27,6 +27,7 @@ from streams.processing.checkpoint import Fenced, Outcome, claim_partition, comm
 from streams.processing.cut import Checkpoint, cut_checkpoint
 from streams.processing.hashing import Hashing, Tombstones
 from streams.processing.outbox import Outbox, Producer
+from streams.processing.owned import Owned
 from streams.processing.partition import Partition
 from streams.processing.processor import Stored, process
 from streams.processing.revaluation import remove, revalue
@@ -36,12 +37,15 @@ from streams.tables import (
     Applied,
     Keys,
     Outgoing,
+    Parts,
     Progress,
     Redis,
+    Wanted,
     read_applied,
     read_due,
     read_erased,
     read_panes,
+    read_parts,
     read_states,
     read_totals,
 )
@@ -86,36 +90,6 @@ class Terms:
     events_topic: str = "crm.events.v1"
     skip_lost_events: bool = False
     hashing: Hashing = field(default_factory=Hashing)
-
-
-@dataclass(slots=True)
-class Owned:
-    """A partition that is loaded: its memory, what is stored of it, and the checkpoint under way."""
-
-    keys: Keys
-    partition: Partition
-    applied: Applied
-    outbox: Outbox
-    offset: int
-    fingerprint: str
-    busy: asyncio.Lock = field(default_factory=asyncio.Lock)
-    changed_at: float | None = None
-    cut_at: float = 0.0
-    under_way: asyncio.Task[None] | None = None
-    held: bool = False
-    urgent: bool = False
-
-    def progress(self) -> Progress:
-        """How far the partition has come, for its next checkpoint."""
-        return Progress(
-            self.offset,
-            self.fingerprint,
-            self.partition.clock,
-            dict(self.partition.ticks),
-            self.applied.progress.generation,
-            self.applied.progress.valuation,
-            self.partition.tombstones.hashing.name if self.partition.hashes_ids else "",
-        )
 
 
 class Owner:
@@ -218,7 +192,8 @@ class Owner:
             if not records or self.owned.get(tp) is not owned:
                 return
             before = owned.partition.clock
-            stored = Stored(partial(self._read_states, tp, owned), partial(self._read_due, tp, owned))
+            reading = partial(self._read_states, tp, owned), partial(self._read_parts, tp, owned)
+            stored = Stored(*reading, partial(self._read_due, tp, owned))
             await process(owned.partition, records, stored, partial(self._bury, tp))
             owned.offset, owned.fingerprint = records[-1].offset + 1, fingerprint(records[-1])
             if owned.partition.changed and owned.changed_at is None:
@@ -229,6 +204,9 @@ class Owner:
 
     async def _read_states(self, tp: TP, owned: Owned, subjects: Sequence[str]) -> Mapping[str, bytes]:
         return await self._read(tp, owned, partial(read_states, self._redis, owned.keys, subjects))
+
+    async def _read_parts(self, tp: TP, owned: Owned, wanted: Mapping[str, Wanted]) -> Mapping[str, Parts]:
+        return await self._read(tp, owned, partial(read_parts, self._redis, owned.keys, wanted))
 
     async def _read_due(self, tp: TP, owned: Owned, after: Millis, until: Millis) -> Mapping[str, Millis]:
         found = await self._read(tp, owned, partial(read_due, self._redis, owned.keys, after, until))

@@ -18,25 +18,27 @@ from models.measures import USUAL
 from models.members import moved
 from models.news import News, news
 from models.rollup import Cut, Totals
-from models.state.absorption import NOTHING_GIVEN, Given, given, handed, stands_alone, whole
-from models.state.facts import NOTHING, Facts, facts, facts_after
-from models.state.lead import Lead, fold, pack, retire, unpack
-from models.state.told import RETRACTED, Alerts
+from models.state.absorption import given, handed, stands_alone, whole
+from models.state.facts import facts, facts_after
+from models.state.lead import Lead, fold, is_huge, pack, retire, unpack
+from models.state.told import RETRACTED
 from models.units import DAY, Duration, Millis
 from models.windows import DUE_LAG
 from streams.processing.absorbed import absorbed
 from streams.processing.alerts import alert
 from streams.processing.due import DueSet
 from streams.processing.hashing import Hashing, Tombstones
+from streams.processing.huge import USUAL as USUAL_SIZES
+from streams.processing.huge import Sizes
+from streams.processing.huge_leads import HugeLeads, Written
 from streams.processing.members import Members, MembersCut
 from streams.processing.open_clocks import OpenClocks, OpenClocksCut
+from streams.processing.remembered import Remembered
+from streams.tables import Parts, Wanted
 from streams.tables.rows import Outgoing
 
 BEGINNING = Millis(0)
 """Where the due clock stands before there is a clock: nothing is due yet."""
-
-UNKNOWN: Final = Millis(-1)
-"""Stands for a due instant that is stored, and was not read."""
 
 QUIET: Final = Duration(30 * DAY)
 """How long nothing may have been told of a lead that is in no number any more before it is forgotten: an import may go on."""
@@ -45,23 +47,13 @@ AT_ONCE: Final = 5_000
 """Leads that are looked at together."""
 
 
-@dataclass(slots=True)
-class Remembered:
-    """A lead in memory: its state, what was told of it, its facts, those that the totals have, what it gives to others."""
-
-    lead: Lead
-    told: Alerts
-    facts: Facts = NOTHING
-    counted: Facts = NOTHING
-    due: Millis | None = UNKNOWN
-    given: Given = field(default_factory=lambda: NOTHING_GIVEN)
-
-
 @dataclass(frozen=True, slots=True)
 class PartitionCut:
     """All that changed since the last cut. None stands for what is gone."""
 
     states: Mapping[str, bytes | None]
+    pages: Written
+    rows: Written
     erased: Sequence[bytes]
     totals: Cut
     due: Mapping[str, Millis | None]
@@ -93,6 +85,9 @@ class Partition:
     """How many events have told nothing new."""
     hashes_ids: bool = False
     """Whether anything was kept or sent under a hashed id."""
+    sizes: Sizes = USUAL_SIZES
+    """When leads are huge."""
+    huge: HugeLeads = field(init=False)
     _leads: OrderedDict[str, Remembered] = field(default_factory=OrderedDict)
     _uncounted: dict[str, None] = field(default_factory=dict)
     _unsaved: set[str] = field(default_factory=set)
@@ -103,6 +98,7 @@ class Partition:
 
     def __post_init__(self) -> None:
         """Nobody waits yet."""
+        self.huge = HugeLeads(self.codes, self.sizes)
         self.open_clocks = OpenClocks(self.waiting_dims)
 
     @property
@@ -150,10 +146,20 @@ class Partition:
                 continue
             if packed is None:
                 self._leads[subject] = Remembered(Lead(erased=subject in self.tombstones), {})
+            elif is_huge(packed):
+                self._leads[subject] = self.huge.remember(subject, packed)
             else:
                 lead, told = unpack(packed)
                 stands = facts(whole(lead, subject), self.codes)
                 self._leads[subject] = Remembered(lead, told, stands, stands, given=given(lead, subject))
+
+    def wanted(self, subjects: Iterable[str], events: Iterable[Logged]) -> dict[str, Wanted]:
+        """What of remembered leads must be fetched before they can be looked at, or told some events."""
+        return self.huge.wanted(subjects, events) if self.huge else {}
+
+    def remember_parts(self, fetched: Mapping[str, Parts]) -> None:
+        """Take in what was wanted."""
+        self.huge.remember_parts(fetched)
 
     def apply(self, events: Iterable[Logged], through: int) -> None:
         """Fold events of remembered subjects, the last one at offset `through`.
@@ -166,13 +172,14 @@ class Partition:
             subject = event.subject.id
             remembered = leads[subject]
             leads.move_to_end(subject)
-            change = fold(remembered.lead, event)
+            huge = remembered.huge
+            change = fold(remembered.lead, event) if huge is None else huge.fold(remembered.lead, event, codes)
             if change is None:
                 self.unchanging += 1
                 continue
             if remembered.given or not stands_alone(remembered.lead):
                 bound[subject] = None
-            else:
+            elif huge is None:
                 remembered.facts = facts_after(change, remembered.facts, remembered.lead, codes)
             if remembered.lead.erased:
                 self.tombstones.add(subject)
@@ -185,7 +192,7 @@ class Partition:
     def _bind(self, subject: str, through: int) -> None:
         """See what stands of a lead that has to do with others, and hand on what it gives them, and gives them no longer."""
         remembered = self._leads[subject]
-        remembered.facts = facts(whole(remembered.lead, subject), self.codes)
+        remembered.facts = remembered.stands(subject, self.codes)
         before, remembered.given = remembered.given, given(remembered.lead, subject)
         for part in handed(before, remembered.given):
             self._outgoing.append(absorbed(self.events_topic, self.sources, self.tombstones.hashing, part, through))
@@ -230,8 +237,12 @@ class Partition:
         """
         found = []
         leads = [self._leads[subject] for subject in subjects]
-        old = evaluate([each.counted for each in leads], self.codes, self.known_until)
-        new = evaluate([each.facts for each in leads], self.codes, known_until)
+        before, after = [each.counted for each in leads], [each.facts for each in leads]
+        if self.huge:
+            for parts in self.huge.narrow(subjects, (before, after), self.known_until, known_until):
+                self.totals.add(parts)
+        old = evaluate(before, self.codes, self.known_until)
+        new = evaluate(after, self.codes, known_until)
         changes = difference(new, old)
         self.totals.add(changes)
         self.members.move(subjects, moved(changes, old), self.totals.kept_from)
@@ -266,8 +277,11 @@ class Partition:
         """Take out all that changed since the last cut. Until `saved`, its subjects stay in memory."""
         while changed := list(islice(self._uncounted, AT_ONCE)):
             self._count(changed, self.known_until, tell=False)
+        pages, rows = self.huge.cut({subject: self._leads[subject] for subject in self._unsaved})
         cut = PartitionCut(
             {subject: _stored(self._leads[subject]) for subject in self._unsaved},
+            pages,
+            rows,
             self.tombstones.cut(),
             self.totals.cut(),
             self.due.cut(),
@@ -284,16 +298,17 @@ class Partition:
     def saved(self) -> None:
         """The last cut is durable and none is under way."""
         self._under_way = set()
+        self.huge.saved()
         self.due.saved()
         self.forget()
 
     def forget(self) -> None:
         """Let go of the least recently used leads beyond capacity, but for those that Redis does not have as they are."""
-        excess = len(self._leads) - self.capacity
-        if excess > 0:
-            for subject in list(islice(self._leads, excess)):
-                if subject not in self._unsaved and subject not in self._under_way:
-                    del self._leads[subject]
+        excess = len(self._leads) - self.capacity + (self.huge.weight if self.huge else 0)
+        for subject in list(islice(self._leads, max(0, excess))):
+            if excess > 0 and subject not in self._unsaved and subject not in self._under_way:
+                del self._leads[subject]
+                excess -= 1 + self.huge.forget(subject)
 
 
 def _stored(remembered: Remembered) -> bytes | None:

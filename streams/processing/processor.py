@@ -10,7 +10,7 @@ from models.state.absorption import check_part
 from models.units import Millis
 from streams.processing.due import STRETCH
 from streams.processing.partition import Partition
-from streams.tables import Outgoing
+from streams.tables import Outgoing, Parts, Wanted
 from streams.topics import TICK_KEY, decode_ticks
 from streams.transport import Record
 
@@ -22,7 +22,10 @@ class Stored(NamedTuple):
     """How a partition reads what Redis holds of it."""
 
     states: Callable[[Sequence[str]], Awaitable[Mapping[str, bytes]]]
-    """Packed states by subject; what has none is left out."""
+    """Packed states by subject, of huge leads without their pages; what has none is left out."""
+
+    parts: Callable[[Mapping[str, Wanted]], Awaitable[Mapping[str, Parts]]]
+    """What is wanted of huge leads."""
 
     due: Callable[[Millis, Millis], Awaitable[Mapping[str, Millis]]]
     """Who is due after the first and until the second instant."""
@@ -40,7 +43,7 @@ async def process(partition: Partition, records: Sequence[Record], stored: Store
     """
     parsed = [(record.offset, _parse(partition, record, bury)) for record in records]
     known = [(offset, item) for offset, item in parsed if item is not None]
-    await _remember(partition, [item.subject.id for _, item in known if not isinstance(item, dict)], stored)
+    await _remember_all(partition, [item for _, item in known if not isinstance(item, dict)], stored)
     for are_ticks, group in groupby(known, lambda each: isinstance(each[1], dict)):
         if are_ticks:
             for _, ticks in group:
@@ -48,8 +51,9 @@ async def process(partition: Partition, records: Sequence[Record], stored: Store
                     await _tick(partition, ticks, stored)
         else:
             found = [(offset, item) for offset, item in group if not isinstance(item, dict)]
-            await _remember(partition, [event.subject.id for _, event in found], stored)
-            partition.apply([event for _, event in found], found[-1][0])
+            events = [event for _, event in found]
+            await _remember_all(partition, events, stored)
+            partition.apply(events, found[-1][0])
 
 
 async def _tick(partition: Partition, ticks: Ticks, stored: Stored) -> None:
@@ -69,11 +73,21 @@ async def _tick(partition: Partition, ticks: Ticks, stored: Stored) -> None:
     partition.advance(clock)
 
 
-async def _remember(partition: Partition, subjects: Sequence[str], stored: Stored) -> None:
-    # A checkpoint may end while we wait and let go of old leads, so ask again until all are there.
-    while missing := partition.missing(subjects):
-        fetched = await stored.states(missing)
-        partition.remember({subject: fetched.get(subject) for subject in missing})
+async def _remember_all(partition: Partition, events: Sequence[Logged], stored: Stored) -> None:
+    """Have in memory all that some events are of."""
+    await _remember(partition, [event.subject.id for event in events], stored, events)
+
+
+async def _remember(partition: Partition, subjects: Sequence[str], stored: Stored, events: Sequence[Logged] = ()) -> None:
+    # A checkpoint may end while we wait and let go of old leads and pages, so ask again until all are there.
+    while True:
+        if missing := partition.missing(subjects):
+            fetched = await stored.states(missing)
+            partition.remember({subject: fetched.get(subject) for subject in missing})
+        elif wanted := partition.wanted(subjects, events):
+            partition.remember_parts(await stored.parts(wanted))
+        else:
+            return
 
 
 def _parse(partition: Partition, record: Record, bury: Bury) -> Logged | Ticks | None:

@@ -99,7 +99,7 @@ async def _write_aside(redis: Redis, keys: Keys, applied: Applied, pieces: Itera
 def _writes(partition: Partition, waiting: Mapping[str, Waiting]) -> Iterator[Writes]:
     """The totals of a new generation in pieces; series first, as everything else points at them, and who waits last."""
     nothing = OpenClocksCut({}, {}, partition.open_clocks.oldest_by_slice())
-    whole = writes_of(PartitionCut({}, (), partition.totals.cut(), {}, nothing, MembersCut({}, {}), [], {}, None))
+    whole = writes_of(PartitionCut({}, {}, {}, (), partition.totals.cut(), {}, nothing, MembersCut({}, {}), [], {}, None))
     return _pieces(whole, waiting)
 
 
@@ -119,6 +119,8 @@ def _pieces(whole: Writes, waiting: Mapping[str, Waiting]) -> Iterator[Writes]:
 def _pieces_of_leads(found: OfLeads) -> Iterator[Writes]:
     for due in _batched(found.due.items(), PIECE):
         yield Writes(due=due)
+    for subject, rows in found.rows.items():
+        yield Writes(rows={subject: rows})
     piece: dict[str, Mapping[str, int | None]] = {}
     size = 0
     for measure, members in found.members.changed.items():

@@ -19,6 +19,8 @@ def writes_of(cut: PartitionCut) -> Writes:
     totals = cut.totals
     return Writes(
         states=cut.states,
+        pages=cut.pages,
+        rows=cut.rows,
         erased=cut.erased,
         panes={Pane(size.value, start): _chunks(chunks) for (size, start), chunks in totals.panes.items()},
         dropped=[Pane(size.value, start) for size, start in totals.dead_panes],

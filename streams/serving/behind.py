@@ -19,7 +19,7 @@ from models.windows import DUE_LAG, WINDOW_INDEX, WINDOWS, Calendar
 from streams.errors import Retry
 from streams.serving.selection import InvalidQueryError, check, check_sliced
 from streams.serving.standing import LeadBehind, Part, Placed, Stood, standing
-from streams.tables import Applied, Keys, Redis, read_applied, read_states
+from streams.tables import Applied, Keys, Redis, read_applied, read_whole_states
 from streams.tables.members import Place, Stretch, read_members
 from streams.tables.rules import in_force, read_rules
 from streams.valuation import Valuation, decode_valuation, valuation_of
@@ -146,7 +146,7 @@ class RedisLeads:
         parts = []
         for keys, record, held in zip(self._keys, records, own, strict=True):
             looked_at = [each for each in held if last is None or each[0] >= last]
-            states = await read_states(self._redis, keys, dict.fromkeys(member.subject for _, member in looked_at))
+            states = await read_whole_states(self._redis, keys, dict.fromkeys(member.subject for _, member in looked_at))
             parts.append(Part(Millis(_clock(record) - DUE_LAG), looked_at, states))
         return _Look(records, members[:most], last is not None, parts)
 

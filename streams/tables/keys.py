@@ -28,8 +28,13 @@ def members_part(measure: str) -> str:
     return f"members:{measure}"
 
 
+def rows_of(subject: str) -> str:
+    """The name of a huge lead's rows among the parts of their generation."""
+    return f"rows:lead:{subject}"
+
+
 def bucket_of(subject: str) -> int:
-    """The bucket of a subject's state; a page (`id#page`) lies in a bucket of its own."""
+    """The bucket of a subject's state."""
     return crc32(subject.encode()) % BUCKETS
 
 
@@ -61,8 +66,16 @@ class Keys:
         return f"{self.prefix}:{{{self.partition}}}:erased"
 
     def state(self, bucket: int) -> str:
-        """Hash: subject → folded state, packed."""
+        """Hash: subject → folded state, packed; of a huge lead without what lies in its pages."""
         return f"{self.prefix}:{{{self.partition}}}:state:lead:{bucket}"
+
+    def pages(self, subject: str) -> str:
+        """Hash: page → touches of a huge lead, packed."""
+        return f"{self.prefix}:{{{self.partition}}}:pages:lead:{subject}"
+
+    def rows(self, subject: str) -> str:
+        """Hash: instant → rows of a huge lead's touches from then on, as this generation's rules see them."""
+        return self.part(rows_of(subject))
 
     def pane(self, pane: Pane) -> str:
         """Hash: chunk → packed amounts of one pane."""

@@ -6,11 +6,12 @@ together because only the owner writes: whoever reads them without the claim may
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
+from models.state.lead import is_huge, joined
 from streams.tables.keys import BUCKETS, Keys, Pane, bucket_of
 from streams.tables.rows import (
     Applied,
@@ -26,6 +27,21 @@ from streams.tables.server import Redis, ask, reaching
 
 Chunks = dict[int, bytes]
 """Packed amounts by chunk number."""
+
+
+class Wanted(NamedTuple):
+    """What is to be read of a huge lead: the rows of its touches, some of its pages."""
+
+    rows: bool
+    pages: Collection[int]
+
+
+class Parts(NamedTuple):
+    """What was read of it: rows by the instant from which on they are (None: not asked for), pages by number (None: empty)."""
+
+    rows: Mapping[int, bytes] | None
+    pages: Mapping[int, bytes | None]
+
 
 _PAGE: Final = 5_000
 _PANES_AT_ONCE: Final = 64
@@ -60,7 +76,7 @@ async def read_applied(redis: Redis, partitions: Sequence[Keys]) -> list[Applied
 
 
 async def read_states(redis: Redis, keys: Keys, subjects: Iterable[str]) -> dict[str, bytes]:
-    """The packed states of those of `subjects` that have one, in one round trip."""
+    """The packed states of those of `subjects` that have one, in one round trip; of huge leads without their pages."""
     buckets: dict[int, list[str]] = defaultdict(list)
     for subject in subjects:
         buckets[bucket_of(subject)].append(subject)
@@ -79,10 +95,47 @@ async def read_states(redis: Redis, keys: Keys, subjects: Iterable[str]) -> dict
     }
 
 
+async def read_parts(redis: Redis, keys: Keys, wanted: Mapping[str, Wanted]) -> dict[str, Parts]:
+    """What is wanted of huge leads, in one round trip."""
+    with reaching(keys.applied):
+        async with redis.pipeline(transaction=False) as pipeline:
+            for subject, (rows, pages) in wanted.items():
+                if rows:
+                    pipeline.hgetall(keys.rows(subject))
+                if pages:
+                    pipeline.hmget(keys.pages(subject), [str(number) for number in pages])
+            answers = iter(await pipeline.execute())
+    return {
+        subject: Parts(
+            _numbered(next(answers)) if rows else None, dict(zip(pages, next(answers), strict=True)) if pages else {}
+        )
+        for subject, (rows, pages) in wanted.items()
+    }
+
+
+async def read_whole(redis: Redis, keys: Keys, subject: str) -> bytes | None:
+    """The packed state of a subject with all that lies in its pages, as of one instant; None if it has none."""
+    with reaching(keys.applied):
+        async with redis.pipeline(transaction=True) as pipeline:
+            pipeline.hget(keys.state(bucket_of(subject)), subject)
+            pipeline.hvals(keys.pages(subject))
+            packed, pages = await pipeline.execute()
+    return joined(packed, pages) if packed is not None and is_huge(packed) else packed
+
+
+async def read_whole_states(redis: Redis, keys: Keys, subjects: Iterable[str]) -> dict[str, bytes]:
+    """The packed states of those of `subjects` that have one, with all that lies in the pages of huge leads."""
+    states = await read_states(redis, keys, subjects)
+    for subject in [subject for subject, packed in states.items() if is_huge(packed)]:
+        states[subject] = await read_whole(redis, keys, subject) or states[subject]
+    return states
+
+
 async def walk_states(redis: Redis, keys: Keys, buckets: Sequence[int] = range(BUCKETS)) -> AsyncIterator[dict[str, bytes]]:
     """All packed states of the partition (or of some of its buckets), whole buckets with some thousand states at a time.
 
-    While one lot is looked at, the next is on its way: there are never more than two in memory.
+    While one lot is looked at, the next is on its way: there are never more than two in memory. Huge leads come by themselves,
+    with all that lies in their pages.
     """
     sizes = await _sizes(redis, keys, buckets)
     lots = _lots(sizes)
@@ -91,6 +144,10 @@ async def walk_states(redis: Redis, keys: Keys, buckets: Sequence[int] = range(B
         while ahead is not None:
             states = await ahead
             ahead = _read_next(redis, keys, lots)
+            for subject in [subject for subject, packed in states.items() if is_huge(packed)]:
+                del states[subject]
+                if whole := await read_whole(redis, keys, subject):
+                    yield {subject: whole}
             yield states
     finally:
         if ahead is not None:
@@ -98,7 +155,7 @@ async def walk_states(redis: Redis, keys: Keys, buckets: Sequence[int] = range(B
 
 
 async def count_states(redis: Redis, keys: Keys, buckets: Sequence[int] = range(BUCKETS)) -> int:
-    """How many states there are, pages included."""
+    """How many states there are."""
     return sum((await _sizes(redis, keys, buckets)).values())
 
 

@@ -5,11 +5,15 @@ import json
 
 import numpy as np
 import pytest
-from build import MINUTE, NOON, call, folded, lead
+from build import MINUTE, NOON, RULES, call, folded, lead
 from published import at_noon, publish
 from stored import committed, snapshot
 
+from models.codes import Codes
+from models.state.facts import touch_rows
 from models.state.lead import pack
+from models.state.pages import paged
+from models.state.rows import TouchRows
 from models.state.told import Told
 from models.sums import CHUNK, pack_runs
 from streams.processing.checkpoint import claim_partition
@@ -23,6 +27,7 @@ LEAD = "crm:4711"
 PARTITION = partition_of(f"lead:{LEAD}".encode(), 4)
 KEYS = Keys("lb", PARTITION)
 SERIES = ["calls", "calls|rep=ana", *(f"filler{number}" for number in range(CHUNK)), "reply_time#b312|rep=ana"]
+HUGE = next(name for name in map("crm:huge{}".format, range(100)) if partition_of(f"lead:{name}".encode(), 4) == PARTITION)
 CLOCK = OpenClock(LEAD, NOON + MINUTE, "ana", "north", "inbound", "webinar", "dach", "smb", "launch")
 
 
@@ -39,8 +44,12 @@ def sums(**amounts: int) -> dict[int, bytes]:
 def writes() -> Writes:
     """A partition with a bit of everything."""
     known = folded(lead(of=LEAD, created_at=NOON - MINUTE, owner="ana"), call("c1", NOON, of=LEAD, rep="be\x1bn"))
+    huge = folded(*(call(f"c{number}", NOON + number, of=HUGE) for number in range(5)))
+    huge.pages = paged(huge.objects, 2)
     return Writes(
-        states={LEAD: pack(known, {"100:1:2": Told("breach", 1)})},
+        states={LEAD: pack(known, {"100:1:2": Told("breach", 1)}), HUGE: pack(huge, {})},
+        pages={HUGE: huge.pages.cut()},
+        rows={HUGE: TouchRows(touch_rows(huge, Codes(RULES)), {}, 2).cut()},
         panes={Pane("10s", NOON): sums(s0=2, s1=1)},
         windows={"1h": sums(s0=2, s1=1, s258=3)},
         levels=sums(s0=5),
@@ -117,6 +126,17 @@ def test_what_is_known_of_a_lead(rows):
     assert (state["subject"], state["bytes"]) == (LEAD, len(writes().states[LEAD]))
 
 
+def test_a_huge_lead_is_shown_whole_and_how_it_lies_in_parts(rows):
+    assert {row["object"] for row in rows(f"lead:{HUGE}")} == {f"touch:c{number}" for number in range(5)}
+    pages = rows(f"pages:lead:{HUGE}")
+    assert sum(row["touches"] for row in pages) == 5
+    assert [row["page"] for row in pages] == [0, 1, 2]
+    chunks = rows(f"rows:lead:{HUGE}")
+    assert [(row["start"], row["touches"]) for row in chunks] == [(0, 2), (NOON + 2, 2), (NOON + 4, 1)]
+    assert rows(KEYS.pages(HUGE)) == pages
+    assert rows(KEYS.rows(HUGE)) == chunks
+
+
 def test_who_was_erased_is_told_by_hash(rows):
     assert rows("erased") == rows(KEYS.erased) == [{"hash": "abcd"}]
 
@@ -135,6 +155,7 @@ def test_the_sums_of_panes_windows_and_levels_go_by_their_names(rows):
         ("pane", "10s", NOON),
         ("window", "1h", None),
         ("members", "replies", None),
+        ("rows", f"lead:{HUGE}", None),
     }
 
 
@@ -205,6 +226,7 @@ def test_which_tables_there_are(run):
         (["pane:7s:0"], "pane:7s:0: nothing is counted there; panes of '7s' that hold something: 0 ("),
         (["members:emails"], "members:emails: nobody is kept there ("),
         (["state:lead:256"], "state:lead:256: there is no such bucket (state:lead:0 to state:lead:255)"),
+        (["pages:crm:4712"], "crm:4712: is no lead (name it as lead:CONNECTION:ID)"),
         (["lead:crm:4712"], "lb:{"),
         (["lead:crm:nobody-1"], "lb:{"),
         (["kpi:2h"], "kpi:2h: there is no such window (one of 5m, "),

@@ -341,7 +341,7 @@ def test_of_contacts_at_the_same_instant_a_call_comes_before_a_reply_and_that_be
     assert credited(held) == [0, 0, 1]
     assert credited(held, answer) == [1, 0, 0]
     assert credited(held, answer, reached) == [0, 1, 0]
-    assert credited(held, call("d", NOON - HOUR, connected=True), reached) == [0, 1, 0]
+    assert credited(held, call("d", NOON - HOUR, rep="di", connected=True), reached) == [0, 1, 0]
 
 
 def test_the_first_meeting_is_the_first_that_was_booked_after_the_first_inquiry():

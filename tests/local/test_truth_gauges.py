@@ -202,7 +202,7 @@ def test_of_nothing_a_slice_shows_what_its_dimension_has(dim, value, names):
 
 
 def test_who_is_there_now_is_shown_with_zeroes_and_who_is_not_only_with_numbers():
-    gauges = truth([call("c", NOON - HOUR, rep="cy"), email("e", NOON - HOUR, rep="zoe")], RULES, NOON)
+    gauges = truth([call("c", NOON - HOUR, rep="cy"), email("e", NOON - HOUR + 1, rep="zoe")], RULES, NOON)
 
     def shown(name: str, dim: str) -> dict[str, Any]:
         return {dict(labels)[dim]: gauges[metric, labels] for metric, labels in gauges if metric == f"leadbeat_{name}_by_{dim}"}

@@ -1,6 +1,7 @@
 """The oracle against values worked out by hand: in which slices a lead counts, and what happens at the same instant."""
 
 from datetime import date
+from typing import Any
 
 import pytest
 from histories import NOON, RULES, at, call, email, inquiry, lead, meeting, reply, value
@@ -111,8 +112,19 @@ def test_the_first_touch_decides_whatever_was_told_first():
     told = [call("later", NOON - HOUR), email("sooner", NOON - 2 * HOUR, automated=True)]
     assert value(told, "leads_first_contacted_by_channel", channel="email") == 1
     assert value(told, "leads_first_contacted_by_channel", channel="call") == 0
+
+
+def test_at_one_instant_touches_come_in_the_order_of_what_they_say():
+    def first(*told: Any) -> list[str]:
+        reps = ("unassigned", "other", "bo", "di")
+        return [rep for rep in reps if value(list(told), "leads_first_contacted_by_rep", rep=rep)]
+
     tied = [call("b", NOON - HOUR), email("a", NOON - HOUR)]
-    assert value(tied, "leads_first_contacted_by_channel", channel="email") == 1
+    assert value(tied, "leads_first_contacted_by_channel", channel="call") == 1
+    by_di, by_bo, by_stranger = (call(name, NOON - HOUR, rep=rep) for name, rep in (("a", "di"), ("b", "bo"), ("c", "zoe")))
+    assert first(by_di, by_bo) == ["bo"]
+    assert first(by_di, by_bo, by_stranger) == ["other"]
+    assert first(by_di, by_bo, by_stranger, call("d", NOON - HOUR)) == ["unassigned"]
 
 
 def test_a_rule_holds_from_its_first_instant():

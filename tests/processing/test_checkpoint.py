@@ -12,11 +12,14 @@ from streams.tables import (
     Applied,
     Keys,
     Pane,
+    Parts,
     Progress,
     Waiting,
+    Wanted,
     read_due,
     read_outbox,
     read_panes,
+    read_parts,
     read_states,
     read_totals,
 )
@@ -69,6 +72,12 @@ class TestWriting:
             found = await redis.zrange(keys.members(measure), 0, -1, withscores=True)
             assert {member.decode(): at for member, at in found} == members
         assert await read_outbox(redis, keys) == [(1, message) for message in WRITES.outgoing]
+        wanted = {"crm:2": Wanted(rows=True, pages=[7, 8]), "crm:3": Wanted(rows=False, pages=[1]), "crm:4": Wanted(True, [])}
+        assert await read_parts(redis, keys, wanted) == {
+            "crm:2": Parts(WRITES.rows["crm:2"], {7: b"another", 8: None}),
+            "crm:3": Parts(None, {1: b"of another"}),
+            "crm:4": Parts({}, {}),
+        }
 
     async def test_what_is_gone_is_deleted(self, redis, keys, first):
         held = await committed(redis, first)
@@ -87,6 +96,11 @@ class TestWriting:
         assert not await redis.exists(keys.pane(Pane("10s", 90_000)))
         assert await redis.zrange(keys.members("calls"), 0, -1) == [b'["crm:2",70000,0]', b'["crm:3",70001,0]']
         assert not await redis.exists(keys.members("emails"), keys.members("messages"))
+        assert not await redis.exists(keys.pages("crm:2"), keys.rows("crm:2"))
+        assert await read_parts(redis, keys, {"crm:3": Wanted(rows=True, pages=[1, 2])}) == {
+            "crm:3": Parts({0: b"others"}, {1: None, 2: b"instead"})
+        }
+        assert {part for part in await redis.smembers(keys.parts) if part.startswith(b"rows")} == {b"rows:lead:crm:3"}
         assert [(seq, message.id) for seq, message in await read_outbox(redis, keys)] == [(1, "a1"), (1, "a2"), (2, "a3")]
 
     async def test_one_that_only_moves_the_clock_counts(self, redis, keys, held):

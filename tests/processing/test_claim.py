@@ -84,7 +84,7 @@ class TestClaim:
 class TestNextGeneration:
     async def test_it_is_prepared_in_pieces_and_switched_to_at_once(self, redis, keys, held):
         held = await committed(redis, cut_checkpoint(keys, held, WRITES, PROGRESS))
-        first = replace(WRITES, states={}, outgoing=[])
+        first = replace(WRITES, states={}, pages={}, outgoing=[])
         second = Writes(series=["replies"], known_series=2, levels={5: b"l5"})
 
         held = await committed(redis, cut_aside(keys.of(2), held, first))
@@ -144,7 +144,7 @@ class TestRemoval:
         held = await committed(redis, cut_checkpoint(keys, held, WRITES, PROGRESS))
         many = Writes(panes={Pane("10s", number): {0: b"p"} for number in range(700)})
         held = await committed(redis, cut_checkpoint(keys, held, many, PROGRESS))
-        held = await committed(redis, cut_aside(keys.of(2), held, replace(WRITES, states={}, outgoing=[])))
+        held = await committed(redis, cut_aside(keys.of(2), held, replace(WRITES, states={}, pages={}, outgoing=[])))
         return await committed(redis, cut_checkpoint(keys.of(2), held, Writes(), NEXT))
 
     async def test_every_key_of_the_old_generation_goes_and_no_other(self, redis, keys, switched):

@@ -14,7 +14,7 @@ from build import HOUR, MINUTE, NOON, RULES, SECOND
 from engine import Engine, panes_of, sums_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stores import HASHING, Store, record
+from stores import HASHING, SMALL, Store, record
 
 from models.errors import InvalidEventError
 from models.events import Event, Logged, decode, decode_logged, encode
@@ -36,7 +36,7 @@ class Member:
     def __init__(self, number: int, rules: Any, rng: Random) -> None:
         self.rules, self.rng = rules, rng
         self.log: list[Logged | dict[int, int]] = []
-        self.store = Store(number, PARTITIONS)
+        self.store = Store(number, PARTITIONS, SMALL)
         self.before = deepcopy(self.store)
         self.partition = self.store.load(rules, capacity=2)
         self.offset = 0
@@ -48,7 +48,8 @@ class Member:
     async def work(self) -> None:
         items = self.log[self.offset : self.offset + self.rng.randint(1, 6)]
         records = [record(self.offset + place, item) for place, item in enumerate(items)]
-        await process(self.partition, records, Stored(self.store.states_of, self.store.due_between), refused)
+        store = self.store
+        await process(self.partition, records, Stored(store.states_of, store.parts_of, store.due_between), refused)
         self.offset += len(records)
 
     def save(self) -> None:
@@ -145,9 +146,9 @@ def added_up_anew(cluster: Cluster, rules: Any, clock: int) -> tuple[Counter[Any
     sums: Counter[Any] = Counter()
     panes: Counter[Any] = Counter()
     for member in cluster.members:
-        partition = Store(member.store.number, PARTITIONS).load(rules, capacity=1)
+        partition = Store(member.store.number, PARTITIONS, SMALL).load(rules, capacity=1)
         partition.totals.advance(Millis(clock))
-        AddingUp(partition, set()).take(member.store.states)
+        AddingUp(partition, set()).take(member.store.whole_states())
         add_up(partition.totals, sums, panes)
     return sums, panes
 

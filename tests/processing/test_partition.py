@@ -1,7 +1,7 @@
 """A partition's memory is a function of its log: however the log is cut into batches, and wherever it crashes."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any, NoReturn
 
@@ -11,13 +11,17 @@ from build import DAY, NOON, SECOND
 from engine import Engine, panes_of, sums_of
 from hypothesis import given
 from hypothesis import strategies as st
-from stores import Store, record
+from msgspec.structs import replace
+from stores import SMALL, Store, record
 
 from models.errors import InvalidEventError
+from models.state.lead import Lead, is_huge, unpack
+from models.state.told import Alerts
 from models.units import Millis
+from streams.processing.huge import USUAL
 from streams.processing.processor import Stored, process
 from streams.processing.writes import writes_of
-from streams.tables import Progress
+from streams.tables import Parts, Progress, Wanted
 
 SOURCES = 2
 
@@ -28,7 +32,7 @@ class Run:
     def __init__(self, log: Sequence[Any], rules: Any, seed: int, *, rough: bool) -> None:
         self.log, self.rules, self.rng, self.rough = log, rules, Random(seed), rough
         self.capacity = 1 if rough else 10**6
-        self.store = Store(sources=SOURCES)
+        self.store = Store(sources=SOURCES, sizes=SMALL if rough else USUAL)
         self.partition = self.store.load(rules, self.capacity)
         self.pending: tuple[Any, Progress] | None = None
         asyncio.run(self.go())
@@ -39,7 +43,7 @@ class Run:
             size = self.rng.randint(1, 6) if self.rough else 1
             items = self.log[offset : offset + size]
             records = [record(offset + place, item) for place, item in enumerate(items)]
-            await process(self.partition, records, Stored(self.fetch, self.fetch_due), refused)
+            await process(self.partition, records, Stored(self.fetch, self.fetch_parts, self.fetch_due), refused)
             offset += len(records)
             self.maybe_saved(0.6)
             if self.pending is None and self.rng.random() < 0.6:
@@ -72,6 +76,12 @@ class Run:
             self.maybe_saved(0.5)  # a checkpoint ends while the states are on their way
         return await self.store.states_of(subjects)
 
+    async def fetch_parts(self, wanted: Mapping[str, Wanted]) -> Mapping[str, Parts]:
+        found = await self.store.parts_of(wanted)
+        if self.rough:
+            self.maybe_saved(0.5)
+        return found
+
     async def fetch_due(self, after: int, until: int) -> dict[str, int]:
         if self.rough:
             self.maybe_saved(0.3)
@@ -79,6 +89,12 @@ class Run:
         if self.rough:
             self.maybe_saved(0.5)
         return found
+
+
+def states_of(store: Store) -> dict[str, tuple[Lead, Alerts]]:
+    """The leads that are stored, none of them in pages."""
+    found = {subject: unpack(packed) for subject, packed in store.whole_states().items()}
+    return {subject: (replace(lead, objects=lead.everything, pages=None), told) for subject, (lead, told) in found.items()}
 
 
 def refused(_: Any, error: InvalidEventError) -> NoReturn:
@@ -109,7 +125,9 @@ def test_batches_crashes_and_forgetting_change_nothing_and_the_totals_are_those_
 
     assert sums_of(rough.partition.totals) == sums_of(smooth.partition.totals)
     assert panes_of(rough.partition.totals) == panes_of(smooth.partition.totals)
-    assert rough.store.states.keys() == smooth.store.states.keys()
+    assert states_of(rough.store) == states_of(smooth.store)
+    assert rough.store.pages.keys() == rough.store.rows.keys()
+    assert rough.store.rows.keys() == {subject for subject, packed in rough.store.states.items() if is_huge(packed)}
     for name in ("due", "open", "oldest"):
         assert getattr(rough.store, name) == getattr(smooth.store, name)
 

@@ -42,7 +42,7 @@ async def test_a_record_that_cannot_be_read_is_a_dead_letter_and_the_others_coun
     partition = Partition(0, codes, 1, Totals(codes))
     tick = record(encode_ticks({0: NOON // 1000}), TICK_KEY)
     records = [record(encode(build.call("t1", NOON))), bad, record(encode(build.call("t2", NOON))), tick]
-    await process(partition, records, Stored(nothing, nothing), bury)
+    await process(partition, records, Stored(nothing, nothing, nothing), bury)
     cut = partition.cut()
     assert [letter.id for letter in cut.outgoing if letter.topic == "dead"] == [where]
     assert dict(partition.totals.sums.nonzero())["calls"][0] == 2

@@ -167,7 +167,8 @@ async def test_behind_every_number_of_a_floor_are_as_many_as_it_says_and_those_w
 
 
 def _of_connection(events):
-    for event in events:
+    """Without merges: parts that are handed on take a partition's outbox, which the whole installation's test has."""
+    for event in (each for each in events if each["type"] != "merged"):
         yield event | {"subject": event["subject"] | {"id": f"crm:{event['subject']['id']}"}}
 
 

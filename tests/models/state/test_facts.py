@@ -2,7 +2,8 @@
 
 import build
 import strategies
-from build import MINUTE, NOON, RULES
+from build import MINUTE, NOON, RULES, folded
+from engine import standing
 from hypothesis import given
 
 from models.codes import Codes
@@ -40,6 +41,13 @@ def test_touches_in_the_order_of_time_in_any_other_and_named_by_a_reply():
     ):
         known = facts_after(fold(lead, event), known, lead, CODES)
         assert known == facts(lead, CODES), event
+
+
+def test_replies_to_touches_that_say_the_same_answer_one_each():
+    twins = (build.email(name, NOON) for name in ("t1", "t2", "t3"))
+    replies = (build.reply(name, at=NOON + MINUTE, in_reply_to=to) for name, to in (("r1", "t3"), ("r2", "t1"), ("r3", "t3")))
+    lead = folded(*twins, *replies)
+    assert [answers for _, answers, *_ in standing(lead).replies] == [1, 0, 1]
 
 
 def test_a_change_says_which_object_it_was_of_and_whether_that_is_new():

@@ -74,7 +74,8 @@ def test_objects_of_different_kinds_may_have_the_same_id():
 
 
 def test_an_id_may_contain_what_separates_kind_and_id():
-    lead = folded(build.call("a:b:c", NOON), build.call("a:b", NOON), build.reply(at=NOON, in_reply_to="a:b:c"))
+    named, other = build.call("a:b:c", NOON, rep="ben"), build.call("a:b", NOON, rep="ana")
+    lead = folded(named, other, build.reply(at=NOON, in_reply_to="a:b:c"))
     assert standing(lead).replies[0][:2] == (NOON, 1)
 
 
