@@ -134,7 +134,7 @@ def test_batches_crashes_and_forgetting_change_nothing_and_the_totals_are_those_
     for run in (rough, smooth):
         totals = run.partition.totals
         known_until = run.partition.known_until
-        kept = behind.of_states(run.store.states, rules, known_until, totals.kept_from)
+        kept = behind.of_states(run.store.whole_states(), rules, known_until, totals.kept_from)
         assert behind.stored(run.store.members) == kept
 
     if smooth.partition.clock is not None and smooth.partition.clock > NOON + 800 * DAY:

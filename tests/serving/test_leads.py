@@ -299,7 +299,7 @@ class TestWhileWorkersGoOn:
 
         def begin(do, times):
             left = [times]
-            read = reading.read_states
+            read = reading.read_whole_states
 
             async def read_states(*arguments):
                 if left[0]:
@@ -307,7 +307,7 @@ class TestWhileWorkersGoOn:
                     await do(stored)
                 return await read(*arguments)
 
-            monkeypatch.setattr(reading, "read_states", read_states)
+            monkeypatch.setattr(reading, "read_whole_states", read_states)
 
         return begin
 
