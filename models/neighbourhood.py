@@ -42,7 +42,7 @@ def neighbourhood(old: Facts, new: Facts, codes: Codes, then: Millis, now: Milli
 
     They are the facts that were counted with the due clock at `then`, and those to be counted with it at `now`, not before.
     """
-    if NOTHING in {old, new}:
+    if NOTHING in (old, new):
         return old, new
     before, after = _Side(old, codes, then), _Side(new, codes, now)
     if before.dims != after.dims or (old.owners != new.owners and (before.has_unnamed or after.has_unnamed)):

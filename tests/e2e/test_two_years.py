@@ -55,7 +55,7 @@ async def test_totals_are_the_sum_over_all_leads_and_old_panes_are_gone(system, 
         keys = Keys("lb", number).of(int((await system.stored())[number]["generation"]))
         stored = await read_totals(system.redis, keys)
         async for states in walk_states(system.redis, keys):
-            known |= {subject.removeprefix("crm:") for subject, state in states.items() if unpack(state)[0].objects}
+            known |= {subject.removeprefix("crm:") for subject, state in states.items() if unpack(state)[0].everything}
         partition = await _added_up(system, keys, Codes(rules), clock)
         assert _sums(stored) == dict(partition.totals.sums.nonzero())
         members = await behind.read(system.redis, keys)
