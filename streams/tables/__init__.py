@@ -5,7 +5,7 @@ Everything that is written goes through `streams.processing.checkpoint`.
 
 from streams.tables.changes import Changed, Seen, read_changes
 from streams.tables.keys import BUCKETS, Keys, KpiKeys, Pane, bucket_of
-from streams.tables.kpis import KpiTable, read_kpis, read_record
+from streams.tables.kpis import KpiTable, RowChanges, Since, decode_changes, read_kpis, read_since
 from streams.tables.loading import (
     Chunks,
     Totals,
@@ -51,7 +51,9 @@ __all__ = [
     "Pane",
     "Progress",
     "Redis",
+    "RowChanges",
     "Seen",
+    "Since",
     "Totals",
     "Waiting",
     "answers",
@@ -60,6 +62,7 @@ __all__ = [
     "check_server",
     "connect",
     "count_states",
+    "decode_changes",
     "read_applied",
     "read_changes",
     "read_due",
@@ -68,9 +71,9 @@ __all__ = [
     "read_open",
     "read_outbox",
     "read_panes",
-    "read_record",
     "read_scores",
     "read_series",
+    "read_since",
     "read_states",
     "read_totals",
     "walk_states",
