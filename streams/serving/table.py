@@ -142,13 +142,14 @@ async def follow(table: Table) -> None:
         await asyncio.sleep(FOLLOWED_S)
 
 
-_decode_row = msgspec.json.Decoder(Row).decode
+decode_row: Final = msgspec.json.Decoder(Row).decode
+"""A row as it stands in Redis, with its types. Raises msgspec.DecodeError."""
 
 
 def decode(table: KpiTable, where: str) -> Snapshot:
     """The table with its types. Raises Fatal if something else stands there."""
     try:
-        rows = {window: {key: _decode_row(row) for key, row in found.items()} for window, found in table.rows.items()}
+        rows = {window: {key: decode_row(row) for key, row in found.items()} for window, found in table.rows.items()}
         return Snapshot(_round(table.record), rows)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise _strange(where, error) from None
@@ -173,7 +174,7 @@ def _changed(rows: Mapping[str, Row], changed: Mapping[str, bytes | None]) -> di
         if row is None:
             after.pop(key, None)
         else:
-            after[key] = _decode_row(row)
+            after[key] = decode_row(row)
     return after
 
 

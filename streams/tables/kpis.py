@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeAlias
 import msgspec
 
 from streams.tables.keys import KpiKeys
-from streams.tables.server import Redis, reaching
+from streams.tables.server import Redis, ask, reaching
 
 MOST_BEHIND: Final = 8
 """Rounds that are asked for at a look; the publisher keeps what its last few changed, and no more than this."""
@@ -72,6 +72,13 @@ async def read_since(redis: Redis, keys: KpiKeys, known: Mapping[str, str]) -> S
 def _round(record: Mapping[str, str]) -> int | None:
     number = record.get("round", "")
     return int(number) if number.isdecimal() else None
+
+
+async def read_kept_changes(redis: Redis, keys: KpiKeys) -> dict[int, bytes]:
+    """What the last rounds changed, packed, by their numbers, ascending. Raises Retry."""
+    with reaching(keys.changes):
+        fields = await ask(redis, "HGETALL", keys.changes)
+    return {number: fields[b"%d" % number] for number in sorted(map(int, fields))}
 
 
 async def read_kpis(redis: Redis, keys: KpiKeys, windows: Sequence[str]) -> KpiTable:
