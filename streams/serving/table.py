@@ -15,7 +15,7 @@ from models.units import Millis
 from models.windows import NOW, WINDOWS
 from streams.errors import Fatal
 from streams.serving.cached import Cached
-from streams.tables import KpiKeys, KpiTable, Redis, RowChanges, decode_changes, read_kpis, read_since
+from streams.tables import KpiKeys, KpiTable, Redis, decode_changes, read_kpis, read_since
 
 LOOKED_AT_S: Final = 0.1
 """How long the round that stands is taken for the last one: a look at the record costs Redis next to nothing."""
@@ -158,7 +158,7 @@ def decode(table: KpiTable, where: str) -> Snapshot:
 def advance(snapshot: Snapshot, record: Mapping[str, str], changes: Iterable[bytes], where: str) -> Snapshot:
     """The table after further rounds, by what they changed. Raises Fatal if that is something else."""
     try:
-        latest: RowChanges = {}
+        latest: dict[str, dict[str, bytes | None]] = {}
         for packed in changes:
             for window, changed in decode_changes(packed).items():
                 latest.setdefault(window, {}).update(changed)

@@ -5,7 +5,7 @@ Everything that is written goes through `streams.processing.checkpoint`.
 
 from streams.tables.changes import Changed, Seen, read_changes
 from streams.tables.keys import BUCKETS, Keys, KpiKeys, Pane, bucket_of
-from streams.tables.kpis import KpiTable, RowChanges, Since, decode_changes, read_kept_changes, read_kpis, read_since
+from streams.tables.kpis import KpiTable, Since, decode_changes, read_kept_changes, read_kpis, read_since
 from streams.tables.loading import (
     Chunks,
     Totals,
@@ -51,7 +51,6 @@ __all__ = [
     "Pane",
     "Progress",
     "Redis",
-    "RowChanges",
     "Seen",
     "Since",
     "Totals",

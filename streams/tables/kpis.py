@@ -9,14 +9,11 @@ import msgspec
 from streams.tables.keys import KpiKeys
 from streams.tables.server import Redis, ask, reaching
 
-MOST_BEHIND: Final = 8
-"""Rounds that are asked for at a look; the publisher keeps what its last few changed, and no more than this."""
-
-RowChanges: TypeAlias = dict[str, dict[str, bytes | None]]
+RowChanges: TypeAlias = Mapping[str, Mapping[str, bytes | None]]
 """By window and key the rows that a round wrote, as JSON; None for those that it deleted."""
 
 _pack = msgspec.msgpack.Encoder().encode
-_unpack = msgspec.msgpack.Decoder(RowChanges).decode
+_unpack = msgspec.msgpack.Decoder(dict[str, dict[str, bytes | None]]).decode
 
 
 def encode_changes(changes: RowChanges) -> bytes:
@@ -27,6 +24,10 @@ def encode_changes(changes: RowChanges) -> bytes:
 def decode_changes(packed: bytes) -> RowChanges:
     """The inverse of `encode_changes`. Raises msgspec.DecodeError."""
     return _unpack(packed)
+
+
+MOST_BEHIND: Final = 8
+"""Rounds that are asked for at a look; the publisher keeps what its last few changed, and no more than this."""
 
 
 @dataclass(frozen=True, slots=True)

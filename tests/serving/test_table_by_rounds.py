@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from streams.errors import Fatal
 from streams.serving.table import RedisTable, Row, Snapshot
-from streams.tables import KpiKeys, Redis, RowChanges, connect
-from streams.tables.kpis import MOST_BEHIND, encode_changes
+from streams.tables import KpiKeys, Redis, connect
+from streams.tables.kpis import MOST_BEHIND, RowChanges, encode_changes
 
 PREFIX = "lb"
 KEYS = KpiKeys(PREFIX)
