@@ -8,12 +8,13 @@ from build import DAY, MINUTE, NOON, call, lead, member
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from published import at_noon
+from published import at_noon, round_of
 
 from models.catalogue import FIGURES
 from models.kpis import Formula
 from models.rules import Rules
-from streams.serving.profile import ORDER, Profile, Shown, legible, metric_name
+from streams.serving.profile import MOST_GONE, ORDER, Profile, Shown, legible, metric_name
+from streams.serving.table import Row, Snapshot
 
 BOARD = ("1h", "24h", "7d", "today", "month")
 TINY = Rules(roster=(member("ana", "north"), member("ben", "north")), origins=("fair",), campaigns=("launch",))
@@ -223,6 +224,19 @@ def test_the_whole_and_teams_stay_where_there_are_too_many():
     capped = profile(len(whole_and_teams)).show(at_noon(rules=TINY))
     assert sorted(map(repr, capped.series)) == sorted(map(repr, whole_and_teams))
     assert capped.dropped == len(everything.series) - len(whole_and_teams)
+
+
+def test_slices_that_are_not_configured_go_before_those_that_are():
+    row = Row(1.0, 1, None, "ok", 7)
+    snapshot = Snapshot(round_of({"rep": ["zoe"]}), {"1h": {"calls|rep=adam": row, "calls|rep=zoe": row}})
+    assert set(found(profile(1).show(snapshot))) == {("leadbeat_calls_by_rep", "1h", "zoe")}
+
+
+def test_names_that_are_gone_are_forgotten():
+    shown, row = profile(), Row(1.0, 1, None, "ok", 7)
+    for number in range(100):
+        shown.show(Snapshot(round_of({}), {"1h": {f"calls|rep={number}": row}}))
+    assert len(shown._slots["1h"]) <= MOST_GONE + 1
 
 
 def test_a_ratio_tells_the_metrics_that_it_is_made_of():
