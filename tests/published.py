@@ -54,8 +54,7 @@ NOBODY = Queue(NOON, ())
 
 def shelves(snapshot: Snapshot | LeadbeatError, queue: Queue | LeadbeatError = NOBODY) -> Sources:
     """All that is served, in memory."""
-    table = Shelf(snapshot)
-    return Sources(table, lambda _: table, Shelf(queue), Nobody())
+    return Sources(Shelf(snapshot), Shelf(queue), Nobody())
 
 
 def round_of(told: Slices, clock: int = NOON, **record: Any) -> Round:

@@ -27,6 +27,7 @@ TABLES: Final = {
     "erased": "the hashes of the leads that were erased",
     "kpi:WINDOW": "the KPI rows of a window, or of now: what people and programs read",
     "kpi:applied": "which round the KPI rows are of",
+    "kpi:changes": "the rows that the last rounds wrote or deleted, so that who has read the others need not read them again",
     "workers": "which workers are there",
     "rules": "the rules that were applied, by version; the last ones are in force",
 }

@@ -16,7 +16,8 @@ from models.windows import NOW, WINDOWS, Pane
 from streams.errors import Fatal
 from streams.inspection.asking import Asked
 from streams.inspection.unpacking import Row, lead_rows, series_row, sum_rows
-from streams.serving.table import decode, place_of
+from streams.serving.table import Row as KpiRow
+from streams.serving.table import decode, decode_row, place_of
 from streams.tables import (
     BUCKETS,
     Applied,
@@ -25,8 +26,10 @@ from streams.tables import (
     Redis,
     bucket_of,
     check_layout,
+    decode_changes,
     read_applied,
     read_erased,
+    read_kept_changes,
     read_kpis,
     read_outbox,
     read_scores,
@@ -102,6 +105,8 @@ async def read(place: Place, asked: Asked) -> AsyncIterator[Row]:
     match asked.name, asked.rest:
         case "kpi", "applied":
             rows = _round(place)
+        case "kpi", "changes":
+            rows = _changes(place)
         case "kpi", window:
             rows = _kpis(place, window)
         case "workers", _:
@@ -301,14 +306,30 @@ async def _lead(place: Place, subject: str) -> AsyncIterator[Row]:
 
 async def _kpis(place: Place, window: str) -> AsyncIterator[Row]:
     if window not in KPI_WINDOWS:
-        raise Fatal(f"kpi:{window}", "there is no such window", f"one of {', '.join(KPI_WINDOWS)}, or applied")
+        raise Fatal(f"kpi:{window}", "there is no such window", f"one of {', '.join(KPI_WINDOWS)}, applied or changes")
     keys = KpiKeys(place.prefix)
     snapshot = decode(await read_kpis(place.redis, keys, [window]), keys.applied)
     if snapshot.round is None:
         raise _unpublished(keys)
     for key, row in sorted(snapshot.rows[window].items()):
-        figure, dim, name = place_of(key)
-        yield {"kpi": figure, "by": dim, "slice": name, **msgspec.to_builtins(row)}
+        yield _named(key) | msgspec.to_builtins(row)
+
+
+async def _changes(place: Place) -> AsyncIterator[Row]:
+    for number, packed in (await read_kept_changes(place.redis, KpiKeys(place.prefix))).items():
+        for window, rows in decode_changes(packed).items():
+            for key, row in sorted(rows.items()):
+                told = {"round": number, "window": window, **_named(key)}
+                yield told | (_GONE if row is None else msgspec.to_builtins(decode_row(row)))
+
+
+def _named(key: str) -> Row:
+    figure, dim, name = place_of(key)
+    return {"kpi": figure, "by": dim, "slice": name}
+
+
+_GONE: Final[Row] = dict.fromkeys(KpiRow.__struct_fields__)
+"""What there is to say of a row that was deleted."""
 
 
 async def _round(place: Place) -> AsyncIterator[Row]:

@@ -14,6 +14,7 @@ from streams.serving.answers import on_error
 from streams.serving.board import files, stream
 from streams.serving.profile import Profile
 from streams.serving.sources import Sources
+from streams.serving.table import follow
 
 
 def create(settings: Settings, sources: Sources, closing: asyncio.Event | None = None) -> Starlette:
@@ -48,4 +49,8 @@ async def run(settings: Settings, sources: Sources) -> None:
     """Serve until SIGTERM or SIGINT, then finish what has come in and return. Raises Fatal if the address cannot be had."""
     listener = listen(settings.exporter.host, settings.exporter.port)
     closing = asyncio.Event()
-    await serve(create(settings, sources, closing), listener, closing)
+    following = asyncio.create_task(follow(sources.table))
+    try:
+        await serve(create(settings, sources, closing), listener, closing)
+    finally:
+        following.cancel()

@@ -20,6 +20,7 @@ from models.calendars import WorkingHours
 from models.errors import LeadbeatError
 from models.units import Millis, moment
 from streams.serving.documented import Operation, Told
+from streams.serving.exposition import gauges
 from streams.serving.profile import Profile, Shown
 from streams.serving.table import Round, Snapshot, Table
 
@@ -41,35 +42,33 @@ class Scrape(NamedTuple):
     started_s: float
 
 
-class Page(Collector):
-    """One scrape as a collector, behind the process's own vitals."""
+def page(registry: CollectorRegistry, scrape: Scrape) -> bytes:
+    """One scrape: the process's own vitals, the KPIs, and what is to be known of them."""
+    profile, _, snapshot, _ = scrape
+    vitals = generate_latest(registry)
+    shown = profile.show(snapshot) if snapshot else Shown([], 0)
+    return vitals + gauges(profile.helps, shown.series).encode() + generate_latest(_About(scrape, shown))
 
-    def __init__(self, registry: CollectorRegistry, scrape: Scrape) -> None:
-        self._registry = registry
+
+class _About(Collector):
+    """What is to be known of a scrape's KPIs."""
+
+    def __init__(self, scrape: Scrape, shown: Shown) -> None:
         self._scrape = scrape
+        self._shown = shown
 
     def collect(self) -> Iterator[Metric]:
-        """Every metric, built anew."""
-        yield from self._registry.collect()
-        profile, hours, snapshot, started_s = self._scrape
-        shown = profile.show(snapshot) if snapshot else Shown([], 0)
-        yield from _kpis(profile, shown)
+        """The last metrics of the page."""
+        _, hours, snapshot, started_s = self._scrape
         if snapshot and snapshot.round:
             yield from _of_round(snapshot.round)
             yield from _of_hours(_local(hours, snapshot.round), snapshot.round.clock)
         yield _gauge("redis_up", "Whether the KPI table could be read.", float(snapshot is not None))
-        yield _gauge("exporter_series", "KPI series on this page.", len(shown.series))
-        yield _gauge("exporter_series_dropped", "KPI series left out because of profile.max_series.", shown.dropped)
+        yield _gauge("exporter_series", "KPI series on this page.", len(self._shown.series))
+        yield _gauge("exporter_series_dropped", "KPI series left out because of profile.max_series.", self._shown.dropped)
         yield _gauge(
             "scrape_duration_seconds", "From the request to the last metric of this page.", time.monotonic() - started_s
         )
-
-
-def _kpis(profile: Profile, shown: Shown) -> Iterator[Metric]:
-    families = {metric: Metric(metric, text, "gauge") for metric, text in profile.helps.items()}
-    for metric, labels, value in shown.series:
-        families[metric].add_sample(metric, labels, value)
-    return (family for family in families.values() if family.samples)
 
 
 def _of_round(record: Round) -> Iterator[Metric]:
@@ -122,8 +121,8 @@ def route(table: Table, profile: Profile, hours: WorkingHours, registry: Collect
             snapshot = await table.read()
         except LeadbeatError as error:
             log.warning("table_unreadable", where=error.where, what=error.what, todo=error.todo)
-        page = Page(registry, Scrape(profile, hours, snapshot, started_s))
         # In a thread: a large page takes a while, in which health and API shall answer.
-        return Response(await asyncio.to_thread(generate_latest, page), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+        content = await asyncio.to_thread(page, registry, Scrape(profile, hours, snapshot, started_s))
+        return Response(content, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return Route("/metrics", metrics)

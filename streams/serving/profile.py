@@ -7,7 +7,7 @@ shown wherever that ratio is, so that nobody has to average ratios.
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Final, NamedTuple, TypeAlias
@@ -17,6 +17,7 @@ from models.kpis import Figure, Formula, board
 from models.measures import Measure
 from models.slices import dims_of, is_pair, split_values
 from models.windows import NOW
+from streams.serving.exposition import Name, Series, name_of
 from streams.serving.table import MOST_KEYS, Place, Row, Snapshot, place_of
 
 DIMS: Final = {board.REPS: ("rep", "team"), board.SOURCES: ("lead_source", "origin", "channel", "segment")}
@@ -31,17 +32,12 @@ ORDER: Final = ("", "team", "lead_source", "channel", "segment", "origin", *FURT
 COUNTED: Final = frozenset({Formula.COUNT, Formula.SAMPLES, Formula.LEVEL})
 """Formulas whose 0 is a number as good as any; the others have a value or none."""
 
+MOST_GONE: Final = 2
+"""How many times as many keys of a window are known as it has rows, before all are looked up anew."""
+
 _UNTOLD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")
 
 _Rank: TypeAlias = tuple[int, bool, str]
-
-
-class Series(NamedTuple):
-    """One sample: its metric's name, its labels and its value."""
-
-    metric: str
-    labels: dict[str, str]
-    value: float
 
 
 class Shown(NamedTuple):
@@ -59,6 +55,28 @@ class _Plan(NamedTuple):
     dim: str
     rank: int
     due: bool
+
+
+class _Slot(NamedTuple):
+    """What a row can be on the page: a series by its name.
+
+    `told` and `untold` are its ranks where its slice is told whatever it counts, and elsewhere, where what is `counted` is
+    no series while it is 0. `due` is as in the plan.
+    """
+
+    name: Name
+    told: _Rank
+    untold: _Rank
+    due: bool
+    counted: bool
+
+
+class _Slots(NamedTuple):
+    """All that a row can be, and the slice that it is of."""
+
+    dim: str
+    name: str
+    slots: Sequence[_Slot]
 
 
 class Profile:
@@ -81,7 +99,7 @@ class Profile:
         for figure in figures:
             for dim in ("", *places[figure.key]):
                 self._plans[figure.key, dim] = list(_plans(figure, dim, order.index(dim)))
-        self._look_up = lru_cache(maxsize=MOST_KEYS)(self._plans_of)
+        self._slots: dict[str, dict[str, _Slots | None]] = {}
         self.helps = _helps(chain.from_iterable(self._plans.values()))
         """The HELP text of each metric, in the order of the page."""
 
@@ -89,29 +107,39 @@ class Profile:
         """The series of a round."""
         told = snapshot.round.slices if snapshot.round else {}
         found = list(self._found(snapshot, told))
-        if len(found) <= self._max_series:
-            return Shown([series for _, series in found], 0)
-        found.sort(key=lambda item: item[0])
-        return Shown([series for _, series in found[: self._max_series]], len(found) - self._max_series)
+        dropped = max(0, len(found) - self._max_series)
+        if dropped:
+            found.sort(key=lambda item: item[0])
+        return Shown([series for _, series in found[: self._max_series]], dropped)
 
-    def _found(self, snapshot: Snapshot, told: Mapping[str, frozenset[str]]) -> Iterator[tuple[_Rank, Series]]:
+    def _found(self, snapshot: Snapshot, told: Mapping[str, Collection[str]]) -> Iterator[tuple[_Rank, Series]]:
         """Each series with its rank in what stays where there are too many."""
         for window, rows in snapshot.rows.items():
-            on_board = window in self._board_windows
+            known = self._known(window, len(rows))
             for key, row in rows.items():
-                place, plans = self._look_up(key)
-                if not plans or (place.dim and not on_board):
+                # Most rows are none of ours; those that are have been here before.
+                found = known[key] if key in known else known.setdefault(key, self._slots_of(window, key))
+                if found is None:
                     continue
-                always = not place.dim or place.name in told.get(place.dim, ())
-                for plan in plans:
-                    value = _value(plan, row, always=always)
+                always = not found.dim or found.name in told.get(found.dim, ())
+                for slot in found.slots:
+                    value = _value(slot, row, always=always)
                     if value is not None:
-                        labels = _labels(plan, window, place)
-                        yield (plan.rank, not always, place.name), Series(plan.metric, labels, value)
+                        yield slot.told if always else slot.untold, Series(slot.name, value)
 
-    def _plans_of(self, key: str) -> tuple[Place, Sequence[_Plan]]:
+    def _known(self, window: str, rows: int) -> dict[str, _Slots | None]:
+        """What is known of a window's keys; those of rows that have gone are not kept for ever."""
+        known = self._slots.get(window)
+        if known is None or len(known) > MOST_GONE * rows:
+            known = self._slots[window] = {}
+        return known
+
+    def _slots_of(self, window: str, key: str) -> _Slots | None:
         place = place_of(key)
-        return place, self._plans.get((place.figure, place.dim), ())
+        plans = self._plans.get((place.figure, place.dim))
+        if not plans or (place.dim and window not in self._board_windows):
+            return None
+        return _Slots(place.dim, place.name, [_slot(plan, window, place) for plan in plans])
 
 
 def shown_by(
@@ -181,13 +209,19 @@ def _told(measures: Sequence[Measure], dim: str) -> str:
     return names if len(measures) == 1 else f"({names})"
 
 
-def _value(plan: _Plan, row: Row, *, always: bool) -> float | None:
+def _slot(plan: _Plan, window: str, place: Place) -> _Slot:
+    counted = plan.figure.formula in COUNTED
+    name = name_of(plan.metric, _labels(plan, window, place))
+    return _Slot(name, (plan.rank, False, place.name), (plan.rank, True, place.name), plan.due, counted)
+
+
+def _value(slot: _Slot, row: Row, *, always: bool) -> float | None:
     """What a row says on a metric; None if it has no such series."""
-    if plan.due:
+    if slot.due:
         return None if row.denominator is None else row.denominator / 1000
     if row.value is None or not math.isfinite(row.value):
         return None
-    return row.value if always or row.value or plan.figure.formula not in COUNTED else None
+    return row.value if always or row.value or not slot.counted else None
 
 
 def _labels(plan: _Plan, window: str, place: Place) -> dict[str, str]:

@@ -5,7 +5,7 @@ Everything that is written goes through `streams.processing.checkpoint`.
 
 from streams.tables.changes import Changed, Seen, read_changes
 from streams.tables.keys import BUCKETS, Keys, KpiKeys, Pane, bucket_of
-from streams.tables.kpis import KpiTable, read_kpis, read_record
+from streams.tables.kpis import KpiTable, Since, decode_changes, read_kept_changes, read_kpis, read_since
 from streams.tables.loading import (
     Chunks,
     Parts,
@@ -58,6 +58,7 @@ __all__ = [
     "Progress",
     "Redis",
     "Seen",
+    "Since",
     "Totals",
     "Waiting",
     "Wanted",
@@ -67,18 +68,20 @@ __all__ = [
     "check_server",
     "connect",
     "count_states",
+    "decode_changes",
     "read_applied",
     "read_changes",
     "read_due",
     "read_erased",
+    "read_kept_changes",
     "read_kpis",
     "read_open",
     "read_outbox",
     "read_panes",
     "read_parts",
-    "read_record",
     "read_scores",
     "read_series",
+    "read_since",
     "read_states",
     "read_totals",
     "read_whole",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -26,6 +26,10 @@ def decode_changes(packed: bytes) -> RowChanges:
     return _unpack(packed)
 
 
+MOST_BEHIND: Final = 8
+"""Rounds that are asked for at a look; the publisher keeps what its last few changed, and no more than this."""
+
+
 @dataclass(frozen=True, slots=True)
 class KpiTable:
     """One round of KPIs: its record (`round clock known_until spread_ms exact …`, as text) and per window its rows, as JSON."""
@@ -34,10 +38,48 @@ class KpiTable:
     rows: dict[str, dict[str, bytes]]
 
 
-async def read_record(redis: Redis, keys: KpiKeys) -> dict[str, str]:
-    """The table's record alone: what it says changes with every write to the table. Raises Retry."""
+class Since(NamedTuple):
+    """What was written to the table since a record was read: the record now, and what each round changed, packed, in order."""
+
+    record: dict[str, str]
+    changes: tuple[bytes, ...]
+
+
+async def read_since(redis: Redis, keys: KpiKeys, known: Mapping[str, str]) -> Since | None:
+    """What was written since the record `known` was read; None if only reading all tells. Raises Retry.
+
+    Rounds of one claim have each their number, and one content. Under another claim's token numbers can begin again: somebody
+    else publishes, or Redis has lost its last writes.
+    """
+    last = _round(known)
+    if last is None:
+        return None
     with reaching(keys.applied):
-        return _text(await ask(redis, "HGETALL", keys.applied))
+        # A transaction: changes are written with the record that counts them, and so they are read.
+        async with redis.pipeline(transaction=True) as pipeline:
+            pipeline.hgetall(keys.applied)
+            pipeline.hmget(keys.changes, [str(last + ahead) for ahead in range(1, MOST_BEHIND + 1)])
+            fields, packed = await pipeline.execute()
+    record = _text(fields)
+    if record == known:
+        return Since(record, ())
+    now = _round(record)
+    if now is None or not 0 < now - last <= MOST_BEHIND or record.get("token") != known.get("token"):
+        return None
+    changes = tuple(packed[: now - last])
+    return None if None in changes else Since(record, changes)
+
+
+def _round(record: Mapping[str, str]) -> int | None:
+    number = record.get("round", "")
+    return int(number) if number.isdecimal() else None
+
+
+async def read_kept_changes(redis: Redis, keys: KpiKeys) -> dict[int, bytes]:
+    """What the last rounds changed, packed, by their numbers, ascending. Raises Retry."""
+    with reaching(keys.changes):
+        fields = await ask(redis, "HGETALL", keys.changes)
+    return {number: fields[b"%d" % number] for number in sorted(map(int, fields))}
 
 
 async def read_kpis(redis: Redis, keys: KpiKeys, windows: Sequence[str]) -> KpiTable:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+import msgspec
 import numpy as np
 import pytest
 from build import MINUTE, NOON, RULES, call, folded, lead
@@ -18,7 +19,8 @@ from models.state.told import Told
 from models.sums import CHUNK, pack_runs
 from streams.processing.checkpoint import claim_partition
 from streams.processing.cut import Writes, cut_checkpoint
-from streams.tables import Keys, OpenClock, Outgoing, Pane, Progress, Waiting, bucket_of, connect
+from streams.tables import Keys, KpiKeys, OpenClock, Outgoing, Pane, Progress, Waiting, bucket_of, connect
+from streams.tables.kpis import encode_changes
 from streams.tables.presence import say_present
 from streams.tables.rows import encode_member
 from streams.topics import partition_of
@@ -75,7 +77,11 @@ async def _fill(url: str) -> None:
         held = await claim_partition(redis, KEYS, 4, "mine")
         progress = Progress(17, "f00d", NOON, {0: NOON, 1: NOON + 1000}, valuation='{"catalogue":1,"rules":1,"digest":"d"}')
         await committed(redis, cut_checkpoint(KEYS, held, writes(), progress))
-        await publish(redis, "lb", at_noon(call("c1", NOON - MINUTE, rep="ana")))
+        published = at_noon(call("c1", NOON - MINUTE, rep="ana"))
+        await publish(redis, "lb", published)
+        calls = msgspec.json.encode(published.rows["1h"]["calls|rep=ana"])
+        changes = encode_changes({"1h": {"calls|rep=ana": calls}, "now": {"leads_overdue": None}})
+        await redis.hset(KpiKeys("lb").changes, "7", changes)
         await say_present(redis, "lb", "worker-1", '{"name":"here process 7"}', 10_000)
 
 
@@ -185,6 +191,11 @@ def test_the_rows_that_people_read_and_the_round_that_they_are_of(rows):
     assert found["calls", "ana"] == {"kpi": "calls", "slice": "ana"} | ana
     (record,) = rows("kpi:applied")
     assert (record["round"], record["clock"], record["token"]) == (7, NOON, "abc")
+    written, deleted = rows("kpi:changes")
+    assert written == {"round": 7, "window": "1h", "kpi": "calls", "slice": "ana"} | ana
+    assert deleted == {"round": 7, "window": "now", "kpi": "leads_overdue", "by": "", "slice": ""} | dict.fromkeys(
+        ("value", "numerator", "denominator", "state", "version")
+    )
     (worker,) = rows("workers")
     assert (worker["token"], worker["about"]) == ("worker-1", {"name": "here process 7"})
 
@@ -280,9 +291,10 @@ def test_what_others_have_written_there_is_told_as_that(run, config, filled, red
             await redis.hset(KEYS.oldest, "", "soon")
             await redis.hset("lb:{workers}:present", "t", "here")
             await redis.hset("lb:{kpi}:1h", "calls", "many")
+            await redis.hset("lb:{kpi}:changes", "8", "many")
 
     asyncio.run(spoil())
-    for name in (f"lead:{LEAD}", "open", "oldest", "workers", "kpi:1h"):
+    for name in (f"lead:{LEAD}", "open", "oldest", "workers", "kpi:1h", "kpi:changes"):
         code, _, err = run("table", name, "--config", config)
         assert (code, len(err.splitlines())) == (2, 1)
         assert err.endswith("(find out who else writes under this prefix)\n")
@@ -308,7 +320,18 @@ def test_it_needs_no_right_to_write_and_changes_nothing(run, config, filled, red
         "oldest",
         "series",
     ]
-    everything += ["changed", "due", "open", "members:replies", "outbox", "kpi:1h", "kpi:applied", "workers", "rules"]
+    everything += [
+        "changed",
+        "due",
+        "open",
+        "members:replies",
+        "outbox",
+        "kpi:1h",
+        "kpi:applied",
+        "kpi:changes",
+        "workers",
+        "rules",
+    ]
     try:
         for name in everything:
             assert run("table", name, "--config", config)[0] == 0, name

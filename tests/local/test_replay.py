@@ -167,7 +167,7 @@ def test_a_simulated_floor_says_what_the_truth_says(tmp_path):
     assert not result.recorded.mistakes
     told = slices(loaded.rules(), result.clock)
     shown = profile_of(loaded).show(snapshot_of(result.lines, told, result.clock))
-    scraped = {(each.metric, frozenset(each.labels.items())): each.value for each in shown.series}
+    scraped = {(each.name.metric, frozenset(each.name.labels.items())): each.value for each in shown.series}
     assert len(scraped) > 3000
     assert compare(scraped, truth(delivered, tomllib.loads(toml), result.clock)) == []
 

@@ -36,7 +36,7 @@ def shown(engine: Engine, minimum_n: dict[Formula, int], also_by: list[str]) -> 
     snapshot = snapshot_of(engine.lines(minimum_n).values(), slices(engine.rules, clock), clock)
     profile = Profile(BOARD, 10**9, (*also_by, *map(pair_name, engine.rules.pairs)))
     series = profile.show(snapshot).series
-    page = {(each.metric, frozenset(each.labels.items())): each.value for each in series}
+    page = {(each.name.metric, frozenset(each.name.labels.items())): each.value for each in series}
     assert len(page) == len(series)
     return page
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 import httpx
 import pytest
 from build import HOUR, MINUTE, NOON, call
-from published import Nobody, Shelf, at_noon, serving, shelves
+from published import at_noon, round_of, serving, shelves
 from queued import clock
 from services import CHECKOUT
 
@@ -16,7 +16,6 @@ from streams.errors import Retry
 from streams.serving.app import create
 from streams.serving.board import files, picture, stream
 from streams.serving.queue import Queue, queue_of
-from streams.serving.sources import Sources
 from streams.serving.table import Snapshot
 from streams.tables import OpenClocks
 
@@ -188,12 +187,21 @@ class TestStream:
         watch = Watch(shelves(at_noon(), QUEUE), now=None)
         assert (await watch.next("beat"))["now"] == NOON
 
-    async def test_it_reads_one_window_only(self):
-        asked = []
-        table = Shelf(at_noon())
-        watch = Watch(Sources(table, lambda window: asked.append(window) or table, Shelf(QUEUE), Nobody()))
+    async def test_a_window_is_encoded_anew_only_where_it_may_show_something_else(self, monkeypatch):
+        encoded = []
+        kpis = picture.kpis
+        monkeypatch.setattr(picture, "kpis", lambda *args: encoded.append(args) or kpis(*args))
+        sources = shelves(at_noon(*EVENTS), QUEUE)
+        watch = Watch(sources)
         await watch.next("beat")
-        assert set(asked) == {"1h"}
+        before = sources.table.content
+        sources.table.content = before._replace(round=round_of(before.round.slices, number=8))
+        assert (await watch.next("beat"))["round"]["number"] == 8
+        assert len(encoded) == 1
+        sources.table.content = before._replace(round=round_of({**before.round.slices, "rep": ["zoe"]}, number=9))
+        assert "zoe" in (await watch.next("kpis"))["rep"]
+        sources.table.content = at_noon(EVENTS[0], number=10)
+        assert (await watch.next("kpis"))["whole"]["calls"]["value"] == 1
 
     async def test_it_ends_with_the_process_and_then_nobody_watches(self):
         watch = Watch(shelves(at_noon()))

@@ -8,12 +8,13 @@ from build import DAY, MINUTE, NOON, call, lead, member
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
-from published import at_noon
+from published import at_noon, round_of
 
 from models.catalogue import FIGURES
 from models.kpis import Formula
 from models.rules import Rules
-from streams.serving.profile import ORDER, Profile, Shown, legible, metric_name
+from streams.serving.profile import MOST_GONE, ORDER, Profile, Shown, legible, metric_name
+from streams.serving.table import Row, Snapshot
 
 BOARD = ("1h", "24h", "7d", "today", "month")
 TINY = Rules(roster=(member("ana", "north"), member("ben", "north")), origins=("fair",), campaigns=("launch",))
@@ -60,7 +61,11 @@ def profile(max_series: int = 50_000, *also_by: str) -> Profile:
 def found(shown: Shown) -> dict[tuple[str, str, str], float]:
     """Values by metric, window and slice value."""
     return {
-        (each.metric, each.labels.get("window", ""), "".join(each.labels.get(dim, "") for dim in ORDER if dim)): each.value
+        (
+            each.name.metric,
+            each.name.labels.get("window", ""),
+            "".join(each.name.labels.get(dim, "") for dim in ORDER if dim),
+        ): each.value
         for each in shown.series
     }
 
@@ -82,7 +87,7 @@ def test_further_dimensions_are_shown_where_they_are_asked_for():
     assert {metric for metric in asked.helps if metric.endswith("_by_campaign")} == {
         f"leadbeat_{name}_by_campaign" for name in WITHOUT_QUANTILES
     }
-    launch = [each for each in asked.show(at_noon(rules=TINY)).series if each.labels.get("campaign") == "launch"]
+    launch = [each for each in asked.show(at_noon(rules=TINY)).series if each.name.labels.get("campaign") == "launch"]
     assert len(launch) == (1 + 2 + 1 + 2 + 2 + 2) * 5
 
 
@@ -105,9 +110,11 @@ def test_a_pair_is_a_metric_with_both_labels_and_is_shown_where_there_is_somethi
     rules = replace(TINY, roster=(member("Doe, Ana", "north"),), pairs=(("rep", "lead_source"),))
     events = [lead(created_at=NOON, owner="ben", lead_source="inbound"), call("c1", NOON - MINUTE, rep="Doe, Ana")]
     series = profile(50_000, "rep,lead_source").show(at_noon(*events, rules=rules)).series
-    calls = [each for each in series if each.metric == "leadbeat_calls_by_rep_and_lead_source"]
-    assert {each.labels["window"] for each in calls} == set(BOARD)
-    assert {(each.labels["rep"], each.labels["lead_source"], each.value) for each in calls} == {("Doe, Ana", "inbound", 1)}
+    calls = [each for each in series if each.name.metric == "leadbeat_calls_by_rep_and_lead_source"]
+    assert {each.name.labels["window"] for each in calls} == set(BOARD)
+    assert {(each.name.labels["rep"], each.name.labels["lead_source"], each.value) for each in calls} == {
+        ("Doe, Ana", "inbound", 1)
+    }
     by = "_by_rep_and_lead_source"
     text = profile(50_000, "rep,lead_source").helps[f"leadbeat_call_connect_ratio{by}"]
     assert text == f"leadbeat_calls_connected{by} ÷ leadbeat_calls{by}. By rep and lead_source."
@@ -118,7 +125,7 @@ def test_the_cap_drops_pairs_first():
     shown = profile(50_000, "rep,lead_source").show(at_noon(call("c1", NOON - MINUTE, rep="ana"), rules=rules))
     capped = profile(len(shown.series) - 1, "rep,lead_source").show(at_noon(call("c1", NOON - MINUTE, rep="ana"), rules=rules))
     (gone,) = [each for each in shown.series if each not in capped.series]
-    assert gone.metric.endswith("_by_rep_and_lead_source")
+    assert gone.name.metric.endswith("_by_rep_and_lead_source")
 
 
 def test_the_whole_shows_every_figure():
@@ -140,7 +147,8 @@ def test_the_series_of_a_tiny_roster_counted_by_hand():
 
 def test_slices_are_shown_in_the_windows_of_the_board_and_the_whole_in_all():
     windows = Counter(
-        (bool(set(each.labels) & set(ORDER)), each.labels.get("window")) for each in profile().show(at_noon(rules=TINY)).series
+        (bool(set(each.name.labels) & set(ORDER)), each.name.labels.get("window"))
+        for each in profile().show(at_noon(rules=TINY)).series
     )
     assert {window for sliced, window in windows if sliced} == {*BOARD, None}
     assert len({window for sliced, window in windows if not sliced}) == 15
@@ -203,19 +211,32 @@ def test_the_oldest_lead_is_two_instants_or_one_without_an_sla_or_none():
 def test_warnings_share_a_metric_and_differ_by_their_percent():
     shown = profile().show(at_noon(lead(created_at=NOON - 3 * MINUTE), rules=TINY))
     warnings = {
-        each.labels["sla_percent"]: each.value
+        each.name.labels["sla_percent"]: each.value
         for each in shown.series
-        if each.metric == "leadbeat_sla_warnings" and each.labels["window"] == "1h"
+        if each.name.metric == "leadbeat_sla_warnings" and each.name.labels["window"] == "1h"
     }
     assert warnings == {"50": 1, "80": 0}
 
 
 def test_the_whole_and_teams_stay_where_there_are_too_many():
     everything = profile().show(at_noon(rules=TINY))
-    whole_and_teams = [each for each in everything.series if not set(each.labels) & set(ORDER[2:])]
+    whole_and_teams = [each for each in everything.series if not set(each.name.labels) & set(ORDER[2:])]
     capped = profile(len(whole_and_teams)).show(at_noon(rules=TINY))
     assert sorted(map(repr, capped.series)) == sorted(map(repr, whole_and_teams))
     assert capped.dropped == len(everything.series) - len(whole_and_teams)
+
+
+def test_slices_that_are_not_configured_go_before_those_that_are():
+    row = Row(1.0, 1, None, "ok", 7)
+    snapshot = Snapshot(round_of({"rep": ["zoe"]}), {"1h": {"calls|rep=adam": row, "calls|rep=zoe": row}})
+    assert set(found(profile(1).show(snapshot))) == {("leadbeat_calls_by_rep", "1h", "zoe")}
+
+
+def test_names_that_are_gone_are_forgotten():
+    shown, row = profile(), Row(1.0, 1, None, "ok", 7)
+    for number in range(100):
+        shown.show(Snapshot(round_of({}), {"1h": {f"calls|rep={number}": row}}))
+    assert len(shown._slots["1h"]) <= MOST_GONE + 1
 
 
 def test_a_ratio_tells_the_metrics_that_it_is_made_of():

@@ -8,8 +8,8 @@ from published import at_noon, publish
 from services import free_port
 
 from streams.errors import Fatal, Retry
-from streams.serving.cached import CACHED_S
-from streams.serving.table import Place, RedisTable, Snapshot, place_of
+from streams.processing.checkpoint import claim_table
+from streams.serving.table import LOOKED_AT_S, Place, RedisTable, Snapshot, follow, place_of
 from streams.tables import KpiKeys, connect
 
 PREFIX = "lb"
@@ -45,16 +45,16 @@ async def test_what_was_published_is_read(redis):
 
 async def test_before_the_first_round_there_is_none(redis):
     assert (await RedisTable(redis, PREFIX).read()).round is None
-    await redis.hset(KpiKeys(PREFIX).applied, mapping={"claim": 1, "token": "abc"})
+    await claim_table(redis, KpiKeys(PREFIX), "abc")
     assert (await RedisTable(redis, PREFIX).read()).round is None
 
 
-async def test_a_read_is_taken_for_the_present_for_a_quarter_of_a_second(redis):
+async def test_a_read_is_taken_for_the_present_for_a_moment(redis):
     watch = Watch()
     table = RedisTable(redis, PREFIX, monotonic=watch)
     assert (await table.read()).round is None
     await publish(redis, PREFIX, at_noon())
-    watch.now += CACHED_S - 0.001
+    watch.now += LOOKED_AT_S - 0.001
     assert (await table.read()).round is None
     watch.now += 0.001
     assert (await table.read()).round is not None
@@ -77,7 +77,7 @@ async def test_a_redis_that_is_gone_and_comes_back():
             await table.read()
         errors.append(caught.value)
     assert errors[0] is errors[1]
-    watch.now += CACHED_S
+    watch.now += LOOKED_AT_S
     with pytest.raises(Retry) as caught:
         await table.read()
     assert caught.value is not errors[0]
@@ -100,6 +100,21 @@ async def test_what_is_no_kpi_table_is_refused(redis, where, field, value):
     await redis.hset(keys.applied if where == "applied" else keys.window(where), field, value)
     with pytest.raises(Fatal, match="is not a KPI table of this version"):
         await RedisTable(redis, PREFIX).read()
+
+
+async def test_followed_it_is_read_though_nobody_asks_and_whatever_is_wrong():
+    reads = asyncio.Queue()
+
+    class Away:
+        async def read(self):
+            reads.put_nowait(None)
+            raise Retry("redis", "is away")
+
+    following = asyncio.create_task(follow(Away()))
+    async with asyncio.timeout(10):
+        for _ in range(2):
+            await reads.get()
+    following.cancel()
 
 
 def test_a_key_says_its_figure_and_slice():

@@ -26,7 +26,7 @@ from streams.serving.documented import NOT_KNOWN, Operation, Parameter, Told
 from streams.serving.queue import DIMS, Queue
 from streams.serving.selection import check
 from streams.serving.sources import Sources
-from streams.serving.table import Round, Snapshot
+from streams.serving.table import Round, Row, Snapshot
 
 LOOK_S: Final = 0.25
 """How often a stream looks for something new."""
@@ -94,6 +94,14 @@ def parse(query: QueryParams, usual: str) -> Selection:
     return Selection(window, {dim: query[dim] for dim in DIMS if query.get(dim)})
 
 
+class _Figures(NamedTuple):
+    """A window's rows, with the slices that are told of them, and the message that they make."""
+
+    rows: Mapping[str, Row] | None
+    slices: Mapping[str, frozenset[str]]
+    message: bytes
+
+
 @dataclass
 class _Told:
     """What a page has been told."""
@@ -122,7 +130,7 @@ class Streams:
         self.page = page
         self._now = now
         self._closing = closing
-        self._kpis: dict[str, tuple[Snapshot, bytes]] = {}
+        self._figures: dict[str, _Figures] = {}
         self._queue: Queue | None = None
         self._boards: dict[tuple[tuple[str, str], ...], bytes] = {}
         self.watchers = 0
@@ -134,17 +142,17 @@ class Streams:
             yield event("setup", picture.setup(self.page.build, selection.window, self.page.windows))
             told = _Told()
             while not self._closing.is_set():
-                if news := self._news(told, selection, await self._look(selection.window)):
+                if news := self._news(told, selection, await self._look()):
                     yield news
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._closing.wait(), LOOK_S)
         finally:
             self.watchers -= 1
 
-    async def _look(self, window: str) -> Look:
+    async def _look(self) -> Look:
         snapshot: Snapshot | None = None
         try:
-            snapshot = await self._sources.window(window).read()
+            snapshot = await self._sources.table.read()
             queue = await self._sources.queue.read()
         except LeadbeatError as fault:
             return Look(snapshot, None, fault)
@@ -156,7 +164,7 @@ class Streams:
         now = self._now() if self._now else Millis(record.clock if record else 0)
         news = b""
         if look.snapshot is not None and look.snapshot.round and look.snapshot is not told.look.snapshot:
-            news += told.news("kpis", self._figures(look.snapshot, selection.window))
+            news += told.news("kpis", self._kpis(look.snapshot, look.snapshot.round, selection.window))
         if look.queue is not None and look.queue.clock and look.queue is not told.look.queue:
             news += told.news("queue", self._board(look.queue, selection.wanted, now))
         if news or record != told.record or look.fault != told.look.fault or time.monotonic() - told.beat_at >= BEAT_S:
@@ -165,12 +173,13 @@ class Streams:
         told.look, told.record = look, record
         return news
 
-    def _figures(self, snapshot: Snapshot, window: str) -> bytes:
-        """A round is encoded once for all who watch."""
-        known = self._kpis.get(window)
-        if known is None or known[0] is not snapshot:
-            known = self._kpis[window] = (snapshot, picture.kpis(snapshot, window))
-        return known[1]
+    def _kpis(self, snapshot: Snapshot, record: Round, window: str) -> bytes:
+        """What a window shows is encoded once for all who watch, and anew only when it can have changed."""
+        rows = snapshot.rows.get(window)
+        known = self._figures.get(window)
+        if known is None or known.rows is not rows or known.slices != record.slices:
+            known = self._figures[window] = _Figures(rows, record.slices, picture.kpis(snapshot, window))
+        return known.message
 
     def _board(self, queue: Queue, wanted: Mapping[str, str], now: Millis) -> bytes:
         """So is a queue: what becomes due within a second the pages see by themselves."""
