@@ -19,6 +19,7 @@ from streams.processing.cut import Publishing, cut_round
 from streams.processing.round import NOTHING, Round, Row, Told, work_out
 from streams.processing.telling import Telling, Topic
 from streams.tables import Keys, KpiKeys, Redis, read_applied, read_changes, read_kpis
+from streams.tables.kpis import RowChanges
 
 LOOK_S = 0.2
 """How often the partitions are looked at."""
@@ -31,7 +32,7 @@ PATIENCE_S = 3.0
 
 _WINDOW_NAMES = tuple(window.name for window in WINDOWS)
 
-LEISURE = 1
+LEISURE = 0.5
 """How many times as long as the last round took the publisher waits before the next: events have their turn."""
 
 LONGEST_PAUSE_S = 3.0
@@ -115,7 +116,7 @@ class Publisher:
     async def _look(self, held: Publishing) -> None:
         if gone := self._leaving & self._telling.ended():
             self._leaving -= gone
-            if not await self._write(held, dict.fromkeys(gone), {}) or self._held is None:
+            if not await self._write(held, _by_window(dict.fromkeys(gone)), {}) or self._held is None:
                 return
             held = self._held
         applied = await read_applied(self._redis, self._keys)
@@ -160,10 +161,13 @@ class Publisher:
         """Write what changed and have it told. A row that is gone stays in the table, as nothing, until its end is told."""
         # In a thread: thousands of rows take a while, in which events go on.
         found = await asyncio.to_thread(self._work_out, held, now)
-        if await self._write(held, found.written | found.farewells, self._record(now)):
+        farewells = _by_window(found.farewells)
+        rows = {window: {**found.written.get(window, {}), **farewells.get(window, {})} for window in (*_WINDOW_NAMES, NOW)}
+        if await self._write(held, rows, self._record(now)):
             self._said = Told(found.grids)
-            self._leaving = self._leaving.difference(found.written).union(found.farewells)
-            self._telling.put(found.written | dict.fromkeys(found.farewells))
+            back = {(window, key) for window, key in self._leaving if key in found.written.get(window, {})}
+            self._leaving = self._leaving.difference(back).union(found.farewells)
+            self._telling.put(found)
 
     def _work_out(self, held: Publishing, now: Standing) -> Round:
         grids = self._board.grids(self.edition.rules, now.clock, self.edition.minimum_n)
@@ -184,12 +188,9 @@ class Publisher:
             "published_at": str(time.time_ns() // 1_000_000),
         }
 
-    async def _write(self, held: Publishing, rows: Mapping[Row, bytes | None], record: Mapping[str, str]) -> bool:
+    async def _write(self, held: Publishing, rows: RowChanges, record: Mapping[str, str]) -> bool:
         """Write rows and record; tell whether that was done. If not, we hold the table no more, or know nothing of it again."""
-        tables: dict[str, dict[str, bytes | None]] = {}
-        for (window, key), value in rows.items():
-            tables.setdefault(window, {})[key] = value
-        checkpoint = cut_round(self._table, held, tables, record)
+        checkpoint = cut_round(self._table, held, rows, record)
         answer = await commit_until_definite(
             self._redis, checkpoint, lambda fault: log.warning("round_retried", fault=str(fault))
         )
@@ -203,3 +204,10 @@ class Publisher:
         if answer.outcome is not Outcome.FENCED:
             await self._claim()
         return False
+
+
+def _by_window(rows: Mapping[Row, bytes | None]) -> RowChanges:
+    found: dict[str, dict[str, bytes | None]] = {window: {} for window, _ in rows}
+    for (window, key), row in rows.items():
+        found[window][key] = row
+    return found

@@ -7,11 +7,15 @@ import msgspec
 import numpy as np
 from msgspec import Struct
 
-from models.grids import Grid, changed
-from models.snapshot import Cell, State, cell_of, key_of, windows_of
+from models.grids import NO_TRAFFIC, NONE, Grid, changed
+from models.snapshot import STATES, key_of, windows_of
+from models.windows import NOW, WINDOW_INDEX
 
 Row: TypeAlias = tuple[str, str]
 """Window and key: what a row of the KPI table is kept under."""
+
+Rows: TypeAlias = dict[str, dict[str, bytes]]
+"""Rows as JSON, by window and key."""
 
 Grids: TypeAlias = Mapping[tuple[str, str], Grid]
 """Grids by the key of their figure and by dimension."""
@@ -30,7 +34,7 @@ NOTHING: Final = Told({})
 class Round(NamedTuple):
     """A round worked out: rows as JSON that say something else now, and the last words of those that go; and all it says."""
 
-    written: dict[Row, bytes]
+    written: Rows
     farewells: dict[Row, bytes]
     grids: Grids
 
@@ -41,44 +45,42 @@ class _Content(Struct):
     value: float | None
     numerator: int
     denominator: int | None
-    state: State
+    state: str
     version: int
 
 
-_GONE: Final = Cell(None, 0, None, State.NO_TRAFFIC)
-
 _encode = msgspec.json.Encoder().encode
+_STATES: Final = [state.value for state in STATES]
 
 
 def work_out(told: Told, grids: Iterable[Grid], version: int) -> Round:
     """What a round says after what was told."""
     current = {(grid.figure.key, grid.dim): grid for grid in grids}
-    written: dict[Row, bytes] = {}
+    written: Rows = {window: {} for window in (*WINDOW_INDEX, NOW)}
     for kind, grid in current.items():
-        written.update(_written(grid, told.grids.get(kind), version))
+        _write(grid, told.grids.get(kind), version, written)
     gone = {row for kind, grid in told.grids.items() for row in _vanished(grid, current.get(kind))}
     # What was left and is back has a new slice, so it is written.
-    gone |= told.left.difference(written)
-    return Round(written, dict.fromkeys(gone, _row(_GONE, version)), current)
+    gone.update((window, key) for window, key in told.left if key not in written.get(window, {}))
+    farewell = _encode(_Content(None, 0, None, _STATES[NO_TRAFFIC], version))
+    return Round({window: rows for window, rows in written.items() if rows}, dict.fromkeys(gone, farewell), current)
 
 
-def _written(grid: Grid, before: Grid | None, version: int) -> Iterator[tuple[Row, bytes]]:
+def _write(grid: Grid, before: Grid | None, version: int, written: Rows) -> None:
     mask = changed(grid, before)
-    rows, columns = np.nonzero(mask)
-    if not len(rows):
+    rows, columns = (places.tolist() for places in np.nonzero(mask))
+    if not rows:
         return
-    windows = windows_of(grid.figure)
     keys = [key_of(grid.figure, grid.dim, name) for name in grid.names]
-    cells = zip(*(array[mask].tolist() for array in (grid.value, grid.numerator, grid.denominator, grid.state)), strict=True)
-    for row, column, cell in zip(rows.tolist(), columns.tolist(), cells, strict=True):
-        yield (windows[column], keys[row]), _row(cell_of(*cell), version)
+    tables = [written[window] for window in windows_of(grid.figure)]
+    cells = (array[mask].tolist() for array in (grid.value, grid.numerator, grid.denominator, grid.state))
+    for row, column, value, numerator, denominator, state in zip(rows, columns, *cells, strict=True):
+        told = None if value != value else value  # noqa: PLR0124 - NaN
+        under = None if denominator == NONE else denominator
+        tables[column][keys[row]] = _encode(_Content(told, numerator, under, _STATES[state], version))
 
 
 def _vanished(grid: Grid, after: Grid | None) -> Iterator[Row]:
     left = set(grid.names).difference(after.names if after is not None else ())
     keys = [key_of(grid.figure, grid.dim, name) for name in left]
     return ((window, key) for key in keys for window in windows_of(grid.figure))
-
-
-def _row(cell: Cell, version: int) -> bytes:
-    return _encode(_Content(*cell, version))

@@ -1,13 +1,13 @@
 """Telling the KPI topic: rows wait until it has acknowledged them, while rounds go on."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 import structlog
 from aiokafka.errors import KafkaError
 
-from streams.processing.round import Row
+from streams.processing.round import Round, Row
 from streams.producer import Message
 
 PAUSE_S: Final = 1.0
@@ -29,14 +29,17 @@ class Telling:
     def __init__(self, producer: Topic, topic: str) -> None:
         self.topic = topic
         self._producer = producer
-        self._waiting: dict[Row, bytes | None] = {}
+        self._waiting: dict[str, dict[str, bytes | None]] = {}
         self._ended: set[Row] = set()
         self._some = asyncio.Event()
 
-    def put(self, rows: Mapping[Row, bytes | None]) -> None:
-        """Have rows told; None for those that are gone."""
-        self._waiting |= rows
-        if rows:
+    def put(self, found: Round) -> None:
+        """Have told what a round says: rows, and the end of those that go."""
+        for window, rows in found.written.items():
+            self._waiting.setdefault(window, {}).update(rows)
+        for window, key in found.farewells:
+            self._waiting.setdefault(window, {})[key] = None
+        if self._waiting:
             self._some.set()
 
     def ended(self) -> set[Row]:
@@ -50,12 +53,16 @@ class Telling:
         sending, self._waiting = self._waiting, {}
         try:
             await self._producer.send_all(
-                Message(self.topic, None, f"{key}@{window}".encode(), row) for (window, key), row in sending.items()
+                Message(self.topic, None, f"{key}@{window}".encode(), row)
+                for window, rows in sending.items()
+                for key, row in rows.items()
             )
         except BaseException:
-            self._waiting = sending | self._waiting
+            later, self._waiting = self._waiting, sending
+            for window, rows in later.items():
+                self._waiting.setdefault(window, {}).update(rows)
             raise
-        self._ended |= {place for place, row in sending.items() if row is None}
+        self._ended |= {(window, key) for window, rows in sending.items() for key, row in rows.items() if row is None}
 
     async def keep_telling(self) -> None:
         """Tell whatever comes, until cancelled."""

@@ -7,6 +7,7 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 
 from streams.processing import telling as module
+from streams.processing.round import Round
 from streams.processing.telling import Telling
 from streams.producer import Message
 
@@ -28,11 +29,16 @@ class Topic:
         self.told.set()
 
 
+def said(gone: tuple[str, ...] = (), **rows: bytes) -> Round:
+    """A round that says rows, all in the window of an hour, and the end of others."""
+    return Round({"1h": rows}, {("1h", key): b"gone" for key in gone}, {})
+
+
 async def test_of_a_row_that_changes_faster_than_it_is_told_the_newest_is_sent() -> None:
     topic = Topic()
     telling = Telling(topic, "kpis")
-    telling.put({("1h", "calls"): b"1", ("1h", "emails"): b"1"})
-    telling.put({("1h", "calls"): b"2"})
+    telling.put(said(calls=b"1", emails=b"1"))
+    telling.put(said(calls=b"2"))
     await telling.tell()
     assert topic.sent == [(b"calls@1h", b"2"), (b"emails@1h", b"1")]
 
@@ -40,10 +46,10 @@ async def test_of_a_row_that_changes_faster_than_it_is_told_the_newest_is_sent()
 async def test_what_the_topic_did_not_take_waits_but_for_what_has_been_replaced() -> None:
     topic = Topic(fails=1)
     telling = Telling(topic, "kpis")
-    telling.put({("1h", "calls"): b"1", ("1h", "emails"): b"1"})
+    telling.put(said(calls=b"1", emails=b"1"))
     sending = asyncio.create_task(telling.tell())
     await asyncio.sleep(0)
-    telling.put({("1h", "calls"): b"2"})  # while the first is on its way
+    telling.put(said(calls=b"2"))  # while the first is on its way
     with pytest.raises(KafkaTimeoutError):
         await sending
     await telling.tell()
@@ -53,7 +59,7 @@ async def test_what_the_topic_did_not_take_waits_but_for_what_has_been_replaced(
 async def test_an_end_is_known_once_it_is_acknowledged() -> None:
     topic = Topic(fails=1)
     telling = Telling(topic, "kpis")
-    telling.put({("1h", "calls"): None, ("1h", "emails"): b"1"})
+    telling.put(said(gone=("calls",), emails=b"1"))
     with pytest.raises(KafkaTimeoutError):
         await telling.tell()
     assert telling.ended() == set()
@@ -67,10 +73,10 @@ async def test_telling_goes_on_after_the_topic_was_away(monkeypatch: pytest.Monk
     topic = Topic(fails=3)
     telling = Telling(topic, "kpis")
     keeping = asyncio.create_task(telling.keep_telling())
-    telling.put({("1h", "calls"): b"1"})
+    telling.put(said(calls=b"1"))
     await asyncio.wait_for(topic.told.wait(), 10)
     topic.told.clear()
-    telling.put({("1h", "calls"): b"2"})
+    telling.put(said(calls=b"2"))
     await asyncio.wait_for(topic.told.wait(), 10)
     keeping.cancel()
     assert topic.sent == [(b"calls@1h", b"1"), (b"calls@1h", b"2")]
