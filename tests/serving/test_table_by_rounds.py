@@ -134,8 +134,9 @@ ROWS = st.dictionaries(
     st.sampled_from((*WINDOWS, "a window of a later release")),
     st.dictionaries(st.sampled_from(NAMES), st.none() | st.integers(0, 9), min_size=1),
 )
-STEPS = st.lists(st.builds(Write, ROWS), max_size=MOST_BEHIND + 2) | st.lists(
-    st.builds(Write, ROWS, st.booleans()) | st.sampled_from((Claim(), Save(), Lose())), max_size=4
+SMALL, LARGE = (st.builds(Write, ROWS, st.just(large)) for large in (False, True))
+STEPS = st.lists(SMALL, min_size=1, max_size=MOST_BEHIND + 2) | st.lists(
+    SMALL | LARGE | st.sampled_from((Claim(), Save(), Lose())), max_size=4
 )
 """What happens between two looks of a reader."""
 
