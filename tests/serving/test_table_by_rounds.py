@@ -203,6 +203,17 @@ async def test_where_differences_do_not_join_on_all_is_read(followed, steps):
     assert await counts(reader) == {"calls": 2, "emails": 9}
 
 
+async def test_numbers_that_begin_again_after_a_loss_are_other_rounds(followed):
+    writer, reader = followed
+    await writer.do(Save())
+    await writer.do(Write({"1h": {"calls": 2}}))
+    await reader.read()
+    await writer.do(Lose())
+    await writer.do(Write({"1h": {"emails": 5}}))
+    await writer.do(Write({"1h": {"calls|rep=ana": 1}}))
+    assert await counts(reader) == {"calls": 1, "emails": 5, "calls|rep=ana": 1}
+
+
 @pytest.mark.parametrize("packed", [b"not MessagePack", b"\x81\xa21h\x81\xa5calls\xc4\x02{}", b"\x81\xa21h\x81\xa1\xff\xc0"])
 async def test_changes_of_another_kind_are_refused(followed, packed):
     writer, reader = followed
