@@ -134,8 +134,9 @@ ROWS = st.dictionaries(
     st.sampled_from((*WINDOWS, "a window of a later release")),
     st.dictionaries(st.sampled_from(NAMES), st.none() | st.integers(0, 9), min_size=1),
 )
-STEPS = st.lists(st.builds(Write, ROWS), max_size=MOST_BEHIND + 2) | st.lists(
-    st.builds(Write, ROWS, st.booleans()) | st.sampled_from((Claim(), Save(), Lose())), max_size=4
+SMALL, LARGE = (st.builds(Write, ROWS, st.just(large)) for large in (False, True))
+STEPS = st.lists(SMALL, min_size=1, max_size=MOST_BEHIND + 2) | st.lists(
+    SMALL | LARGE | st.sampled_from((Claim(), Save(), Lose())), max_size=4
 )
 """What happens between two looks of a reader."""
 
@@ -200,6 +201,17 @@ async def test_where_differences_do_not_join_on_all_is_read(followed, steps):
     for step in steps:
         await writer.do(step)
     assert await counts(reader) == {"calls": 2, "emails": 9}
+
+
+async def test_numbers_that_begin_again_after_a_loss_are_other_rounds(followed):
+    writer, reader = followed
+    await writer.do(Save())
+    await writer.do(Write({"1h": {"calls": 2}}))
+    await reader.read()
+    await writer.do(Lose())
+    await writer.do(Write({"1h": {"emails": 5}}))
+    await writer.do(Write({"1h": {"calls|rep=ana": 1}}))
+    assert await counts(reader) == {"calls": 1, "emails": 5, "calls|rep=ana": 1}
 
 
 @pytest.mark.parametrize("packed", [b"not MessagePack", b"\x81\xa21h\x81\xa5calls\xc4\x02{}", b"\x81\xa21h\x81\xa1\xff\xc0"])
