@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -119,12 +119,13 @@ class Publisher:
             if not await self._write(held, _by_window(dict.fromkeys(gone)), {}) or self._held is None:
                 return
             held = self._held
+        edition = self.edition  # the same for all of the round, though another may come meanwhile
         applied = await read_applied(self._redis, self._keys)
         seen = tuple((part.token, part.seq) for part in applied if part is not None)
         now = standing([None if part is None else clock_of(part) for part in applied])
         if seen == self._told or now is None:
             return
-        if now.apart or not self._agree(part.progress.valuation for part in applied if part is not None):
+        if now.apart or any(part.progress.valuation != edition.valuation for part in applied if part is not None):
             await self._wait(held, now)
             return
         self._apart_since = None
@@ -132,15 +133,11 @@ class Publisher:
             return
         await self._read()
         now = standing([part.clock for part in self._board.parts])
-        if now is None or now.apart or not self._agree(part.valuation for part in self._board.parts):
+        if now is None or now.apart or any(part.valuation != edition.valuation for part in self._board.parts):
             return
         self._told = tuple((part.seen.token, part.seen.seq) for part in self._board.parts)
         self._round_at = time.monotonic()
-        await self._round(held, now)
-
-    def _agree(self, valuations: Iterable[str]) -> bool:
-        """Whether all totals were made by our rules and definitions: others' do not add up with them."""
-        return all(valuation == self.edition.valuation for valuation in valuations)
+        await self._round(held, now, edition)
 
     async def _read(self) -> None:
         for number, keys in enumerate(self._keys):
@@ -157,36 +154,20 @@ class Publisher:
         self._apart_since = at
         await self._write(held, {}, {"stale": "1", "exact": "0", "spread_ms": str(now.spread_ms)})
 
-    async def _round(self, held: Publishing, now: Standing) -> None:
+    async def _round(self, held: Publishing, now: Standing, edition: Edition) -> None:
         """Write what changed and have it told. A row that is gone stays in the table, as nothing, until its end is told."""
         # In a thread: thousands of rows take a while, in which events go on.
-        found = await asyncio.to_thread(self._work_out, held, now)
+        found = await asyncio.to_thread(self._work_out, held, now, edition)
         farewells = _by_window(found.farewells)
         rows = {window: {**found.written.get(window, {}), **farewells.get(window, {})} for window in (*_WINDOW_NAMES, NOW)}
-        if await self._write(held, rows, self._record(now)):
+        if await self._write(held, rows, _record(now, edition.rules)):
             self._said = Told(found.grids)
             back = {(window, key) for window, key in self._leaving if key in found.written.get(window, {})}
             self._leaving = self._leaving.difference(back).union(found.farewells)
             self._telling.put(found)
 
-    def _work_out(self, held: Publishing, now: Standing) -> Round:
-        grids = self._board.grids(self.edition.rules, now.clock, self.edition.minimum_n)
-        return work_out(self._said, grids, held.round + 1)
-
-    def _record(self, now: Standing) -> dict[str, str]:
-        rules = self.edition.rules
-        told = slices(rules, now.clock)
-        return {
-            "rules": str(rules.version),
-            "zone": rules.zone,
-            "clock": str(now.clock),
-            "known_until": str(now.known_until),
-            "spread_ms": str(now.spread_ms),
-            "exact": str(int(now.exact)),
-            "stale": "0",
-            "slices": msgspec.json.encode(told).decode(),
-            "published_at": str(time.time_ns() // 1_000_000),
-        }
+    def _work_out(self, held: Publishing, now: Standing, edition: Edition) -> Round:
+        return work_out(self._said, self._board.grids(edition.rules, now.clock, edition.minimum_n), held.round + 1)
 
     async def _write(self, held: Publishing, rows: RowChanges, record: Mapping[str, str]) -> bool:
         """Write rows and record; tell whether that was done. If not, we hold the table no more, or know nothing of it again."""
@@ -211,3 +192,18 @@ def _by_window(rows: Mapping[Row, bytes | None]) -> RowChanges:
     for (window, key), row in rows.items():
         found[window][key] = row
     return found
+
+
+def _record(now: Standing, rules: Rules) -> dict[str, str]:
+    told = slices(rules, now.clock)
+    return {
+        "rules": str(rules.version),
+        "zone": rules.zone,
+        "clock": str(now.clock),
+        "known_until": str(now.known_until),
+        "spread_ms": str(now.spread_ms),
+        "exact": str(int(now.exact)),
+        "stale": "0",
+        "slices": msgspec.json.encode(told).decode(),
+        "published_at": str(time.time_ns() // 1_000_000),
+    }

@@ -39,6 +39,7 @@ class Telling:
             self._waiting.setdefault(window, {}).update(rows)
         for window, key in found.farewells:
             self._waiting.setdefault(window, {})[key] = None
+        self._ended.difference_update(found.farewells)  # their new end is still to be told
         if self._waiting:
             self._some.set()
 

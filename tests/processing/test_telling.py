@@ -68,6 +68,17 @@ async def test_an_end_is_known_once_it_is_acknowledged() -> None:
     assert telling.ended() == set()
 
 
+async def test_an_end_that_is_to_be_told_again_is_not_known() -> None:
+    telling = Telling(Topic(), "kpis")
+    telling.put(said(gone=("calls",)))
+    await telling.tell()
+    telling.put(said(calls=b"1"))
+    telling.put(said(gone=("calls",)))
+    assert telling.ended() == set()
+    await telling.tell()
+    assert telling.ended() == {("1h", "calls")}
+
+
 async def test_telling_goes_on_after_the_topic_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PAUSE_S", 0)
     topic = Topic(fails=3)
