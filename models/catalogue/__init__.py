@@ -4,7 +4,7 @@ from models.catalogue import activity, replies, speed
 from models.kpis import Figure, parts
 from models.measures import Measure
 
-VERSION = 1
+VERSION = 2
 """Counts up whenever a definition changes, so that an older worker knows that it is older."""
 
 _THEMES = (speed, activity, replies)

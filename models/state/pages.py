@@ -42,7 +42,6 @@ class Pages(Struct):
     named: set[ObjectKey] = field(default_factory=set)
     held: dict[int, Objects] = field(default_factory=dict)
     changed: set[int] = field(default_factory=set)
-    saving: set[int] = field(default_factory=set)
 
     def page_of(self, key: ObjectKey) -> int:
         """In which page a touch lies."""
@@ -124,12 +123,11 @@ class Pages(Struct):
 
     def cut(self) -> dict[int, bytes | None]:
         """The pages that have changed since the last cut, packed; None for empty ones."""
-        self.saving, self.changed = self.changed, set()
-        return {number: _packer.encode(page) if (page := self.held[number]) else None for number in self.saving}
+        changed, self.changed = self.changed, set()
+        return {number: _packer.encode(page) if (page := self.held[number]) else None for number in changed}
 
     def saved(self) -> None:
-        """What was cut is stored: let go of all pages that Redis has as they are."""
-        self.saving = set()
+        """What was cut is stored: let go of all pages but those that have changed since."""
         self.held = {number: self.held[number] for number in self.changed}
 
 

@@ -32,9 +32,8 @@ def settle_in() -> None:
 @contextmanager
 def seldom_collecting() -> Iterator[None]:
     """Within, garbage in cycles is looked for seldom: looking takes longer than the work that makes none."""
-    usual = gc.get_threshold()
     gc.set_threshold(*_SELDOM)
     try:
         yield
     finally:
-        gc.set_threshold(*usual)
+        gc.set_threshold(*_USUALLY)

@@ -304,7 +304,8 @@ class Partition:
 
     def forget(self) -> None:
         """Let go of the least recently used leads beyond capacity, but for those that Redis does not have as they are."""
-        excess = len(self._leads) - self.capacity + (self.huge.weight if self.huge else 0)
+        # However heavy some are, they leave half of the room to the others.
+        excess = len(self._leads) - self.capacity + (min(self.huge.weight, self.capacity // 2) if self.huge else 0)
         for subject in list(islice(self._leads, max(0, excess))):
             if excess > 0 and subject not in self._unsaved and subject not in self._under_way:
                 del self._leads[subject]

@@ -94,6 +94,7 @@ class Publisher:
                     telling.result()
         finally:
             telling.cancel()
+            await asyncio.wait([telling], timeout=LOOK_S)  # what it has not sent, whoever comes next tells anew
 
     async def _claim(self) -> None:
         token = new_token()

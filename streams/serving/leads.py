@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from models.catalogue import FIGURES
+from models.events import EARLIEST, LATEST
 from models.kpis import Figure
 from models.units import Millis
 from models.windows import DUE_LAG, WINDOWS
@@ -162,9 +163,12 @@ def encode_cursor(place: Place) -> str:
 def decode_cursor(text: str) -> Place:
     """The inverse of `encode_cursor`. Raises InvalidQueryError."""
     try:
-        return msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Place)
+        place = msgspec.json.decode(urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Place)
+        if EARLIEST <= place.at < LATEST:
+            return place
     except (msgspec.MsgspecError, binascii.Error, ValueError):
-        raise InvalidQueryError("cursor", f"{text!r} is none", "give `next` of the answer before, or none") from None
+        pass
+    raise InvalidQueryError("cursor", f"{text!r} is none", "give `next` of the answer before, or none")
 
 
 def answer_of(question: Question, found: Behind) -> Leads:

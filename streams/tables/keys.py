@@ -121,7 +121,7 @@ class Keys:
 
     @property
     def parts(self) -> str:
-        """Set: the names of the generation's panes, windows and members, so that they are enumerable without a scan."""
+        """Set: the names of the generation's panes, windows, members and rows of huge leads: enumerable without a scan."""
         return self.part("parts")
 
     def part(self, name: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -11,7 +12,7 @@ from models.codes import Codes
 from models.rules import Rules
 from streams.processing import owner as module
 from streams.processing.checkpoint import claim_partition
-from streams.processing.owner import Owner, Terms
+from streams.processing.owner import LARGEST_CUT, Owner, Terms
 from streams.processing.revaluation import revalue
 from streams.tables import Keys, read_applied
 from streams.telemetry import ProcessorMetrics
@@ -25,9 +26,13 @@ FIRST = TP("events", 3)
 
 @dataclass
 class Controls:
-    """The consumer's, noting what is asked of it."""
+    """The consumer's, noting what is asked of it; the log ends where it is said to."""
 
     asked: list = field(default_factory=list)
+    end: int | None = None
+
+    def end_of(self, _):
+        return self.end
 
     def __getattr__(self, name):
         return lambda *arguments: self.asked.append((name, *arguments))
@@ -67,6 +72,37 @@ async def test_a_partition_that_another_claims_while_it_is_revalued_is_left_to_h
     loading.cancel()
     owner.drop({FIRST})
     assert owner.fenced == set()
+
+
+@pytest.fixture
+def moving(owner, monkeypatch):
+    """Moves a clock by hand after something has changed in a partition; gives how many checkpoints were begun."""
+    now, begun = [100.0], []
+    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
+
+    async def move(seconds, *, unsaved=1, urgent=False, end=None):
+        if not owner.owned:
+            await owner.load(FIRST, NEW_LOG)
+            monkeypatch.setattr(owner, "_begin", lambda tp, _: begun.append(tp))
+        owned = owner.owned[FIRST]
+        owned.partition._unsaved = {f"lead-{number}" for number in range(unsaved)}
+        owned.changed_at, owned.urgent = now[0], urgent
+        owner._control.end = end
+        now[0] += seconds
+        begun.clear()
+        owner.consider_all()
+        return len(begun)
+
+    return move
+
+
+async def test_a_partition_that_catches_up_saves_less_often_but_never_more_at_once(moving):
+    near, far = module.BACKLOG, module.BACKLOG + 1
+    assert [await moving(0.4), await moving(0.5)] == [0, 1]
+    assert [await moving(0.4, end=near), await moving(0.5, end=near)] == [0, 1]
+    assert [await moving(0.5, end=far), await moving(1.9, end=far), await moving(2.0, end=far)] == [0, 0, 1]
+    assert [await moving(0, unsaved=LARGEST_CUT - 1, end=far), await moving(0, unsaved=LARGEST_CUT, end=far)] == [0, 1]
+    assert await moving(0.5, end=near) == 1
 
 
 async def test_nobody_is_blamed_for_standing_still_while_redis_does_not_answer(owner):

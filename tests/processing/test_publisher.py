@@ -149,6 +149,23 @@ async def test_other_rules_take_over_between_two_rounds_and_the_table_is_stale_m
     assert await floor.told("calls") == 3
 
 
+async def test_rules_that_change_while_a_round_is_worked_out_are_those_of_the_next(redis: Any, monkeypatch: Any) -> None:
+    floor = Floor(redis, build.RULES)
+    await floor.begin()
+    await floor.save(0, call("1"))
+    other = structs.replace(build.RULES, version=2, roster=(build.member("zoe", "west"),))
+    work_out = publisher.work_out
+
+    def overtaken(*arguments: Any) -> Any:
+        floor.publisher.edition = replace(floor.publisher.edition, rules=other, valuation=OTHERS)
+        return work_out(*arguments)
+
+    monkeypatch.setattr(publisher, "work_out", overtaken)
+    await floor.look()
+    record = await redis.hgetall(KpiKeys("lb").applied)
+    assert (record[b"rules"], json.loads(record[b"slices"])["rep"]) == (b"1", ["ana", "ben", "cleo"])
+
+
 async def test_what_the_topic_did_not_take_is_told_again(redis: Any) -> None:
     floor = Floor(redis, build.RULES)
     await floor.begin()
