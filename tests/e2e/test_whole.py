@@ -123,6 +123,9 @@ async def behind_row(system, api, row, of, clock):
 
 
 def of_connection(events):
-    """Events with their subjects as the normaliser names them."""
+    """Events with their subjects, and those that they are merged into, as the normaliser names them."""
     for event in events:
-        yield event | {"subject": event["subject"] | {"id": f"{CONNECTION}:{event['subject']['id']}"}}
+        named = {
+            part: event[part] | {"id": f"{CONNECTION}:{event[part]['id']}"} for part in ("subject", "into") if event.get(part)
+        }
+        yield event | named
