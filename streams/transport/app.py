@@ -32,6 +32,7 @@ REBALANCE_S: Final = 30.0
 HEARTBEAT_S: Final = 3.0
 NEVER_S: Final = 1e6
 STOP_LIMIT_S: Final = 15.0
+CANCEL_AGAIN_S: Final = 1.0
 LATE_LIMIT_S: Final = 30.0
 STUCK_LIMIT_S: Final = 60.0
 
@@ -160,12 +161,9 @@ def _reason(consumer: BatchConsumer, tasks: Iterable[asyncio.Task[None]]) -> Bas
 
 async def _stop(app: Any, tasks: Iterable[asyncio.Task[None]]) -> None:
     lifetime, *background = tasks
-    for task in background:
-        task.cancel()
     try:
         async with asyncio.timeout(STOP_LIMIT_S):
-            if background:
-                await asyncio.wait(background)  # not gathered: clients may swallow being cancelled, and gather waits for them
+            await _cancel(background)
             await app.stop()
             lifetime.cancel()
             await asyncio.wait([lifetime])
@@ -173,6 +171,15 @@ async def _stop(app: Any, tasks: Iterable[asyncio.Task[None]]) -> None:
         # Faust's thread is not a daemon: the interpreter would wait for it.
         log.critical("stop_timed_out", limit_s=STOP_LIMIT_S)
         os._exit(EXIT_CODE)
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and again while some go on: a client may swallow being cancelled."""
+    going = set(tasks)
+    while going:
+        for task in going:
+            task.cancel()
+        _, going = await asyncio.wait(going, timeout=CANCEL_AGAIN_S)
 
 
 @contextmanager

@@ -36,6 +36,24 @@ async def test_what_runs_beside_is_cancelled_and_the_app_is_stopped():
     assert all(task.cancelled() for task in tasks)
 
 
+async def test_who_goes_on_once_is_cancelled_again(monkeypatch):
+    monkeypatch.setattr(transport, "CANCEL_AGAIN_S", 0.01)
+    swallowed = []
+
+    async def forgetful():
+        while len(swallowed) < 2:
+            try:
+                await for_ever()
+            except asyncio.CancelledError:
+                swallowed.append("once")
+        await for_ever()
+
+    app, tasks = App(), [asyncio.create_task(for_ever()), asyncio.create_task(forgetful())]
+    await asyncio.sleep(0)
+    await transport._stop(app, tasks)
+    assert (app.stopped, len(swallowed), [task.cancelled() for task in tasks]) == (True, 2, [True, True])
+
+
 async def test_a_part_that_goes_on_ends_the_process_on_the_spot(monkeypatch):
     def leave(code):
         raise SystemError(code)
