@@ -60,9 +60,12 @@ def running(alertmanager, receiver):
 
 
 def send(running, *alerts, ended=False):
-    """Tell Alertmanager of alerts, as Prometheus does: that they fire, or that they have just ended."""
-    ends = datetime.now(UTC) - timedelta(seconds=1) if ended else datetime.now(UTC) + timedelta(minutes=5)
-    begin = datetime.now(UTC) - timedelta(minutes=1)
+    """Tell Alertmanager of alerts, as Prometheus does: that they fire from now on, or that they have just ended.
+
+    An alert that has fired for longer than its group waits is told at once, even if what holds it back came with it.
+    """
+    now = datetime.now(UTC)
+    begin, ends = (now - timedelta(minutes=1), now - timedelta(seconds=1)) if ended else (now, now + timedelta(minutes=5))
     content = [{"labels": labels, "startsAt": begin.isoformat(), "endsAt": ends.isoformat()} for labels in alerts]
     httpx.post(f"{running.url}/alerts", json=content).raise_for_status()
 
