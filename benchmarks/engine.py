@@ -131,12 +131,13 @@ def whole(totals: Any) -> Counter[str]:
     return Counter({name: values[row] for name, values in sums.nonzero() if "|" not in name})
 
 
-async def until(holds: Any, look: Any, worker: Process) -> None:
-    """Look again and again until what is seen holds; ends the benchmark if the worker has ended, or takes too long."""
+async def until(holds: Any, look: Any, *workers: Process) -> None:
+    """Look again and again until what is seen holds; ends the benchmark if a worker has ended, or takes too long."""
     deadline = time.monotonic() + LIMIT_S
     while not holds(await look()):
-        if not worker.lives() or time.monotonic() > deadline:
-            raise SystemExit(f"the worker does not get there: {worker.output()}")
+        stuck = workers if time.monotonic() > deadline else [worker for worker in workers if not worker.lives()]
+        if stuck:
+            raise SystemExit(f"the worker does not get there: {stuck[0].output()}")
         await asyncio.sleep(LOOK_S)
 
 

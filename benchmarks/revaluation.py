@@ -1,9 +1,10 @@
-"""How fast one worker process makes all totals anew from the states in a real Redis; prints one JSON line.
+"""How fast worker processes make all totals anew from the states in a real Redis; prints one JSON line.
 
-    make bench-revaluation [ARGS="--leads 1000000"]
+    make bench-revaluation [ARGS="--leads 1000000 --days 365 --workers 1"]
 
-The states are written first, without totals. The clock runs from when the worker has claimed its first partition until all
-have their totals; nothing is in the log. `correct` says that Redis then holds what the workload itself counted.
+The states are written first, without totals: those of leads that were created over so many days. The clock runs from when the
+first partition is claimed until all have their totals; nothing is in the log. `rss_mib` is the most that a worker has had.
+`correct` says that Redis then holds what the workload itself counted.
 """
 
 import argparse
@@ -11,9 +12,9 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -22,6 +23,8 @@ from benchmarks.process import Process
 from benchmarks.stage import staged
 from models.events import decode
 from models.state.lead import Lead, fold, pack
+from models.units import DAY, SECOND
+from models.windows import WINDOW_INDEX, WINDOWS, Calendar
 from streams.processing.checkpoint import claim_partition, commit
 from streams.processing.cut import Writes, cut_checkpoint
 from streams.tables import Applied, Keys, Progress, Redis, bucket_of, connect, read_applied, read_totals
@@ -32,20 +35,29 @@ PARTITIONS: Final = workload.PARTITIONS
 KEYS: Final = tuple(Keys("lb", number) for number in range(PARTITIONS))
 
 
-async def run(leads: int) -> dict[str, Any]:
+class Load(NamedTuple):
+    """So many leads, created over so many days, and so many workers."""
+
+    leads: int
+    days: int
+    workers: int
+
+
+async def run(load: Load) -> dict[str, Any]:
     """One run; what it measured."""
     with staged() as stage:
         await ensure(stage.kafka.bootstrap, PARTITIONS, 1)
         async with connect(stage.redis.url, timeout_s=30) as client:
-            counts = await _write(client, leads)
-            worker = stage.start_worker(engine.config(stage.kafka.bootstrap, stage.redis.url))
-            return await _measure(client, worker, stage.server, counts)
+            counts = await _write(client, load)
+            config = engine.config(stage.kafka.bootstrap, stage.redis.url)
+            workers = [stage.start_worker(config, f"processor-{number}") for number in range(load.workers)]
+            return await _measure(client, workers, stage.server, counts, load)
 
 
-async def _write(redis: Redis, leads: int) -> Counter[str]:
+async def _write(redis: Redis, load: Load) -> Counter[str]:
     """Store every lead's state, and clocks; what they count in the last 24 hours."""
     counts: Counter[str] = Counter()
-    states = _states(leads, counts)
+    states = _states(load, counts)
     while some := list(islice(states, AT_ONCE)):
         async with redis.pipeline(transaction=False) as pipeline:
             for subject, packed in some:
@@ -59,39 +71,47 @@ async def _write(redis: Redis, leads: int) -> Counter[str]:
     return counts
 
 
-def _states(leads: int, counts: Counter[str]) -> Iterator[tuple[str, bytes]]:
-    for life in workload.lives(leads, engine.END):
+def _states(load: Load, counts: Counter[str]) -> Iterator[tuple[str, bytes]]:
+    rules = workload.rules()
+    counted_from = Calendar(rules.zone).span(WINDOWS[WINDOW_INDEX["24h"]], engine.END).start
+    for life in workload.lives(load.leads, engine.END, span=max(workload.SPAN, load.days * DAY)):
         lead = Lead()
         for event in life:
             fold(lead, decode(msgspec.json.encode(event)))
-            counts.update(workload.counted(event))
+            if event["received_at"] - SECOND >= counted_from:
+                counts.update(workload.counted(event))
         yield life[0]["subject"]["id"], pack(lead, {})
 
 
-async def _measure(redis: Redis, worker: Process, server: Process, counts: Counter[str]) -> dict[str, Any]:
+async def _measure(
+    redis: Redis, workers: Sequence[Process], server: Process, counts: Counter[str], load: Load
+) -> dict[str, Any]:
     async def applied() -> list[Applied]:
         return [part for part in await read_applied(redis, KEYS) if part is not None]
 
-    await engine.until(lambda found: any(part.claim > 1 for part in found), applied, worker)
-    before = time.monotonic(), worker.cpu_s(), server.cpu_s()
-    await engine.until(lambda found: all(part.progress.valuation for part in found), applied, worker)
-    after = time.monotonic(), worker.cpu_s(), server.cpu_s()
+    def taken() -> tuple[float, float, float]:
+        return time.monotonic(), sum(worker.cpu_s() for worker in workers), server.cpu_s()
+
+    await engine.until(lambda found: any(part.claim > 1 for part in found), applied, *workers)
+    before = taken()
+    await engine.until(lambda found: all(part.progress.valuation for part in found), applied, *workers)
+    after = taken()
     seconds, cpu, redis_cpu = (now - then for now, then in zip(after, before, strict=True))
     totals: Counter[str] = Counter()
     for keys, part in zip(KEYS, await applied(), strict=True):
         totals.update(engine.whole(await read_totals(redis, keys.of(part.progress.generation))))
-    leads, wrong = counts["leads_created"], {}
+    leads, wrong = load.leads, {}
     for name, count in counts.items():
         if name != "events" and totals[name] != count:
             wrong[name] = (totals[name], count)
     info = await redis.info("memory")
     return {
         "benchmark": "revaluation",
-        "leads": leads,
+        **load._asdict(),
         "leads_per_s": round(leads / seconds),
         "cpu_us_a_lead": round(cpu / leads * 1e6, 1),
         "redis_cpu_us_a_lead": round(redis_cpu / leads * 1e6, 1),
-        "rss_mib": round(worker.peak_mib()),
+        "rss_mib": round(max(worker.peak_mib() for worker in workers)),
         "redis_mib": round(info["used_memory"] / 2**20),
         "seconds": round(seconds, 2),
         "correct": not wrong,
@@ -102,4 +122,6 @@ async def _measure(redis: Redis, worker: Process, server: Process, counts: Count
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--leads", type=int, default=1_000_000)
-    print(json.dumps(asyncio.run(run(parser.parse_args().leads))))
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--workers", type=int, default=1)
+    print(json.dumps(asyncio.run(run(Load(**vars(parser.parse_args()))))))

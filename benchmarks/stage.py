@@ -40,9 +40,9 @@ class Stage:
         self.ends.callback(process.end)
         return process
 
-    def start_worker(self, config: str) -> Process:
+    def start_worker(self, config: str, name: str = "processor") -> Process:
         """Start a processor with a configuration, given as TOML."""
-        return self.start("processor", self.configure(config), "worker", "--part", "processor")
+        return self.start(name, self.configure(config), "worker", "--part", "processor")
 
 
 @contextmanager

@@ -64,10 +64,10 @@ def events(leads: int, end: Millis, seed: int = 1) -> list[dict[str, Any]]:
     return found
 
 
-def lives(leads: int, end: Millis, seed: int = 1) -> Iterator[list[dict[str, Any]]]:
-    """The same events, lead by lead."""
+def lives(leads: int, end: Millis, seed: int = 1, span: int = SPAN) -> Iterator[list[dict[str, Any]]]:
+    """The same events, lead by lead; or those of leads that were created over another span of time."""
     rng = Random(seed)
-    return (list(_life(number, end - SPAN, rng)) for number in range(leads))
+    return (list(_life(number, end, span, rng)) for number in range(leads))
 
 
 def log(leads: int, end: Millis, counts: Counter[str] | None = None, seed: int = 1) -> Iterator[Appended]:
@@ -99,21 +99,22 @@ def counted(event: dict[str, Any]) -> Iterator[str]:
         case "touch.upserted":
             yield "touches"
             yield f"{data['channel']}s"
+            if event["object"]["id"] == "t0":
+                yield "lead_response_time#n"
         case "reply.upserted":
             yield "replies"
         case "meeting.upserted":
             yield "meetings_booked"
         case "lead.upserted" if "created_at" in data:
             yield "leads_created"
-            yield "lead_response_time#n"
 
 
-def _life(number: int, start: Millis, rng: Random) -> Iterator[dict[str, Any]]:
+def _life(number: int, end: Millis, span: int, rng: Random) -> Iterator[dict[str, Any]]:
     name, owner = f"crm:lead-{number:07}", rng.choice(REPS)
-    created_at = start + rng.randrange(SPAN - HOUR)
+    created_at = end - span + rng.randrange(span - HOUR)
     answered_at = created_at + min(SPAN // 8, round(rng.lognormvariate(6.5, 1.2) * SECOND))
     times = sorted((answered_at, *(answered_at + rng.randrange(6 * HOUR) for _ in range(3))))
-    times = [min(at, start + SPAN - SECOND) for at in times]
+    times = [min(at, end - SECOND) for at in times]
     fields = {
         "created_at": isoformat(Millis(created_at)),
         "owner": owner,

@@ -124,10 +124,10 @@ class Codes:
         teams[reps == NOBODY] = NOBODY
         return teams
 
-    def next_team_changes(self, reps: Ints, after: int) -> Ints:
+    def next_team_changes(self, reps: Ints, after: Ints) -> Ints:
         """When the roster next has an entry for each rep, strictly after an instant; NEVER if it has none."""
         changes = np.full(len(reps), NEVER, np.int64)
-        found = np.searchsorted(self._terms, key(reps, np.full(len(reps), after, np.int64)), side="right")
+        found = np.searchsorted(self._terms, key(reps, after), side="right")
         within = np.flatnonzero(found < len(self._terms))
         within = within[self._term_reps[found[within]] == reps[within]]
         changes[within] = self._since[found[within]]

@@ -1,7 +1,7 @@
 """What leads add to the totals: a pure function of their facts, the rules and the due clock, for many leads at once."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -80,14 +80,56 @@ class Evaluation(NamedTuple):
     last_at: Ints
 
 
-def evaluate(facts: Sequence[Facts], codes: Codes, known_until: Millis) -> Evaluation:
-    """What leads mean when the due clock stands at `known_until`.
+def evaluate(facts: Sequence[Facts], codes: Codes, known_until: Millis | Ints) -> Evaluation:
+    """What leads mean when the due clock stands at `known_until`, for all or for each.
 
     Law: between two instants with no `next_change` in between, the result is the same.
     """
     story = Story(facts, codes, known_until)
     contributions = [found for number, measure in enumerate(MEASURES) for found in _contributions(story, number, measure)]
     return Evaluation(contributions, _waiting(story), _thresholds(story), story.next_change, story.ends_at, story.last_at)
+
+
+def evaluate_both(
+    before: Sequence[Facts], after: Sequence[Facts], codes: Codes, then: Millis, now: Millis
+) -> tuple[Evaluation, Evaluation]:
+    """What leads meant then and what they mean now: the same as to evaluate twice, at little more than the cost of once."""
+    count = len(before)
+    both = evaluate([*before, *after], codes, np.repeat((then, now), count))
+    of_each = [_split(each, count) for each in both.contributions]
+    waiting, thresholds = _split_rows(both.waiting, count), _split_rows(both.thresholds, count)
+    sides = (slice(None, count), slice(count, None))
+    old, new = (
+        Evaluation(
+            [each[number] for each in of_each],
+            waiting[number],
+            thresholds[number],
+            both.next_change[side],
+            both.ends_at[side],
+            both.last_at[side],
+        )
+        for number, side in enumerate(sides)
+    )
+    return old, new
+
+
+def _split(both: Contributions, count: int) -> tuple[Contributions, Contributions]:
+    """Those of the first leads, and those of the others."""
+    measure, slices, dims, of, at, value, by, times = both
+    if not len(of):
+        return both, both
+    end = int(np.searchsorted(of, count))
+    old = Contributions(measure, slices, dims, of[:end], at[:end], value[:end], by[:, :end], times[:end])
+    return old, Contributions(measure, slices, dims, of[end:] - count, at[end:], value[end:], by[:, end:], times[end:])
+
+
+_Rows = TypeVar("_Rows", Waiting, Thresholds)
+
+
+def _split_rows(both: _Rows, count: int) -> tuple[_Rows, _Rows]:
+    old, new = both.of < count, both.of >= count
+    first, second = (type(both)(*(column[side] for column in both)) for side in (old, new))
+    return first, second._replace(of=second.of - count)
 
 
 def _contributions(story: Story, number: int, measure: Measure) -> Iterator[Contributions]:

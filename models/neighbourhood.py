@@ -48,7 +48,7 @@ def neighbourhood(old: Facts, new: Facts, codes: Codes, then: Millis, now: Milli
     if before.dims != after.dims or (old.owners != new.owners and (before.has_unnamed or after.has_unnamed)):
         return old, new
     changed = _changed(old.touches, new.touches)
-    ahead = min(before.story.horizon, after.story.horizon)
+    ahead = min(before.horizon, after.horizon)
     turning = np.unique(np.concatenate((changed, before.since(ahead), after.since(ahead))))
     values = _values(before, after, turning, ahead)
     kept = np.unique(
@@ -93,6 +93,11 @@ class _Side:
         self.human: Mask = (self.flags & AUTOMATED) == 0
 
     @property
+    def horizon(self) -> int:
+        """The end of the ten-second pane in which the lead's clock stands."""
+        return int(self.story.horizon[0])
+
+    @property
     def dims(self) -> list[int]:
         """What the lead itself counts under."""
         return [int(self.story.of_leads[dim][0]) for dim in OF_LEADS]
@@ -108,7 +113,7 @@ class _Side:
 
     def few(self) -> Ints:
         """The instants of the touches that decide about others, or lie ahead of the clock."""
-        return np.unique(np.concatenate((self.at[[*self.deciding()]], self.since(self.story.horizon))))
+        return np.unique(np.concatenate((self.at[[*self.deciding()]], self.since(self.horizon))))
 
     def places_at(self, instants: Ints) -> Ints:
         """The places of the touches at some instants."""
@@ -153,7 +158,7 @@ class _Side:
     def last_of(self, values: _Values) -> Iterator[int]:
         """The last touch by a person, before the clock's pane ends, of each of some values of dimensions taken together."""
         wanted = {dims: set(of) for dims, of in values.items()}
-        end, size = int(np.searchsorted(self.at, self.story.horizon)), _BLOCK
+        end, size = int(np.searchsorted(self.at, self.horizon)), _BLOCK
         while end > 0 and any(wanted.values()):
             start = max(0, end - size)
             places = start + np.flatnonzero(self.human[start:end])

@@ -20,6 +20,10 @@ SERIES_BITS: Final = 21
 """Bits of a series' id in a cell: two million series."""
 
 
+_AT_ONCE: Final = 4096
+"""Chunks that are packed together."""
+
+
 class Panes:
     """Sparse columns of integers by series id, one for each pane.
 
@@ -136,10 +140,16 @@ class Panes:
 
     def _pack(self, numbers: Ints) -> Iterator[bytes]:
         """Some chunks of open panes, in turn."""
-        bounds = np.searchsorted(self._cells, np.concatenate((numbers, numbers + 1)) << self._bits)
-        lows, highs = bounds[: len(numbers)], bounds[len(numbers) :]
-        rows = _ranges(lows, highs)
-        return pack_runs(self._cells[rows] & ((1 << self._bits) - 1), self._amounts[rows], highs - lows)
+        for first in range(0, len(numbers), _AT_ONCE):
+            some = numbers[first : first + _AT_ONCE]
+            lows, highs = np.searchsorted(self._cells, np.stack((some, some + 1)) << self._bits)
+            rows = _ranges(lows, highs)
+            yield from pack_runs(self._cells[rows] & ((1 << self._bits) - 1), self._amounts[rows], highs - lows)
+
+    def close(self) -> None:
+        """Leave all panes packed only, unless something has changed since the last cut."""
+        if not self._waiting and not self._changed:
+            self._close(set(self._open))
 
     def _close(self, starts: set[Millis]) -> None:
         if starts:

@@ -173,6 +173,11 @@ class Totals:
         np.add.at(self.sums.values[row], ids, amounts)
         self._changed.mark(row, ids)
 
+    def close(self) -> None:
+        """Keep the memory small after a cut of very much."""
+        for panes in self.panes.values():
+            panes.close()
+
     def compact(self) -> None:
         """Keep the memory small where much is added between two cuts."""
         for panes in self.panes.values():

@@ -1,4 +1,4 @@
-"""The stories of many leads: what their facts amount to at one instant. Measures read this and nothing else.
+"""The stories of many leads: what their facts amount to at an instant. Measures read this and nothing else.
 
 What time alone changes (due, overdue, unmarked, judged) is derived here from the facts and `known_until`, never stored.
 """
@@ -55,7 +55,7 @@ class Story(Views):
     @cached_property
     def unmarked(self) -> Mask:
         """Which scheduled meetings are past their grace though nobody has said how they went."""
-        ended = self.scheduled.at + self.codes.rules.meeting_grace_ms <= self.known_until
+        ended = self.scheduled.at + self.codes.rules.meeting_grace_ms <= self.known_until[self.scheduled.of]
         unmarked: Mask = (self.scheduled.outcome == UNSAID) & ended
         return unmarked
 
@@ -239,7 +239,7 @@ class Story(Views):
 
     def _missed(self, percent: int) -> "Missed":
         at = self.clocks.after(percent)
-        rows = np.flatnonzero((at <= self.known_until) & (self.clocks.answered_at > at))
+        rows = np.flatnonzero((at <= self.known_until[self.clocks.of]) & (self.clocks.answered_at > at))
         return Missed(self.clocks.where(rows), self.owned(self.clocks.of[rows], at[rows]))
 
     @cached_property
@@ -349,8 +349,8 @@ class Story(Views):
     # --- time
 
     @cached_property
-    def horizon(self) -> int:
-        """The end of the ten-second pane in which the clock stands."""
+    def horizon(self) -> Ints:
+        """The end of the ten-second pane in which each lead's clock stands."""
         return horizon(self.known_until)
 
     @cached_property
@@ -358,7 +358,7 @@ class Story(Views):
         """The earliest instant after `known_until` at which each lead's contributions change by time alone, or NEVER."""
         earliest = np.full(self.leads, NEVER, np.int64)
         for of, at in self._turning_points():
-            ahead = at > self.known_until
+            ahead = at > self.known_until[of]
             np.minimum.at(earliest, of[ahead], at[ahead])
         return earliest
 
@@ -373,9 +373,9 @@ class Story(Views):
         points.append((self.everyone[created], self.created_at[created] + JUDGED_AFTER))
         unsaid = self.scheduled.where(self.scheduled.outcome == UNSAID)
         points.append((unsaid.of, unsaid.at + self.codes.rules.meeting_grace_ms))
-        ahead = self.touches.where(self.touches.at >= self.horizon)
+        ahead = self.touches.where(self.touches.at >= self.horizon[self.touches.of])
         points.append((ahead.of, enters_horizon(ahead.at)))
         waiting = self.open_clocks.of
-        points.append((waiting, self.codes.next_team_changes(self.owner_now[waiting], self.known_until)))
+        points.append((waiting, self.codes.next_team_changes(self.owner_now[waiting], self.known_until[waiting])))
         points.append((self.everyone, self.ends_at))
         return points

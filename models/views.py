@@ -17,12 +17,12 @@ from models.units import Millis
 
 
 class Views:
-    """The facts of some leads seen through the rules at one instant; each table is made at most once."""
+    """The facts of some leads seen through the rules, all at one instant or each at its own; each table is made at most once."""
 
-    def __init__(self, facts: Sequence[Facts], codes: Codes, known_until: Millis) -> None:
+    def __init__(self, facts: Sequence[Facts], codes: Codes, known_until: Millis | Ints) -> None:
         self.leads = len(facts)
         self.codes = codes
-        self.known_until = known_until
+        self.known_until: Ints = np.full(self.leads, known_until, np.int64)
         self._facts = facts
         lead = np.frombuffer(b"".join([each.lead for each in facts]), rows.LEAD)
         self.everyone = np.arange(self.leads)
@@ -152,7 +152,7 @@ class Views:
     @cached_property
     def _now(self) -> Occurrences:
         """Every lead as it is now."""
-        teams = self.codes.teams(self.owner_now, np.full(self.leads, self.known_until, np.int64))
+        teams = self.codes.teams(self.owner_now, self.known_until)
         return self._by(Table(self.leads, self.everyone, zeros(self.leads)), self.owner_now, teams, None)
 
     def now(self, of: Ints) -> Occurrences:

@@ -160,10 +160,10 @@ def _first_day(window: Window, today: date) -> date:
             return today
 
 
-def horizon(known_until: Millis) -> Millis:
+def horizon(known_until: Instants) -> Instants:
     """The end of the ten-second pane in which the clock stands: a distinct subject counts at its last occurrence before it."""
     clock = known_until + DUE_LAG
-    return Millis(clock - clock % HORIZON_PANE + HORIZON_PANE)
+    return clock - clock % HORIZON_PANE + HORIZON_PANE
 
 
 def enters_horizon(at: Instants) -> Instants:

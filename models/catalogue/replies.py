@@ -14,7 +14,7 @@ POSITIVE, _, NEGATIVE = range(2, 2 + len(SENTIMENTS))
 @distinct(WITH_CHANNEL)
 def leads_contacted(story: Story) -> Occurrences:
     """Distinct leads touched by a person, however many touches, at the last one before the clock's pane ends."""
-    return story.touches.where(story.touches.at < story.horizon)
+    return story.touches.where(story.touches.at < story.horizon[story.touches.of])
 
 
 @flow(WITH_CHANNEL, drill=True)

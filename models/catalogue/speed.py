@@ -65,7 +65,8 @@ def leads_awaiting_response(story: Story) -> Occurrences:
 @level()
 def leads_overdue(story: Story) -> Occurrences:
     """Of the leads that await a response, those past their due time, now."""
-    return story.now(story.open_clocks.of[story.open_clocks.due <= story.known_until])
+    clocks = story.open_clocks
+    return story.now(clocks.of[clocks.due <= story.known_until[clocks.of]])
 
 
 @flow(drill=True)

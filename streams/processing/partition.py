@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final
 
 from models.codes import Codes
-from models.contributions import difference, evaluate
+from models.contributions import difference, evaluate_both
 from models.events import Logged
 from models.meaning import count_appeared_late, meanings
 from models.measures import USUAL
@@ -241,8 +241,7 @@ class Partition:
         if self.huge:
             for parts in self.huge.narrow(subjects, (before, after), self.known_until, known_until):
                 self.totals.add(parts)
-        old = evaluate(before, self.codes, self.known_until)
-        new = evaluate(after, self.codes, known_until)
+        old, new = evaluate_both(before, after, self.codes, self.known_until, known_until)
         changes = difference(new, old)
         self.totals.add(changes)
         self.members.move(subjects, moved(changes, old), self.totals.kept_from)

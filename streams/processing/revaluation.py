@@ -100,6 +100,7 @@ def _writes(partition: Partition, waiting: Mapping[str, Waiting]) -> Iterator[Wr
     """The totals of a new generation in pieces; series first, as everything else points at them, and who waits last."""
     nothing = OpenClocksCut({}, {}, partition.open_clocks.oldest_by_slice())
     whole = writes_of(PartitionCut({}, {}, {}, (), partition.totals.cut(), {}, nothing, MembersCut({}, {}), [], {}, None))
+    partition.totals.close()
     return _pieces(whole, waiting)
 
 

@@ -27,6 +27,12 @@ from streams.valuation import Valuation, decode_valuation, valuation_of
 ATTEMPTS: Final = 5
 """How often partitions are read until they stand still."""
 
+MOST_WAITING: Final = 10
+"""Questions that may wait for others; more are turned away at once."""
+
+PATIENCE_S: Final = 10.0
+"""How long a question waits and is worked on."""
+
 MOST_LOOKED_AT: Final = 5_000
 """Members whose leads are looked at for one answer, to find those of a slice."""
 
@@ -109,15 +115,27 @@ class RedisLeads:
         self._configured = configured
         self._terms: _Terms | None = None
         self._lock = asyncio.Lock()
+        self._asked = 0
 
     async def read(self, question: Question) -> Behind:
         """The leads that are asked for. Raises InvalidQueryError, Retry or Fatal."""
-        async with self._lock:
-            terms = await self._terms_in_force()
-            wanted = wanted_values(question, terms.codes)
-            look, still = await self._look_at_what_stands_still(question, terms)
-            # In a thread: thousands of leads take a while, in which others shall be answered.
-            stood = await asyncio.to_thread(lambda: [standing(part, terms.codes, wanted) for part in look.parts])
+        if self._asked > MOST_WAITING:
+            raise Retry("leads", f"{MOST_WAITING} questions wait already", "ask again when they are answered")
+        self._asked += 1
+        try:
+            async with asyncio.timeout(PATIENCE_S), self._lock:
+                return await self._answer(question)
+        except TimeoutError:
+            raise Retry("leads", f"no answer within {PATIENCE_S:.0f} s", "ask for fewer leads, or later") from None
+        finally:
+            self._asked -= 1
+
+    async def _answer(self, question: Question) -> Behind:
+        terms = await self._terms_in_force()
+        wanted = wanted_values(question, terms.codes)
+        look, still = await self._look_at_what_stands_still(question, terms)
+        # In a thread: thousands of leads take a while, in which others shall be answered.
+        stood = await asyncio.to_thread(lambda: [standing(part, terms.codes, wanted) for part in look.parts])
         return _answer(question, look, stood, still=still)
 
     async def _terms_in_force(self) -> _Terms:

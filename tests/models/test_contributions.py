@@ -3,6 +3,7 @@
 from itertools import takewhile
 
 import build
+import numpy as np
 import strategies
 from build import DAY, HOUR, MINUTE, NOON, RULES, SECOND, folded
 from engine import BEGINNING, changed, counted, seen
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.catalogue import MEASURES
 from models.codes import NEVER, Codes
-from models.contributions import ALERT_LIMIT, evaluate
+from models.contributions import ALERT_LIMIT, evaluate, evaluate_both
 from models.meaning import Threshold, Waiting, meanings
 from models.measures import Kind
 from models.state.facts import facts
@@ -32,6 +33,21 @@ def test_nothing_changes_before_the_next_change(history, rules, known_until, dat
     assert last >= known_until
     assert seen(lead, rules, Millis(last)) == now
     assert seen(lead, rules, Millis(data.draw(st.integers(known_until, last)))) == now
+
+
+def columns(evaluation):
+    """All that an evaluation says, to be compared."""
+    tables = [*evaluation.contributions, evaluation.waiting, evaluation.thresholds, evaluation[-3:]]
+    return [[part.tolist() if isinstance(part, np.ndarray) else part for part in table] for table in tables]
+
+
+@given(st.lists(st.tuples(HISTORIES, HISTORIES), max_size=4), RULEBOOKS, strategies.WHEN, strategies.WHEN)
+def test_both_sides_of_a_change_are_evaluated_as_each_by_itself(pairs, rules, then, now):
+    codes = Codes(rules)
+    before, after = ([facts(folded(*pair[side]), codes) for pair in pairs] for side in (0, 1))
+    old, new = evaluate_both(before, after, codes, then, now)
+    assert columns(old) == columns(evaluate(before, codes, then))
+    assert columns(new) == columns(evaluate(after, codes, now))
 
 
 def turns(lead, rules, start):

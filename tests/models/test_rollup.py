@@ -21,7 +21,7 @@ from models.windows import RETENTION, WINDOWS, Calendar, Pane
 FACTS = strategies.floors()
 CLOCKS = st.one_of(strategies.WHEN, strategies.WHEN.map(lambda at: at + 3 * DAY), st.just(NOON + 900 * DAY))
 RULEBOOKS = strategies.rules()
-RESTART, SAVE = "restart", "save"
+RESTART, SAVE, CLOSE = "restart", "save", "close"
 
 
 @st.composite
@@ -29,7 +29,7 @@ def runs(draw):
     """Facts, and a way through them: in another order, some again, with ticks, saves and restarts in between."""
     facts = draw(FACTS)
     told = draw(st.permutations([*facts, *facts[: draw(st.integers(0, 3))]]))
-    pauses = draw(st.lists(st.one_of(CLOCKS, CLOCKS, st.sampled_from((RESTART, SAVE))), max_size=6))
+    pauses = draw(st.lists(st.one_of(CLOCKS, CLOCKS, st.sampled_from((RESTART, SAVE, CLOSE))), max_size=6))
     for pause in pauses:
         told.insert(draw(st.integers(0, len(told))), pause)
     return facts, told
@@ -41,6 +41,8 @@ def walk(engine, steps):
             engine.restart()
         elif step == SAVE:
             engine.save()
+        elif step == CLOSE:
+            engine.totals.close()
         elif isinstance(step, int):
             engine.tick(step)
         else:
@@ -244,6 +246,17 @@ def test_to_be_compact_changes_nothing_that_is_said_or_saved():
     assert not any(kept._waiting for kept in other.totals.panes.values())
     assert other.totals.cut() == one.totals.cut()
     assert panes_of(other.totals) == panes_of(one.totals)
+
+
+def test_panes_are_closed_once_all_that_has_changed_is_cut():
+    engine = Engine().tick(NOON).take(build.call("t1", NOON))
+    panes = panes_of(engine.totals)
+    engine.totals.close()
+    assert all(kept._open for kept in engine.totals.panes.values())
+    engine.save()
+    engine.totals.close()
+    assert not any(kept._open or len(kept._cells) for kept in engine.totals.panes.values())
+    assert panes_of(engine.totals) == panes
 
 
 def test_every_kind_of_measure_is_in_the_catalogue():

@@ -1,5 +1,6 @@
 """The leads behind numbers: read out of a real Redis, as they stand, and told over HTTP."""
 
+import asyncio
 import csv
 import io
 from collections import Counter
@@ -212,6 +213,40 @@ async def test_as_csv_it_is_a_file_with_the_address_of_the_next_page(client, red
     rows = [row for page in (first, second) for row in csv.DictReader(io.StringIO(page.text))]
     assert sorted(row["lead"] for row in rows) == ["'=1+1", "1", "3"]
     assert rows[0].keys() == (await ask(client, "leads_created"))["leads"][0].keys()
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """What partitions say is read when this is set; until then questions wait."""
+    held, read = asyncio.Event(), reading.read_applied
+
+    async def later(redis, keys):
+        await held.wait()
+        return await read(redis, keys)
+
+    monkeypatch.setattr(reading, "read_applied", later)
+    return held
+
+
+async def test_no_more_questions_wait_than_can_be_answered_soon(client, redis, monkeypatch, held):
+    monkeypatch.setattr(reading, "MOST_WAITING", 2)
+    await floor_of(redis, RULES, SOME)
+    address = "/api/v1/kpis/leads_created/leads?window=24h"
+    questions = [asyncio.create_task(client.get(address)) for _ in range(4)]
+    (refused,), _ = await asyncio.wait(questions, return_when=asyncio.FIRST_COMPLETED)
+    assert "2 questions wait already" in refused.result().json()["what"]
+    held.set()
+    answers = [await question for question in questions]
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 503]
+    assert (await client.get(address)).status_code == 200
+
+
+async def test_a_question_is_not_worked_on_for_ever(client, redis, monkeypatch, held):
+    monkeypatch.setattr(reading, "PATIENCE_S", 0.05)
+    await floor_of(redis, RULES, SOME)
+    assert "no answer within" in (await ask(client, "leads_created", 503))["what"]
+    monkeypatch.undo()
+    assert len((await ask(client, "leads_created"))["leads"]) == 3
 
 
 class TestRefusals:
