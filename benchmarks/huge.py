@@ -4,9 +4,9 @@
 
 An event is taken as a worker takes it: decoded, folded, counted at a tick, cut and committed, each by itself, round trips
 included. Warm, the lead is in memory; cold, it has been let go of, and is read again. Beside it stands a lead of five touches,
-as most of what a single event costs is what any checkpoint does; `more` is what the touches add to that. `counted` is how long it
-takes until the totals have the event; the rest is the checkpoint, which all events of a second share. `cpu` counts only when the
-process runs, whatever else the machine does.
+as most of what a single event costs is what any checkpoint does; `more` is what the touches add to that. `counted` is how long
+it takes until the totals have the event; the rest is the checkpoint, which all events of a second share. `cpu` counts only when
+the process runs, whatever else the machine does.
 `correct` says that the totals are those of a plain evaluation of all that is stored.
 """
 

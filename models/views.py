@@ -17,7 +17,7 @@ from models.units import Millis
 
 
 class Views:
-    """The facts of some leads seen through the rules, all at one instant or each at its own; each table is made at most once."""
+    """The facts of some leads seen through the rules, at one instant or each at its own; each table is made at most once."""
 
     def __init__(self, facts: Sequence[Facts], codes: Codes, known_until: Millis | Ints) -> None:
         self.leads = len(facts)

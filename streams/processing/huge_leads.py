@@ -1,6 +1,6 @@
 """The huge leads in a partition's memory: what of them must be read, what is written of them, and how they are counted."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -69,13 +69,17 @@ class HugeLeads:
                 each.facts = each.counted = each.stands(subject, self.codes)
 
     def narrow(
-        self, subjects: Sequence[str], facts: tuple[list[Facts], list[Facts]], then: Millis, now: Millis
-    ) -> Iterator[list[Contributions]]:
+        self,
+        subjects: Sequence[str],
+        facts: tuple[list[Facts], list[Facts]],
+        clocks: tuple[Millis, Millis],
+        add: Callable[[list[Contributions]], None],
+    ) -> None:
         """Leave out of the facts of those among some leads, old and new, what makes no difference; they are worked out first.
 
-        If too much is left still, only what says something of the lead is; what the rest adds is given in parts.
+        If too much is left still, only what says something of the lead is; what the rest adds is added in parts.
         """
-        before, after = facts
+        (before, after), (then, now) = facts, clocks
         for place, subject in enumerate(subjects):
             each = self._leads.get(subject)
             if each is None:
@@ -86,8 +90,10 @@ class HugeLeads:
             before[place], after[place] = neighbourhood(old, new, self.codes, then, now)
             if is_too_much(before[place], self.sizes) or is_too_much(after[place], self.sizes):
                 before[place], after[place] = few(old, self.codes, then), few(new, self.codes, now)
-                yield from ([_less(each) for each in parts] for parts in the_rest(old, self.codes, then, self.sizes))
-                yield from the_rest(new, self.codes, now, self.sizes)
+                for parts in the_rest(old, self.codes, then, self.sizes):
+                    add([_less(part) for part in parts])
+                for parts in the_rest(new, self.codes, now, self.sizes):
+                    add(parts)
 
     def cut(self, changed: Mapping[str, Remembered]) -> tuple[Written, Written]:
         """The pages and rows that have changed, also of leads that have become huge, or are so no more."""

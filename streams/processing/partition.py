@@ -239,8 +239,7 @@ class Partition:
         leads = [self._leads[subject] for subject in subjects]
         before, after = [each.counted for each in leads], [each.facts for each in leads]
         if self.huge:
-            for parts in self.huge.narrow(subjects, (before, after), self.known_until, known_until):
-                self.totals.add(parts)
+            self.huge.narrow(subjects, (before, after), (self.known_until, known_until), self.totals.add)
         old, new = evaluate_both(before, after, self.codes, self.known_until, known_until)
         changes = difference(new, old)
         self.totals.add(changes)

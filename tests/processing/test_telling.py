@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from aiokafka.errors import KafkaTimeoutError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.processing import telling as module
 from streams.processing.round import Round
@@ -31,7 +34,7 @@ class Topic:
 
 def said(gone: tuple[str, ...] = (), **rows: bytes) -> Round:
     """A round that says rows, all in the window of an hour, and the end of others."""
-    return Round({"1h": rows}, {("1h", key): b"gone" for key in gone}, {})
+    return Round({"1h": rows} if rows else {}, {("1h", key): b"gone" for key in gone}, {})
 
 
 async def test_of_a_row_that_changes_faster_than_it_is_told_the_newest_is_sent() -> None:
@@ -77,6 +80,59 @@ async def test_an_end_that_is_to_be_told_again_is_not_known() -> None:
     assert telling.ended() == set()
     await telling.tell()
     assert telling.ended() == {("1h", "calls")}
+
+
+class Slow:
+    """A topic that a test has acknowledge, or fail after some messages."""
+
+    def __init__(self) -> None:
+        self.stands: dict[bytes | None, bytes | None] = {}
+        self.answer: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+
+    async def send_all(self, records: Iterable[Message]) -> None:
+        sent = list(records)
+        self.answer = asyncio.get_running_loop().create_future()
+        taken = await self.answer
+        self.stands.update((record.key, record.value) for record in sent[:taken])
+        if taken is not None:
+            raise KafkaTimeoutError
+
+
+NAMES = ("calls", "emails")
+PUT = st.dictionaries(st.sampled_from(NAMES), st.booleans(), min_size=1)
+"""By row, whether a round says it (else its end)."""
+
+STEPS = st.lists(st.one_of(PUT, PUT, st.just("tell"), st.just("done"), st.integers(0, 2)))
+"""Rounds; a telling begins; it is done, or fails after so many rows."""
+
+
+@given(STEPS)
+def test_whatever_happens_meanwhile_the_topic_gets_the_last_word_and_no_end_is_known_before(steps: list[Any]) -> None:
+    asyncio.run(_whatever_happens(steps))
+
+
+async def _whatever_happens(steps: list[Any]) -> None:
+    topic, latest = Slow(), {}
+    telling = Telling(topic, "kpis")
+    begun: asyncio.Task[None] | None = None
+    for number, step in enumerate([*steps, "done", "tell", "done"]):
+        if isinstance(step, dict):
+            content = {name: b"%d" % number if said else None for name, said in step.items()}
+            latest |= content
+            rows = {name: row for name, row in content.items() if row is not None}
+            telling.put(said(tuple(name for name in content if content[name] is None), **rows))
+        elif step == "tell" and begun is None:
+            begun = asyncio.create_task(telling.tell())
+            await asyncio.sleep(0)
+        elif step != "tell" and begun is not None:
+            topic.answer.set_result(None if step == "done" else step)
+            await asyncio.wait([begun])
+            assert (begun.exception() is None) == (step == "done")
+            begun = None
+        for _, name in telling.ended():
+            if latest[name] is None:
+                assert topic.stands[f"{name}@1h".encode()] is None
+    assert topic.stands == {f"{name}@1h".encode(): row for name, row in latest.items()}
 
 
 async def test_telling_goes_on_after_the_topic_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
