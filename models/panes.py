@@ -6,6 +6,7 @@ A cell is a pane's start and a series' id as one number, so that cells of all pa
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from models.codes import Ints, Mask
@@ -27,30 +28,31 @@ _AT_ONCE: Final = 4096
 class Panes:
     """Sparse columns of integers by series id, one for each pane.
 
-    What is added waits until somebody looks. Most panes are old and lie packed; those that were changed since the last cut but
-    one are open: all that is in them stands in the cells.
+    What is added waits until somebody looks. Most panes are old and closed: they lie packed, each as one. Those that were
+    changed since the last cut but one are open: all that is in them stands in the cells, and in chunks as of the last cut.
     """
 
     def __init__(self, size: Pane) -> None:
         self._bits = CHUNK[size].bit_length() - 1
-        self._packed: dict[Millis, dict[int, bytes]] = {}
-        self._open: set[Millis] = set()
+        self._closed: dict[Millis, bytes] = {}
+        self._open: dict[Millis, dict[int, bytes]] = {}
         self._cells, self._amounts = _NONE, _NONE
         self._waiting: list[tuple[Ints, Ints]] = []
         self._changed: list[Ints] = []
 
     def __iter__(self) -> Iterator[Millis]:
-        """The starts of all panes."""
-        return iter(self._packed)
+        """The starts of all panes, ascending."""
+        return iter(sorted(self._closed.keys() | self._open.keys()))
 
     def put(self, start: Millis, packed: Chunks) -> None:
         """A pane as it was cut, for one that is not here."""
-        self._packed[start] = dict(packed)
+        self._closed[start] = _join(packed)
 
     def add(self, starts: Ints, ids: Ints, amounts: Ints) -> None:
         """Add amounts to series in panes; `starts` ascend."""
         for start in starts[runs(starts)].tolist():
-            self._packed.setdefault(start, {})
+            if start not in self._open:
+                self._closed.setdefault(start, _EMPTY)
         self._waiting.append(((starts << SERIES_BITS) | ids, amounts))
 
     def settle(self) -> None:
@@ -62,8 +64,8 @@ class Panes:
         self._changed.append(_unique(cells >> self._bits))
         starts = cells >> SERIES_BITS
         opened = [start for start in starts[runs(starts)].tolist() if start not in self._open]
-        self._open.update(opened)
-        parts = [self._unpacked(start) for start in opened if self._packed[start]]
+        self._open.update((start, _chunks_of(self._closed.pop(start))) for start in opened)
+        parts = [self._unpacked(start, self._open[start]) for start in opened if self._open[start]]
         if parts:
             self._merge(*(np.concatenate(column) for column in zip(*parts, strict=True)))
         self._merge(cells, amounts)
@@ -87,8 +89,8 @@ class Panes:
             self._cells = _woven(old, self._cells, inserted, cells[new])
             self._amounts = _woven(old, self._amounts, inserted, amounts[new])
 
-    def _unpacked(self, start: Millis) -> tuple[Ints, Ints]:
-        parts = [(number, *unpack(packed)) for number, packed in sorted(self._packed[start].items())]
+    def _unpacked(self, start: Millis, chunks: Chunks) -> tuple[Ints, Ints]:
+        parts = [(number, *unpack(packed)) for number, packed in sorted(chunks.items())]
         if not parts:
             return _NONE, _NONE
         cells = np.concatenate([offsets + ((start << SERIES_BITS) | (number << self._bits)) for number, offsets, _ in parts])
@@ -99,7 +101,8 @@ class Panes:
         self.settle()
         found = []
         for start in starts:
-            cells, amounts = self._of_open(start) if start in self._open else self._unpacked(start)
+            closed = self._closed.get(start)
+            cells, amounts = self._of_open(start) if closed is None else self._unpacked(start, _chunks_of(closed))
             found.append((cells & _ID, amounts))
         return found
 
@@ -109,12 +112,12 @@ class Panes:
 
     def drop(self, oldest: Millis) -> list[Millis]:
         """Forget panes that start before an instant; tells which."""
-        gone = [start for start in self._packed if start < oldest]
+        gone = [start for start in self if start < oldest]
         if gone:
             self.settle()
             for start in gone:
-                del self._packed[start]
-            self._open.difference_update(gone)
+                self._closed.pop(start, None)
+                self._open.pop(start, None)
             low = int(np.searchsorted(self._cells, oldest << SERIES_BITS))
             self._cells, self._amounts = self._cells[low:], self._amounts[low:]
             first = oldest << SERIES_BITS >> self._bits
@@ -132,10 +135,10 @@ class Panes:
             start, chunk = number >> within, number & ((1 << within) - 1)
             cut.setdefault(start, {})[chunk] = packed
             if packed:
-                self._packed[start][chunk] = packed
+                self._open[start][chunk] = packed
             else:
-                self._packed[start].pop(chunk, None)
-        self._close(self._open.difference(cut))
+                self._open[start].pop(chunk, None)
+        self._close(self._open.keys() - cut.keys())
         return cut
 
     def _pack(self, numbers: Ints) -> Iterator[bytes]:
@@ -153,7 +156,7 @@ class Panes:
 
     def _close(self, starts: set[Millis]) -> None:
         if starts:
-            self._open -= starts
+            self._closed.update((start, _join(self._open.pop(start))) for start in starts)
             kept = np.array(sorted(self._open), np.int64)
             rows = _ranges(*np.searchsorted(self._cells, np.stack((kept, kept + 1)) << SERIES_BITS))
             self._cells, self._amounts = self._cells[rows], self._amounts[rows]
@@ -191,6 +194,10 @@ def runs(values: Ints) -> Ints:
     """Where each run of equal values starts; there is at least one value."""
     return np.concatenate((_FIRST, (values[1:] != values[:-1]).nonzero()[0] + 1))
 
+
+_join = msgspec.msgpack.Encoder().encode
+_chunks_of = msgspec.msgpack.Decoder(dict[int, bytes]).decode
+_EMPTY: Final = _join({})
 
 _ID: Final = (1 << SERIES_BITS) - 1
 _FIRST = np.zeros(1, np.int64)
