@@ -26,8 +26,11 @@ class Process:
 
     def peak_mib(self) -> float:
         """The most memory that it has had resident."""
-        line = next(line for line in self._proc("status").splitlines() if line.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1024
+        return self._mib("VmHWM:")
+
+    def resident_mib(self) -> float:
+        """The memory that it has resident now."""
+        return self._mib("VmRSS:")
 
     def lives(self) -> bool:
         """Whether it runs."""
@@ -45,6 +48,10 @@ class Process:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+    def _mib(self, name: str) -> float:
+        line = next(line for line in self._proc("status").splitlines() if line.startswith(name))
+        return int(line.split()[1]) / 1024
 
     def _proc(self, name: str) -> str:
         return Path(f"/proc/{self._process.pid}/{name}").read_text()

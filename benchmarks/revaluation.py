@@ -3,7 +3,7 @@
     make bench-revaluation [ARGS="--leads 1000000 --days 365 --workers 1"]
 
 The states are written first, without totals: those of leads that were created over so many days. The clock runs from when the
-first partition is claimed until all have their totals; nothing is in the log. `rss_mib` is the most that a worker has had.
+first partition is claimed until all have their totals; nothing is in the log. `rss_mib` is the most that a worker has had, `rss_after_mib` what one has then.
 `correct` says that Redis then holds what the workload itself counted.
 """
 
@@ -112,6 +112,7 @@ async def _measure(
         "cpu_us_a_lead": round(cpu / leads * 1e6, 1),
         "redis_cpu_us_a_lead": round(redis_cpu / leads * 1e6, 1),
         "rss_mib": round(max(worker.peak_mib() for worker in workers)),
+        "rss_after_mib": round(max(worker.resident_mib() for worker in workers)),
         "redis_mib": round(info["used_memory"] / 2**20),
         "seconds": round(seconds, 2),
         "correct": not wrong,

@@ -20,7 +20,7 @@ from models.windows import PANE_LENGTH, WINDOWS, Calendar, Pane, Span
 
 _NEVER: Final = Span(Millis(0), Millis(0))
 
-_DENSE: Final = 4_000_000
+_DENSE: Final = 2_000_000
 """Cells up to which it is quicker to add into all of them than to sort."""
 
 _FEW_PANES: Final = 10_000
