@@ -3,7 +3,8 @@
     make bench-revaluation [ARGS="--leads 1000000 --days 365 --workers 1"]
 
 The states are written first, without totals: those of leads that were created over so many days. The clock runs from when the
-first partition is claimed until all have their totals; nothing is in the log. `rss_mib` is the most that a worker has had, `rss_after_mib` what one has then.
+first partition is claimed until all have their totals; nothing is in the log. `rss_mib` is the most that a worker has had,
+`rss_after_mib` what one has then.
 `correct` says that Redis then holds what the workload itself counted.
 """
 

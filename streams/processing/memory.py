@@ -15,6 +15,12 @@ _SELDOM: Final = (200_000, 50, 100)
 _ARENA_MAX: Final = -8
 """The name of glibc's parameter for how many heaps there are, in its malloc.h."""
 
+_MMAP_THRESHOLD: Final = -3
+"""The name of glibc's parameter for what lies outside of the heap, in its malloc.h."""
+
+_LARGE: Final = 8 * 2**20
+"""Bytes from which on something lies outside of the heap: columns of a million cells are given back when they are freed."""
+
 
 def settle_in() -> None:
     """Set a worker's process up, before it starts threads; what is there already is never looked through again.
@@ -27,6 +33,14 @@ def settle_in() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(_ARENA_MAX, 1)
+        mallopt(_MMAP_THRESHOLD, _LARGE)
+
+
+def give_back() -> None:
+    """Give what the heap holds unused back to the system, after work that took much."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from streams.processing.adding_up import AddingUp, OfLeads
 from streams.processing.checkpoint import Fenced, Outcome, commit_until_definite, plan_removal
 from streams.processing.cut import Checkpoint, Writes, cut_aside, cut_checkpoint
 from streams.processing.members import MembersCut
-from streams.processing.memory import seldom_collecting
+from streams.processing.memory import give_back, seldom_collecting
 from streams.processing.open_clocks import OpenClocksCut
 from streams.processing.partition import Partition, PartitionCut
 from streams.processing.writes import open_of, writes_of
@@ -55,6 +55,7 @@ async def revalue(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
         applied = await _write_aside(redis, next_keys, applied, pieces)
     progress = replace(applied.progress, generation=next_keys.generation, valuation=valuation.encode())
     applied = await _commit(redis, cut_checkpoint(next_keys, applied, Writes(), progress))
+    give_back()
     log.info(
         "revalued",
         partition=partition.number,

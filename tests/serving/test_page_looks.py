@@ -97,6 +97,16 @@ class TestLooks:
         async with opened(browser, url, viewport={"width": width, "height": 844}) as seen:
             assert await seen.page.evaluate(WIDER) == []
 
+    @pytest.mark.parametrize("width", [320, 390, 1100])
+    async def test_how_long_a_lead_is_overdue_stands_beside_its_name_and_not_over_it(self, browser, floor, url, width):
+        now = health.wall()
+        await floor.publish()
+        late = {"hours": 23 * HOUR + 59 * MINUTE, "days": 799 * 24 * HOUR + 23 * HOUR}
+        await floor.wait({clock(name, now - over): now - over - HOUR for name, over in late.items()})
+        async with opened(browser, url, viewport={"width": width, "height": 844}) as seen:
+            assert await seen.page.locator("#missed .lead").count() == len(late)
+            assert await seen.page.evaluate(SPILT) == []
+
     async def test_a_phone_shows_the_first_few_and_the_rest_when_asked(self, browser, floor, url):
         now = health.wall()
         await floor.publish()
@@ -160,6 +170,10 @@ WIDER = """() => [...document.querySelectorAll("html, .rows, .scroll")]
   .filter((node) => node.checkVisibility() && node.scrollWidth > node.clientWidth)
   .map((node) => `${node.tagName}.${node.className} ${node.scrollWidth} > ${node.clientWidth}`)"""
 """Everything that could be scrolled sideways."""
+
+SPILT = """() => [...document.querySelectorAll(".lead .due")].filter((node) => node.scrollWidth > node.clientWidth)
+  .map((node) => `${node.textContent} ${node.scrollWidth} > ${node.clientWidth}`)"""
+"""Times that run out of their column."""
 
 ATTEMPTS = (
     "document.body.innerHTML = '<b>'",
