@@ -122,11 +122,11 @@ async def _measure(url: str, worker: Process, server: Process, counts: Counter[s
     }
 
 
-def whole(totals: Any) -> Counter[str]:
-    """The whole's series in the window of 24 hours."""
-    row = WINDOW_INDEX["24h"]
+def whole(totals: Any, window: str = "24h") -> Counter[str]:
+    """The whole's series in a window."""
+    row = WINDOW_INDEX[window]
     sums = Sums(totals.series)
-    for number, packed in totals.windows["24h"].items():
+    for number, packed in totals.windows[window].items():
         sums.set_chunk(row, number, packed)
     return Counter({name: values[row] for name, values in sums.nonzero() if "|" not in name})
 

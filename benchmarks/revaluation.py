@@ -5,7 +5,7 @@
 The states are written first, without totals: those of leads that were created over so many days. The clock runs from when the
 first partition is claimed until all have their totals; nothing is in the log. `rss_mib` is the most that a worker has had,
 `rss_after_mib` what one has then.
-`correct` says that Redis then holds what the workload itself counted.
+`correct` says that the windows of 24 hours and of 90 days then count what the workload itself does.
 """
 
 import argparse
@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -34,6 +34,11 @@ from streams.topics import ensure, partition_of
 AT_ONCE: Final = 10_000
 PARTITIONS: Final = workload.PARTITIONS
 KEYS: Final = tuple(Keys("lb", number) for number in range(PARTITIONS))
+
+CHECKED: Final = ("24h", "90d")
+
+Counts: TypeAlias = dict[str, Counter[str]]
+"""By window, what some measures count."""
 
 
 class Load(NamedTuple):
@@ -55,9 +60,9 @@ async def run(load: Load) -> dict[str, Any]:
             return await _measure(client, workers, stage.server, counts, load)
 
 
-async def _write(redis: Redis, load: Load) -> Counter[str]:
-    """Store every lead's state, and clocks; what they count in the last 24 hours."""
-    counts: Counter[str] = Counter()
+async def _write(redis: Redis, load: Load) -> Counts:
+    """Store every lead's state, and clocks; what they count in some windows."""
+    counts: Counts = {window: Counter() for window in CHECKED}
     states = _states(load, counts)
     while some := list(islice(states, AT_ONCE)):
         async with redis.pipeline(transaction=False) as pipeline:
@@ -72,21 +77,20 @@ async def _write(redis: Redis, load: Load) -> Counter[str]:
     return counts
 
 
-def _states(load: Load, counts: Counter[str]) -> Iterator[tuple[str, bytes]]:
-    rules = workload.rules()
-    counted_from = Calendar(rules.zone).span(WINDOWS[WINDOW_INDEX["24h"]], engine.END).start
+def _states(load: Load, counts: Counts) -> Iterator[tuple[str, bytes]]:
+    calendar = Calendar(workload.rules().zone)
+    spans = {window: calendar.span(WINDOWS[WINDOW_INDEX[window]], engine.END) for window in CHECKED}
     for life in workload.lives(load.leads, engine.END, span=max(workload.SPAN, load.days * DAY)):
         lead = Lead()
         for event in life:
             fold(lead, decode(msgspec.json.encode(event)))
-            if event["received_at"] - SECOND >= counted_from:
-                counts.update(workload.counted(event))
+            for window, span in spans.items():
+                if event["received_at"] - SECOND in span:
+                    counts[window].update(workload.counted(event))
         yield life[0]["subject"]["id"], pack(lead, {})
 
 
-async def _measure(
-    redis: Redis, workers: Sequence[Process], server: Process, counts: Counter[str], load: Load
-) -> dict[str, Any]:
+async def _measure(redis: Redis, workers: Sequence[Process], server: Process, counts: Counts, load: Load) -> dict[str, Any]:
     async def applied() -> list[Applied]:
         return [part for part in await read_applied(redis, KEYS) if part is not None]
 
@@ -98,13 +102,16 @@ async def _measure(
     await engine.until(lambda found: all(part.progress.valuation for part in found), applied, *workers)
     after = taken()
     seconds, cpu, redis_cpu = (now - then for now, then in zip(after, before, strict=True))
-    totals: Counter[str] = Counter()
+    totals: Counts = {window: Counter() for window in CHECKED}
     for keys, part in zip(KEYS, await applied(), strict=True):
-        totals.update(engine.whole(await read_totals(redis, keys.of(part.progress.generation))))
+        stored = await read_totals(redis, keys.of(part.progress.generation))
+        for window in CHECKED:
+            totals[window].update(engine.whole(stored, window))
     leads, wrong = load.leads, {}
-    for name, count in counts.items():
-        if name != "events" and totals[name] != count:
-            wrong[name] = (totals[name], count)
+    for window, counted in counts.items():
+        for name, count in counted.items():
+            if name != "events" and totals[window][name] != count:
+                wrong[f"{name} {window}"] = (totals[window][name], count)
     info = await redis.info("memory")
     return {
         "benchmark": "revaluation",

@@ -93,7 +93,7 @@ def evaluate(facts: Sequence[Facts], codes: Codes, known_until: Millis | Ints) -
 def evaluate_both(
     before: Sequence[Facts], after: Sequence[Facts], codes: Codes, then: Millis, now: Millis
 ) -> tuple[Evaluation, Evaluation]:
-    """What leads meant then and what they mean now: the same as to evaluate twice, at little more than the cost of once."""
+    """What leads meant then and what they mean now: the same as to evaluate twice; of few leads, at the cost of once."""
     count = len(before)
     both = evaluate([*before, *after], codes, np.repeat((then, now), count))
     of_each = [_split(each, count) for each in both.contributions]

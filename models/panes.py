@@ -20,7 +20,6 @@ CHUNK: Final = {Pane.TEN_SECONDS: 2**20, Pane.FIVE_MINUTES: 1024, Pane.HOUR: 256
 SERIES_BITS: Final = 21
 """Bits of a series' id in a cell: two million series."""
 
-
 _AT_ONCE: Final = 4096
 """Chunks that are packed together."""
 
@@ -41,12 +40,12 @@ class Panes:
         self._changed: list[Ints] = []
 
     def __iter__(self) -> Iterator[Millis]:
-        """The starts of all panes, ascending."""
-        return iter(sorted(self._closed.keys() | self._open.keys()))
+        """The starts of all panes, in no order."""
+        return iter([*self._closed, *self._open])
 
     def put(self, start: Millis, packed: Chunks) -> None:
         """A pane as it was cut, for one that is not here."""
-        self._closed[start] = _join(packed)
+        self._closed[start] = _join(dict(packed))
 
     def add(self, starts: Ints, ids: Ints, amounts: Ints) -> None:
         """Add amounts to series in panes; `starts` ascend."""
@@ -101,8 +100,8 @@ class Panes:
         self.settle()
         found = []
         for start in starts:
-            closed = self._closed.get(start)
-            cells, amounts = self._of_open(start) if closed is None else self._unpacked(start, _chunks_of(closed))
+            is_open = start in self._open
+            cells, amounts = self._of_open(start) if is_open else self._unpacked(start, _chunks_of(self._closed[start]))
             found.append((cells & _ID, amounts))
         return found
 
@@ -112,7 +111,7 @@ class Panes:
 
     def drop(self, oldest: Millis) -> list[Millis]:
         """Forget panes that start before an instant; tells which."""
-        gone = [start for start in self if start < oldest]
+        gone = sorted(start for start in self if start < oldest)
         if gone:
             self.settle()
             for start in gone:

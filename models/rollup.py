@@ -21,7 +21,7 @@ from models.windows import PANE_LENGTH, WINDOWS, Calendar, Pane, Span
 _NEVER: Final = Span(Millis(0), Millis(0))
 
 _DENSE: Final = 2_000_000
-"""Cells up to which it is quicker to add into all of them than to sort."""
+"""Cells up to which it is quicker to add into all of them than to sort; they are 16 MiB."""
 
 _FEW_PANES: Final = 10_000
 """Panes up to which all from the first to the last are numbered, used or not."""

@@ -173,7 +173,8 @@ def panes_of(totals: Totals) -> dict[tuple[Pane, Millis], dict[str, int]]:
     """Every pane that is not empty, by series."""
     found = {}
     for pane, kept in totals.panes.items():
-        for start, held in zip(kept, kept.columns(list(kept)), strict=True):
+        starts = list(kept)
+        for start, held in zip(starts, kept.columns(starts), strict=True):
             columns = zip(*(column.tolist() for column in held), strict=True)
             found[pane, start] = {totals.sums.names[series]: amount for series, amount in columns if amount}
     return {key: cells for key, cells in found.items() if cells}

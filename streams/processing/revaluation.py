@@ -49,13 +49,15 @@ async def revalue(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
     began = time.monotonic()
     next_keys = keys.of(applied.progress.generation + 1)
     applied = await remove(redis, next_keys, applied)
-    with seldom_collecting():
-        adding_up, applied = await _add_up(redis, keys, applied, partition)
-        pieces = await asyncio.to_thread(_writes, partition, adding_up.waiting)
-        applied = await _write_aside(redis, next_keys, applied, pieces)
+    try:
+        with seldom_collecting():
+            adding_up, applied = await _add_up(redis, keys, applied, partition)
+            pieces = await asyncio.to_thread(_writes, partition, adding_up.waiting)
+            applied = await _write_aside(redis, next_keys, applied, pieces)
+    finally:
+        await asyncio.to_thread(give_back)
     progress = replace(applied.progress, generation=next_keys.generation, valuation=valuation.encode())
     applied = await _commit(redis, cut_checkpoint(next_keys, applied, Writes(), progress))
-    give_back()
     log.info(
         "revalued",
         partition=partition.number,

@@ -6,6 +6,7 @@ again, a few times.
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, NamedTuple, Protocol
@@ -115,27 +116,30 @@ class RedisLeads:
         self._configured = configured
         self._terms: _Terms | None = None
         self._lock = asyncio.Lock()
+        self._thread = ThreadPoolExecutor(1, "leads")  # one, also where nobody waits any more for what it works on
         self._asked = 0
 
     async def read(self, question: Question) -> Behind:
         """The leads that are asked for. Raises InvalidQueryError, Retry or Fatal."""
         if self._asked > MOST_WAITING:
-            raise Retry("leads", f"{MOST_WAITING} questions wait already", "ask again when they are answered")
+            raise Retry("leads", f"{self._asked} questions are being answered already", "ask again when they are")
         self._asked += 1
         try:
             async with asyncio.timeout(PATIENCE_S), self._lock:
-                return await self._answer(question)
+                return await self._find(question)
         except TimeoutError:
             raise Retry("leads", f"no answer within {PATIENCE_S:.0f} s", "ask for fewer leads, or later") from None
         finally:
             self._asked -= 1
 
-    async def _answer(self, question: Question) -> Behind:
+    async def _find(self, question: Question) -> Behind:
         terms = await self._terms_in_force()
         wanted = wanted_values(question, terms.codes)
         look, still = await self._look_at_what_stands_still(question, terms)
         # In a thread: thousands of leads take a while, in which others shall be answered.
-        stood = await asyncio.to_thread(lambda: [standing(part, terms.codes, wanted) for part in look.parts])
+        stood = await asyncio.get_running_loop().run_in_executor(
+            self._thread, lambda: [standing(part, terms.codes, wanted) for part in look.parts]
+        )
         return _answer(question, look, stood, still=still)
 
     async def _terms_in_force(self) -> _Terms:

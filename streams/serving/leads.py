@@ -81,6 +81,7 @@ OPERATION: Final = Operation(
         404: Told("There is no such KPI, or it is not kept who is behind it; `what` says which.", {JSON: Refusal}),
         **NOT_KNOWN,
         **FAULTS,
+        503: Told(f"{FAULTS[503].text} Or too much is asked at once, or of too many leads.", {JSON: Refusal}),
     },
     (
         Parameter("kpi", "The id of a KPI.", OPENED, path=True),

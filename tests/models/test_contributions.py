@@ -50,6 +50,16 @@ def test_both_sides_of_a_change_are_evaluated_as_each_by_itself(pairs, rules, th
     assert columns(new) == columns(evaluate(after, codes, now))
 
 
+def test_a_meeting_that_nobody_has_marked_is_so_when_its_grace_is_over_for_each_side_by_itself():
+    codes = Codes(RULES)
+    leads = [facts(folded(build.meeting("m", scheduled_at=NOON + number * DAY)), codes) for number in range(2)]
+    then, now = Millis(NOON), Millis(NOON + DAY // 2)
+    old, new = evaluate_both(leads, leads, codes, then, now)
+    assert columns(old) == columns(evaluate(leads, codes, then))
+    assert columns(new) == columns(evaluate(leads, codes, now))
+    assert columns(old) != columns(new)
+
+
 def turns(lead, rules, start):
     """What a lead means at an instant and at each one at which time alone changes it."""
     meaning = seen(lead, rules, start)

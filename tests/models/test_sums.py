@@ -1,10 +1,13 @@
 """Sums and panes: columns of integers by series, their chunks, their names."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models import panes as module
 from models.panes import SERIES_BITS, Panes
 from models.sums import CHUNK, LEVEL_ROW, Changed, Sums, pack_runs, series_name, split_name, unpack
 from models.windows import Pane
@@ -27,8 +30,8 @@ def packed_of(cells: dict[int, int]) -> bytes:
 
 def read(panes: Panes) -> Held:
     """What stands in panes; a pane without anything is left out."""
-    found = {}
-    for start, (ids, amounts) in zip(panes, panes.columns(list(panes)), strict=True):
+    found, starts = {}, list(panes)
+    for start, (ids, amounts) in zip(starts, panes.columns(starts), strict=True):
         assert ids.tolist() == sorted(set(ids.tolist()))
         found[start] = dict(zip(ids.tolist(), amounts.tolist(), strict=True))
     return {start: cells for start, cells in found.items() if cells}
@@ -85,8 +88,13 @@ def test_panes_hold_what_was_added(entries):
     assert read(panes) == added(entries)
 
 
-@given(st.lists(PLACED), st.lists(PLACED))
-def test_panes_go_on_from_what_was_cut_and_tell_what_changed_since(before, after):
+@given(st.lists(PLACED), st.lists(PLACED), st.sampled_from((1, 2, module._AT_ONCE)))
+def test_panes_go_on_from_what_was_cut_and_tell_what_changed_since(before, after, at_once):
+    with mock.patch.object(module, "_AT_ONCE", at_once):
+        _go_on(before, after)
+
+
+def _go_on(before, after):
     panes, stored = Panes(HOUR), {}
     for entries in before:
         put(panes, *entries)

@@ -3,6 +3,7 @@
 import asyncio
 import csv
 import io
+import threading
 from collections import Counter
 
 import behind
@@ -234,7 +235,7 @@ async def test_no_more_questions_wait_than_can_be_answered_soon(client, redis, m
     address = "/api/v1/kpis/leads_created/leads?window=24h"
     questions = [asyncio.create_task(client.get(address)) for _ in range(4)]
     (refused,), _ = await asyncio.wait(questions, return_when=asyncio.FIRST_COMPLETED)
-    assert "2 questions wait already" in refused.result().json()["what"]
+    assert "3 questions are being answered already" in refused.result().json()["what"]
     held.set()
     answers = [await question for question in questions]
     assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 503]
@@ -247,6 +248,30 @@ async def test_a_question_is_not_worked_on_for_ever(client, redis, monkeypatch, 
     assert "no answer within" in (await ask(client, "leads_created", 503))["what"]
     monkeypatch.undo()
     assert len((await ask(client, "leads_created"))["leads"]) == 3
+
+
+async def test_what_nobody_waits_for_any_more_is_not_worked_on_beside_others(client, redis, monkeypatch):
+    enough, began, running = threading.Event(), threading.Event(), Counter()
+
+    def slowly(*given):
+        running["now"] += 1
+        running["most"] = max(running["most"], running["now"])
+        began.set()
+        assert enough.wait(20)
+        running["now"] -= 1
+        return standing(*given)
+
+    standing = reading.standing
+    monkeypatch.setattr(reading, "standing", slowly)
+    await floor_of(redis, RULES, SOME)
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "PATIENCE_S", 0.2)
+        for _ in range(3):
+            await ask(client, "leads_created", 503)
+    assert began.is_set()
+    enough.set()
+    assert len((await ask(client, "leads_created"))["leads"]) == 3
+    assert running["most"] == 1
 
 
 class TestRefusals:
