@@ -25,6 +25,9 @@ AHEAD_BYTES = 4 * 2**20
 """How much history may be on its way at once: the embedded broker keeps some 5 MiB a partition."""
 
 STEP_S = 0.5
+AGAIN_S = 1.0
+"""How long after it was cancelled a demo that goes on is cancelled again."""
+
 LINE_EVERY_S = 5.0
 """How often a line is printed where the output is no terminal."""
 
@@ -32,28 +35,66 @@ LINE_EVERY_S = 5.0
 async def run(options: Options, console: Console) -> bool:
     """Run a demo; tell whether all gauges were equal to the truth (True also where nothing was compared).
 
-    Raises CancelledError, with everything stopped, on SIGTERM, and when the terminal is closed.
+    Raises CancelledError, with everything stopped, on Ctrl-C, on SIGTERM, and when the terminal is closed.
     """
     try:
-        with cancelled_by(signal.SIGTERM, signal.SIGHUP):
+        with cancelled_by(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as ending:
             async with running(options, console) as demo:
-                console.print("Delivering 400 days of history (about half a minute) …", style="dim")
-                await feed_history(demo)
-                await live(demo)
-                return await prove(demo) if options.seconds is not None else True
+                with ending.insisting():
+                    return await _show(demo)
     except* Fatal as faults:
         raise _first(faults) from None
 
 
+async def _show(demo: Demo) -> bool:
+    if not demo.console.is_terminal:
+        _print_links(demo)
+    demo.console.print("Delivering 400 days of history (about half a minute) …", style="dim")
+    await feed_history(demo)
+    await live(demo)
+    return await prove(demo) if demo.options.seconds is not None else True
+
+
+class Ending:
+    """Cancels a task when it is asked to."""
+
+    def __init__(self, task: "asyncio.Task[object]") -> None:
+        self._task = task
+        self._asked = False
+        self._insists = False
+
+    def ask(self) -> None:
+        """Cancel the task."""
+        self._asked = True
+        self._task.cancel()
+        if self._insists:
+            asyncio.get_running_loop().call_later(AGAIN_S, self._again)
+
+    def _again(self) -> None:
+        if self._insists:
+            self.ask()
+
+    @contextmanager
+    def insisting(self) -> Iterator[None]:
+        """Within, cancel again while the task goes on: a client may swallow being cancelled. Cleaning up is not disturbed."""
+        self._insists = True
+        if self._asked:
+            self.ask()
+        try:
+            yield
+        finally:
+            self._insists = False
+
+
 @contextmanager
-def cancelled_by(*signals: signal.Signals) -> Iterator[None]:
+def cancelled_by(*signals: signal.Signals) -> Iterator[Ending]:
     """Have signals cancel the task that asks for it, but for those that are ignored: so `nohup` holds."""
-    loop, task = asyncio.get_running_loop(), cast("asyncio.Task[object]", asyncio.current_task())
+    loop, ending = asyncio.get_running_loop(), Ending(cast("asyncio.Task[object]", asyncio.current_task()))
     heeded = [each for each in signals if signal.getsignal(each) is not signal.SIG_IGN]
     for each in heeded:
-        loop.add_signal_handler(each, task.cancel)
+        loop.add_signal_handler(each, ending.ask)
     try:
-        yield
+        yield ending
     finally:
         for each in heeded:
             loop.remove_signal_handler(each)
@@ -99,6 +140,11 @@ async def live(demo: Demo) -> None:
             await asyncio.sleep(STEP_S)
 
 
+def _print_links(demo: Demo) -> None:
+    for link, where in demo.links:
+        demo.console.print(f"{link}  {where}", highlight=False, soft_wrap=True)
+
+
 def _status(demo: Demo) -> Status:
     return Status(demo.links, len(demo.delivered), _advice(demo.options.seconds))
 
@@ -110,4 +156,4 @@ def _advice(seconds: float | None) -> str:
 def _print_line(demo: Demo, table: dict[tuple[str, str], dict[str, object]]) -> None:
     figures = (("leads_awaiting_response", "now"), ("touches", "today"), ("response_within_sla_ratio", "today"))
     words = "  ".join(f"{name} {told(table.get((name, window)))}" for name, window in figures)
-    demo.console.print(f"{len(demo.delivered):,} events delivered  {words}", highlight=False)
+    demo.console.print(f"{len(demo.delivered):,} events delivered  {words}", highlight=False, soft_wrap=True)

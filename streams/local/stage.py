@@ -47,6 +47,7 @@ class Demo:
     rules: dict[str, Any]
     exporter: str
     hook: str
+    settings: Path
     client: httpx.AsyncClient
     services: Sequence[Service]
     floor: Floor
@@ -72,7 +73,8 @@ class Demo:
     def links(self) -> list[tuple[str, str]]:
         """Where to look."""
         served = {"Live page": "/", "Metrics": "/metrics", "API": "/api/v1/kpis"}
-        return [*((name, f"{self.exporter}{path}") for name, path in served.items()), ("Webhooks", self.hook)]
+        pages = ((name, f"{self.exporter}{path}") for name, path in served.items())
+        return [*pages, ("Webhooks", self.hook), ("Settings", str(self.settings))]
 
     async def applied(self, clock: Millis) -> None:
         """Wait until all that was acknowledged before a tick is applied: ticks come behind the records they follow."""
@@ -114,6 +116,7 @@ async def running(options: Options, console: Console) -> AsyncIterator[Demo]:
             rules,
             exporter,
             f"{gateway}/hooks/{token}",
+            config,
             client,
             services,
             Floor(options.seed, rules["organisation"]["zone"]),

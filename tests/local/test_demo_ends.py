@@ -62,6 +62,43 @@ async def test_a_signal_that_is_ignored_stays_so(ignored):
     task.uncancel()
 
 
+@pytest.mark.parametrize("early", [True, False])
+async def test_who_swallows_being_cancelled_is_cancelled_again_but_not_while_cleaning_up(early, monkeypatch):
+    monkeypatch.setattr(demo, "AGAIN_S", 0.01)
+    swallowed, cleaned = [], []
+
+    async def stubborn():
+        with demo.cancelled_by(signal.SIGUSR1) as ending:
+            try:
+                if early:
+                    await swallow(swallowed)
+                with ending.insisting():
+                    for _ in range(3):
+                        await swallow(swallowed)
+                    await never()
+            finally:
+                await asyncio.wait([never()], timeout=0.1)
+                cleaned.append(True)
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(asyncio.create_task(stubborn()), 20)
+    assert (len(swallowed), cleaned) == (3 + early, [True])
+
+
+async def swallow(swallowed):
+    if not swallowed:
+        os.kill(os.getpid(), signal.SIGUSR1)
+    try:
+        await never()
+    except asyncio.CancelledError:
+        swallowed.append(True)
+
+
+def never():
+    """What does not come."""
+    return asyncio.get_running_loop().create_future()
+
+
 def start(folder: Path, said) -> subprocess.Popen:
     """Start a demo whose processes all know this folder as the one for temporary files."""
     command = [sys.executable, "-m", "streams.cli", "demo"]

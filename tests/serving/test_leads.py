@@ -1,17 +1,15 @@
 """The leads behind numbers: read out of a real Redis, as they stand, and told over HTTP."""
 
-import asyncio
 import csv
 import io
-import threading
 from collections import Counter
 
 import behind
 import httpx
 import msgspec
 import pytest
-from build import DAY, HOUR, MINUTE, NOON, RULES, SECOND, call, erased, lead, meeting, reply
-from kept import Floor
+from build import DAY, HOUR, MINUTE, NOON, RULES, SECOND, erased
+from leads_asked import CLOCK, SOME, a_lead, ask, floor_of
 from told_rules import tables
 
 from models.catalogue import FIGURES
@@ -31,8 +29,6 @@ from streams.serving.sources import sources
 from streams.tables import connect
 from streams.tables.rules import RulesDocument, put_in_force
 
-CLOCK = Millis(NOON + 2 * HOUR)
-
 
 @pytest.fixture
 async def redis(redis_server):
@@ -48,20 +44,6 @@ async def client(redis):
         yield client
 
 
-async def floor_of(redis, rules, events, clock=CLOCK):
-    """What is stored after some events, by rules that are in force."""
-    await put_in_force(redis, "lb", RulesDocument(rules, Millis(0), "test"))
-    floor = await Floor.claimed(redis, rules)
-    await floor.tell(events, clock)
-    return floor
-
-
-async def ask(client, kpi, status=200, **query):
-    answer = await client.get(f"/api/v1/kpis/{kpi}/leads", params={"window": "24h"} | query)
-    assert answer.status_code == status, answer.text
-    return answer.json()
-
-
 async def all_of(client, kpi, **query):
     """Who is behind a number, over all pages; each tells the same of it."""
     leads, cursor = [], ""
@@ -71,21 +53,6 @@ async def all_of(client, kpi, **query):
         leads += page["leads"]
         cursor = page["next"]
     return leads
-
-
-def a_lead(name, at, **fields):
-    return lead(of=f"crm:{name}", created_at=at, owner_at=at, **({"owner": "ana", "lead_source": "inbound"} | fields))
-
-
-SOME = [
-    a_lead("1", NOON),
-    call("t1", NOON + MINUTE, of="crm:1", rep="ana"),
-    reply("r1", of="crm:1", at=NOON + HOUR, channel="email", sentiment="positive"),
-    reply("r2", of="crm:1", at=NOON + HOUR, channel="call", sentiment="negative"),
-    a_lead("2", NOON + MINUTE, owner="cleo", lead_source="outbound"),
-    a_lead("3", NOON + MINUTE),
-    meeting("m1", of="crm:3", booked_at=NOON + HOUR, scheduled_at=NOON + 90 * MINUTE, rep="ben", outcome="held"),
-]
 
 
 async def test_a_lead_is_named_with_the_instant_and_the_values_that_it_counts_under(client, redis):
@@ -214,64 +181,6 @@ async def test_as_csv_it_is_a_file_with_the_address_of_the_next_page(client, red
     rows = [row for page in (first, second) for row in csv.DictReader(io.StringIO(page.text))]
     assert sorted(row["lead"] for row in rows) == ["'=1+1", "1", "3"]
     assert rows[0].keys() == (await ask(client, "leads_created"))["leads"][0].keys()
-
-
-@pytest.fixture
-def held(monkeypatch):
-    """What partitions say is read when this is set; until then questions wait."""
-    held, read = asyncio.Event(), reading.read_applied
-
-    async def later(redis, keys):
-        await held.wait()
-        return await read(redis, keys)
-
-    monkeypatch.setattr(reading, "read_applied", later)
-    return held
-
-
-async def test_no_more_questions_wait_than_can_be_answered_soon(client, redis, monkeypatch, held):
-    monkeypatch.setattr(reading, "MOST_WAITING", 2)
-    await floor_of(redis, RULES, SOME)
-    address = "/api/v1/kpis/leads_created/leads?window=24h"
-    questions = [asyncio.create_task(client.get(address)) for _ in range(4)]
-    (refused,), _ = await asyncio.wait(questions, return_when=asyncio.FIRST_COMPLETED)
-    assert "3 questions are being answered already" in refused.result().json()["what"]
-    held.set()
-    answers = [await question for question in questions]
-    assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 503]
-    assert (await client.get(address)).status_code == 200
-
-
-async def test_a_question_is_not_worked_on_for_ever(client, redis, monkeypatch, held):
-    monkeypatch.setattr(reading, "PATIENCE_S", 0.05)
-    await floor_of(redis, RULES, SOME)
-    assert "no answer within" in (await ask(client, "leads_created", 503))["what"]
-    monkeypatch.undo()
-    assert len((await ask(client, "leads_created"))["leads"]) == 3
-
-
-async def test_what_nobody_waits_for_any_more_is_not_worked_on_beside_others(client, redis, monkeypatch):
-    enough, began, running = threading.Event(), threading.Event(), Counter()
-
-    def slowly(*given):
-        running["now"] += 1
-        running["most"] = max(running["most"], running["now"])
-        began.set()
-        assert enough.wait(20)
-        running["now"] -= 1
-        return standing(*given)
-
-    standing = reading.standing
-    monkeypatch.setattr(reading, "standing", slowly)
-    await floor_of(redis, RULES, SOME)
-    with monkeypatch.context() as patched:
-        patched.setattr(reading, "PATIENCE_S", 0.2)
-        for _ in range(3):
-            await ask(client, "leads_created", 503)
-    assert began.is_set()
-    enough.set()
-    assert len((await ask(client, "leads_created"))["leads"]) == 3
-    assert running["most"] == 1
 
 
 class TestRefusals:

@@ -164,7 +164,7 @@ async def watched(url: str) -> set[tuple[str, int, str]]:
     """Open streams until no more are let in."""
     async with AsyncExitStack() as stack:
         client = await stack.enter_async_context(httpx.AsyncClient(limits=httpx.Limits(max_connections=None), timeout=30))
-        seen = {check(await client.get(url, params={"window": "2h"}), STREAM)}
+        seen = {check(await client.get(url, params={"what": "1"}), STREAM)}
         open_streams = []
         for _ in range(stream.MOST_WATCHERS + 1):
             answer = await stack.enter_async_context(client.stream("GET", url, params={"rep": "ana"}))

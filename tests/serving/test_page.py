@@ -32,6 +32,38 @@ async def shown(page):
     return {(figure, name): value for figure, name, value in found}
 
 
+class TestAddresses:
+    @pytest.mark.parametrize(("dim", "name"), [("team", "nobodys"), ("rep", "Ana")])
+    async def test_who_does_not_exist_is_not_told_to_have_nobody_waiting(self, browser, floor, url, dim, name):
+        now = health.wall()
+        await floor.publish(*some_work(now))
+        await floor.wait({clock("4711", now + HOUR): now})
+        async with opened(browser, f"{url}?{dim}={name}") as seen:
+            await seen.says("#stranger", f"There is no {dim} “{name}”. Choose whose leads to show in the list above.")
+            assert not await seen.page.locator("#nobody").is_visible()
+            assert await seen.text("#total") == "–"
+            await seen.page.locator("#scope").select_option("")
+            await seen.says("#total", "1")
+            assert not await seen.page.locator("#stranger").is_visible()
+
+    async def test_who_has_nobody_waiting_is_told_so(self, browser, floor, url):
+        now = health.wall()
+        await floor.publish(*some_work(now))
+        await floor.wait({clock("4711", now + HOUR, rep="ana"): now})
+        async with opened(browser, f"{url}?rep=ben") as seen:
+            await seen.says("#total", "0")
+            assert await seen.page.locator("#nobody").is_visible()
+            assert not await seen.page.locator("#stranger").is_visible()
+
+    async def test_a_window_that_does_not_exist_is_said_and_todays_figures_are_there(self, browser, floor, url):
+        await floor.publish(*some_work(health.wall()))
+        async with opened(browser, f"{url}?window=nope") as seen:
+            await seen.says("#notice", "There is no window “nope”: these figures are of Today.")
+            await seen.page.locator("#windows label", has_text="24 h").click()
+            await seen.until("() => document.querySelector('#notice').hidden")
+            assert seen.page.url.endswith("?window=24h")
+
+
 class TestFigures:
     async def test_every_value_is_the_apis(self, browser, floor, url):
         now = health.wall()

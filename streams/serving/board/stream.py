@@ -52,7 +52,7 @@ OPERATION: Final = Operation(
         503: Told(f"{MOST_WATCHERS} watch already.", {JSON: Refusal}),
     },
     (
-        Parameter("window", "The window of the figures.", tuple(WINDOW_INDEX)),
+        Parameter("window", "The window of the figures; if there is no such one, that of a page that names none."),
         *(Parameter(dim, f"Only the leads of this {dim.replace('_', ' ')}.") for dim in DIMS),
     ),
 )
@@ -86,12 +86,14 @@ class Look(NamedTuple):
 
 
 def parse(query: QueryParams, usual: str) -> Selection:
-    """The selection that a query string means; an empty parameter does not count. Raises InvalidQueryError."""
+    """The selection that a query string means; an empty parameter does not count, nor does a window that there is none of.
+
+    So a page whose address is wrong there has its figures, and can say so. Raises InvalidQueryError.
+    """
     for name in query:
         check("query", name, ("window", *DIMS))
-    window = query.get("window") or usual
-    check("window", window, WINDOW_INDEX)
-    return Selection(window, {dim: query[dim] for dim in DIMS if query.get(dim)})
+    window = query.get("window", "")
+    return Selection(window if window in WINDOW_INDEX else usual, {dim: query[dim] for dim in DIMS if query.get(dim)})
 
 
 class _Figures(NamedTuple):

@@ -26,7 +26,8 @@ function judge({ connection, lostAt, beat, setup }, now) {
 
 /** Show it, and say aloud what changes. */
 export function showFreshness(situation, now) {
-  const [state, word, detail, sentence] = judge(situation, now);
+  const [state, word, detail, fault] = judge(situation, now);
+  const sentence = fault || situation.remark;
   mark(at("freshness"), "data-state", state);
   mark(document.documentElement, "data-freshness", state);
   write(at("freshness-word"), word);

@@ -15,7 +15,7 @@ const SPEECH_MS = 15_000; // how often, at most, a screen reader is told of the 
 const at = (id) => document.getElementById(id);
 const asked = new URLSearchParams(location.search);
 const timepiece = new Timepiece();
-const told = { setup: null, kpis: null, queue: null, beat: null, connection: "", lostAt: 0 };
+const told = { setup: null, kpis: null, queue: null, beat: null, connection: "", lostAt: 0, remark: "", stranger: "" };
 const chosen = { window: asked.get("window"), scope: null, dim: "rep" };
 const spoken = { word: "", overdue: null, at: -Infinity };
 
@@ -36,6 +36,8 @@ const RECEIVE = {
   setup(content) {
     if (told.setup && told.setup.build !== content.build) location.reload(); // the exporter was upgraded meanwhile
     told.setup = content;
+    const strange = chosen.window && chosen.window !== content.window;
+    told.remark = strange ? `There is no window “${chosen.window}”: these figures are of ${windowName(content.window)}.` : "";
     chosen.window = content.window;
     warnAt(content.warning_percents);
     showWindows();
@@ -77,6 +79,7 @@ function showWindows() {
   const windows = !chosen.window || offered.includes(chosen.window) ? offered : [chosen.window, ...offered];
   choose(at("windows"), "window", windows.map((window) => [window, windowName(window)]), chosen.window, (window) => {
     chosen.window = window;
+    told.remark = "";
     connect();
   });
 }
@@ -94,17 +97,20 @@ function showAll() {
   const { scope } = chosen;
   if (kpis) showFigures(scope ? held(kpis[scope.dim], scope.name) ?? {} : kpis.whole);
   people.show(kpis, queue, chosen.dim, scope?.dim === chosen.dim ? scope.name : "");
-  showScopes();
-  showQueue(queue, timepiece.now());
+  const known = showScopes();
+  told.stranger = known || !kpis || !queue ? "" : `There is no ${scope.dim} “${scope.name}”. Choose whose leads to show in the list above.`;
+  showQueue(queue, timepiece.now(), told.stranger);
 }
 
-/** Everyone, the teams, the reps: rebuilt only when somebody comes or goes, so that an open list stays as it is. */
+/** Everyone, the teams, the reps: rebuilt only when somebody comes or goes, so that an open list stays as it is.
+ *  Tells whether there is what was chosen: an address may name a team that was renamed. */
 function showScopes() {
   const { kpis, queue } = told;
   const known = (dim) => [...new Set([...Object.keys(kpis?.[dim] ?? {}), ...Object.keys(queue?.[`by_${dim}`] ?? {})])];
   const names = { team: known("team"), rep: known("rep") };
   const { scope } = chosen;
-  if (scope && !names[scope.dim].includes(scope.name)) names[scope.dim].push(scope.name);
+  const isKnown = !scope || names[scope.dim].includes(scope.name);
+  if (!isKnown) names[scope.dim].push(scope.name);
   for (const list of Object.values(names)) list.sort((one, other) => one.localeCompare(other, "en"));
   const select = at("scope");
   const state = JSON.stringify(names);
@@ -114,6 +120,7 @@ function showScopes() {
   }
   select.value = scope ? `${scope.dim}=${scope.name}` : "";
   mark(select, "data-chosen", scope ? "" : null);
+  return isKnown;
 }
 
 function options(label, dim, names) {
@@ -139,7 +146,7 @@ function showDims() {
 function tick() {
   const now = timepiece.now();
   const word = showFreshness(told, now);
-  showQueue(told.queue, now);
+  showQueue(told.queue, now, told.stranger);
   speak(word, now);
 }
 
@@ -165,7 +172,7 @@ at("scope").addEventListener("change", (event) => {
 });
 
 startTheme(asked.get("theme"));
-listen(() => showQueue(told.queue, timepiece.now()));
+listen(() => showQueue(told.queue, timepiece.now(), told.stranger));
 showDims();
 showFigures(null);
 connect();

@@ -22,8 +22,8 @@ function stateOf(lead, now) {
 
 const share = (lead, now) => Math.min(1, Math.max(0, (now - lead.since) / (lead.due - lead.since)));
 
-/** Show the queue as it is at an instant. `queue` is the last that was told, or null. */
-export function showQueue(queue, now) {
+/** Show the queue as it is at an instant. `queue` is the last that was told, or null; `stranger` says that it is nobody's. */
+export function showQueue(queue, now, stranger) {
   if (!queue) return; // what is not known yet is a dash, as the page has it from the start
   const listed = [...queue.missed, ...queue.ahead];
   const late = listed.filter((lead) => stateOf(lead, now) === "late").reverse();
@@ -32,6 +32,7 @@ export function showQueue(queue, now) {
   const listedSoon = ahead.filter((lead) => stateOf(lead, now) === "soon").length;
   const soon = ahead.length < queue.total - lateTotal ? Math.max(queue.soon, listedSoon) : listedSoon;
   showTotals(queue, { late: lateTotal, soon, calm: queue.total - lateTotal - soon }, now);
+  showStranger(stranger);
   showList(at("ahead"), ahead, queue.total - lateTotal, now);
   showList(at("missed"), late, lateTotal, now);
   document.title = `${lateTotal ? `(${lateTotal}) ` : ""}${count(queue.total)} waiting · Leadbeat`;
@@ -54,6 +55,16 @@ function showTotals(queue, parts, now) {
   write(at("longest"), queue.since === null ? "" : `longest ${running(Math.max(0, now - queue.since))}`);
   for (const id of ["parts", "share", "longest"]) at(id).hidden = queue.total === 0;
   at("nobody").hidden = queue.total > 0;
+}
+
+/** That nobody waits for whom nobody knows is no good news. */
+function showStranger(stranger) {
+  const note = at("stranger");
+  write(note, stranger);
+  note.hidden = !stranger;
+  if (!stranger) return;
+  write(at("total"), "–");
+  at("nobody").hidden = true;
 }
 
 function showList(section, leads, total, now) {
