@@ -103,6 +103,8 @@ def start(folder: Path, said) -> subprocess.Popen:
     """Start a demo whose processes all know this folder as the one for temporary files."""
     command = [sys.executable, "-m", "streams.cli", "demo"]
     environment = {**os.environ, "TMPDIR": str(folder)}
+    # Where tests run in a shell's background SIGINT is ignored, and a demo would heed that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(command, env=environment, stdout=said, stderr=subprocess.STDOUT, start_new_session=True)
 
 
