@@ -1,4 +1,4 @@
-"""When an organisation works: hours of the week on a local clock."""
+"""When an organisation works: hours of the week on a local clock, and the days that are otherwise."""
 
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
@@ -12,11 +12,37 @@ _WEEK = 7
 
 
 class Shift(Struct, frozen=True, order=True):
-    """Working time on one day of the week (Monday is 0): [start, end) in minutes after local midnight, 1440 at most."""
+    """Working time on one day of the week (Monday is 0): [start, end) in minutes after local midnight.
+
+    A night's shift ends past 1440; it is of the day on which it begins.
+    """
 
     weekday: int
     start: int
     end: int
+
+
+class Hours(Struct, frozen=True, order=True, forbid_unknown_fields=True):
+    """Working time on some day: [start, end) in minutes after local midnight, as of a shift."""
+
+    start: int
+    end: int
+
+
+class OwnDay(Struct, frozen=True, order=True, forbid_unknown_fields=True):
+    """A date with hours of its own instead of the week's: none on a holiday, fewer on half a day."""
+
+    day: date
+    hours: tuple[Hours, ...] = ()
+
+
+class WorkCalendar(Struct, frozen=True, forbid_unknown_fields=True):
+    """When some people work: the shifts of every week in a zone of the IANA database, and the days that are otherwise."""
+
+    name: str
+    zone: str
+    shifts: tuple[Shift, ...] = ()
+    days: tuple[OwnDay, ...] = ()
 
 
 class WorkingHours(Struct, frozen=True):

@@ -1,6 +1,8 @@
 """What leads add to the totals: a pure function of their facts, the rules and the due clock, for many leads at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import chain
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -10,7 +12,7 @@ from models.codes import Codes, Ints, Mask
 from models.measures import Kind, Measure
 from models.rules import ALERT_PERCENTS
 from models.slices import OF_LEADS, WHOLE, dims_of
-from models.state.facts import Facts
+from models.state.facts import NOTHING, Facts
 from models.story import Story
 from models.tables import Occurrences, ones
 from models.units import Duration, Millis
@@ -69,7 +71,8 @@ class Waiting(NamedTuple):
 class Evaluation(NamedTuple):
     """All that some leads mean at one instant; `next_change` is NEVER for those that time alone does not change.
 
-    From `ends_at` on, or NEVER, a lead is in no number any more; `last_at` is the latest instant that is told of it.
+    From `ends_at` on, or NEVER, a lead is in no window any more, and in no level but those that its own record tells; `last_at`
+    is the latest instant that is told of it.
     """
 
     contributions: list[Contributions]
@@ -80,37 +83,68 @@ class Evaluation(NamedTuple):
     last_at: Ints
 
 
-def evaluate(facts: Sequence[Facts], codes: Codes, known_until: Millis | Ints) -> Evaluation:
-    """What leads mean when the due clock stands at `known_until`, for all or for each.
+def evaluate(facts: Sequence[Facts], codes: Codes, known_until: Millis) -> Evaluation:
+    """What leads mean when the due clock stands at `known_until`.
 
     Law: between two instants with no `next_change` in between, the result is the same.
     """
     story = Story(facts, codes, known_until)
-    contributions = [found for number, measure in enumerate(MEASURES) for found in _contributions(story, number, measure)]
-    return Evaluation(contributions, _waiting(story), _thresholds(story), story.next_change, story.ends_at, story.last_at)
+    found = _contributions(story, range(len(MEASURES)))
+    return Evaluation([*found], _waiting(story), _thresholds(story), story.next_change, story.ends_at, story.last_at)
 
 
 def evaluate_both(
     before: Sequence[Facts], after: Sequence[Facts], codes: Codes, then: Millis, now: Millis
 ) -> tuple[Evaluation, Evaluation]:
-    """What leads meant then and what they mean now: the same as to evaluate twice; of few leads, at the cost of once."""
+    """What leads meant then and what they mean now, as if evaluated twice; of few leads, at the cost of once.
+
+    Contributions are left out on both sides where a measure reads nothing of a lead that has changed.
+    """
     count = len(before)
-    both = evaluate([*before, *after], codes, np.repeat((then, now), count))
-    of_each = [_split(each, count) for each in both.contributions]
-    waiting, thresholds = _split_rows(both.waiting, count), _split_rows(both.thresholds, count)
-    sides = (slice(None, count), slice(count, None))
-    old, new = (
-        Evaluation(
-            [each[number] for each in of_each],
-            waiting[number],
-            thresholds[number],
-            both.next_change[side],
-            both.ends_at[side],
-            both.last_at[side],
+    both = Story([*before, *after], codes, np.repeat((then, now), count))
+    stories = {tuple(range(count)): both}
+    parts = [_split(found, count) for found in _contributions(both, _ALWAYS)]
+    changes = [_changed_tables(*pair) for pair in zip(before, after, strict=True)]
+    for (reads, timed), measures in _BY_READS.items():
+        has_time_passed = timed and then != now
+        some = tuple(
+            place
+            for place, tables in enumerate(changes)
+            if not tables.isdisjoint(reads) or (has_time_passed and _has_some(after[place], reads))
         )
-        for number, side in enumerate(sides)
-    )
+        if not some:
+            continue
+        if some not in stories:
+            sides = ([side[place] for place in some] for side in (before, after))
+            stories[some] = Story([*chain(*sides)], codes, np.repeat((then, now), len(some)))
+        places = np.array(some, np.int64)
+        parts += [_placed(_split(found, len(some)), places) for found in _contributions(stories[some], measures)]
+    waiting, thresholds = _split_rows(_waiting(both), count), _split_rows(_thresholds(both), count)
+    instants = (both.next_change, both.ends_at, both.last_at)
+    old = Evaluation([old for old, _ in parts], waiting[0], thresholds[0], *(column[:count] for column in instants))
+    new = Evaluation([new for _, new in parts], waiting[1], thresholds[1], *(column[count:] for column in instants))
     return old, new
+
+
+_ALWAYS = [number for number, measure in enumerate(MEASURES) if measure.reads is None]
+_BY_READS = {
+    (reads, timed): [number for number, measure in enumerate(MEASURES) if (measure.reads, measure.timed) == (reads, timed)]
+    for reads, timed in dict.fromkeys((measure.reads, measure.timed) for measure in MEASURES)
+    if reads is not None
+}
+_ALL_TABLES = frozenset(Facts._fields)
+
+
+def _changed_tables(old: Facts, new: Facts) -> AbstractSet[str]:
+    """The tables of a lead that have changed: all of them if its own fields or owners have, as all measures read these."""
+    if old[:2] != new[:2]:
+        return _ALL_TABLES
+    return {name for name, was, is_now in zip(Facts._fields, old, new, strict=True) if was != is_now}
+
+
+def _has_some(known: Facts, reads: tuple[str, ...]) -> bool:
+    """Whether a lead has something in one of some tables."""
+    return any(getattr(known, name) != getattr(NOTHING, name) for name in reads)
 
 
 def _split(both: Contributions, count: int) -> tuple[Contributions, Contributions]:
@@ -123,16 +157,28 @@ def _split(both: Contributions, count: int) -> tuple[Contributions, Contribution
     return old, Contributions(measure, slices, dims, of[end:] - count, at[end:], value[end:], by[:, end:], times[end:])
 
 
+def _placed(parts: tuple[Contributions, Contributions], places: Ints) -> tuple[Contributions, Contributions]:
+    """Contributions of some leads, by the places of those among all."""
+    old, new = parts
+    return old._replace(of=places[old.of]), new._replace(of=places[new.of])
+
+
 _Rows = TypeVar("_Rows", Waiting, Thresholds)
 
 
 def _split_rows(both: _Rows, count: int) -> tuple[_Rows, _Rows]:
-    old, new = both.of < count, both.of >= count
-    first, second = (type(both)(*(column[side] for column in both)) for side in (old, new))
-    return first, second._replace(of=second.of - count)
+    """Rows of the first leads, and those of the others."""
+    first, rest = both.of < count, both.of >= count
+    old, new = (type(both)(*(column[side] for column in both)) for side in (first, rest))
+    return old, new._replace(of=new.of - count)
 
 
-def _contributions(story: Story, number: int, measure: Measure) -> Iterator[Contributions]:
+def _contributions(story: Story, measures: Iterable[int]) -> Iterator[Contributions]:
+    """What some measures, by their numbers, make of a story."""
+    return (found for number in measures for found in _contributed(story, number, MEASURES[number]))
+
+
+def _contributed(story: Story, number: int, measure: Measure) -> Iterator[Contributions]:
     occurrences = measure.select(story)
     slices = story.codes.slices(measure.dims)
     if measure.kind is not Kind.DISTINCT:

@@ -24,3 +24,7 @@ class InvalidEventError(LeadbeatError):
 
 class InvalidRulesError(LeadbeatError):
     """Rules that contradict themselves or name what does not exist."""
+
+
+class InvalidKpisError(LeadbeatError):
+    """An organisation's own KPIs that cannot be taken into the catalogue."""

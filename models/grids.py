@@ -5,17 +5,24 @@ Sums are gathered by name, divided, and quantiles looked up in cumulated sketche
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from functools import reduce
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.codes import Ints, Mask
-from models.kpis import QUANTILES, Figure, Formula
-from models.measures import Kind, Measure
+from models.givens import Given, Givens, known_until
+from models.kpis import QUANTILES, Figure, Formula, Product, Reached, Remaining
+from models.measures import PREVIOUS, Kind, Measure, Sum, summed
 from models.sketches import Entry, Floats, Layout, Sketches, lay_out
+from models.slices import split_values
 from models.sums import LEVEL_ROW, Sums, split_name
 from models.units import Millis
+from models.windows import NOW, WINDOW_INDEX
+
+NO_GIVENS: Final[Givens] = {}
 
 States: TypeAlias = NDArray[np.uint8]
 
@@ -49,6 +56,10 @@ class Columns:
 
     def __init__(self, sums: Sums) -> None:
         self.sums = sums
+        self.minor_units = 1
+        """How many minor units a major one has in which money is told."""
+        self.givens: Givens = {}
+        """What rules and clock give."""
         self._known = 0
         self._of: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
         self._buckets: dict[tuple[str, str], list[Entry]] = defaultdict(list)
@@ -57,8 +68,9 @@ class Columns:
         self._values: Ints = np.zeros((LEVEL_ROW + 1, 1), np.int64)
         self._used: NDArray[Any] = np.zeros(1, np.bool_)
 
-    def at_present(self) -> "Columns":
-        """Take in the sums as they are now."""
+    def at_present(self, minor_units: int, givens: Givens = NO_GIVENS) -> "Columns":
+        """Take in the sums as they are now, how many minor units of money make a major one, and what is given."""
+        self.minor_units, self.givens = minor_units, givens
         for column in range(self._known, len(self.sums)):
             measure, part, dim, name = split_name(self.sums.names[column])
             if part.startswith("b"):
@@ -76,16 +88,29 @@ class Columns:
 
     def names(self, measures: Sequence[Measure], dim: str) -> set[str]:
         """The slices in which one of some measures is not 0 throughout."""
-        found = (self._of.get((measure.id, part, dim), {}) for measure in measures for part in ("", "n", "sum"))
+        found = (self._of.get((measure.id, part, dim), {}) for measure in measures for part in ("", "n", "sum", PREVIOUS))
         return {name for columns in found for name, column in columns.items() if self._used[column]}
 
-    def total(self, measures: Sequence[Measure], part: str, dim: str, names: Sequence[str]) -> Ints:
-        """The sum of a part of some measures: by slice, then by window, levels last."""
+    def total(self, formula: Sum, part: str, dim: str, names: Sequence[str]) -> Ints:
+        """A sum, of a part of its measures unless they say which: by slice, then by window, now last.
+
+        A level is in every window what it is now.
+        """
         total = np.zeros((len(names), LEVEL_ROW + 1), np.int64)
-        for measure in measures:
-            place = self._of.get((measure.id, part, dim), {}).get
-            total += self._values[:, [place(name, -1) for name in names]].T
+        for term in formula.terms:
+            place = self._of.get((term.measure.id, term.part or part, dim), {}).get
+            columns = [place(name, -1) for name in names]
+            if term.measure.ages is not None:
+                total += term.times * self._age(term.measure.ages, self._values[LEVEL_ROW, columns], dim, names)
+            elif term.measure.kind is Kind.LEVEL:
+                total += term.times * self._values[LEVEL_ROW, columns, np.newaxis]
+            else:
+                total += term.times * self._values[:, columns].T
         return total
+
+    def _age(self, counted: Measure, begun: Ints, dim: str, names: Sequence[str]) -> Ints:
+        """How long it is since what a level counts began, by slice; from the sum of the instants at which it did."""
+        return self.total(summed(counted), "", dim, names) * int(self.givens[known_until.id, NOW, ""]) - begun[:, np.newaxis]
 
     def sketches(self, measure: Measure, dim: str) -> Sketches:
         """A duration's sketches in all slices of a dimension; its figures share them."""
@@ -99,12 +124,18 @@ class Columns:
         return found
 
 
-def grid_of(figure: Figure, dim: str, columns: Columns, oldest: Oldest, always: Sequence[str], least: int) -> Grid:
-    """A figure in the slices of a dimension: those `always` told, and those in which it is not 0. `least` is its minimum n."""
+def grid_of(
+    figure: Figure, dim: str, columns: Columns, oldest: Oldest, always: Sequence[str], minimum_n: Mapping[Formula, int]
+) -> Grid:
+    """A figure in the slices of a dimension: those `always` told, and those in which it is not 0."""
     if figure.formula is Formula.OLDEST:
         return _oldest(figure, dim, oldest)
     names = (*always, *sorted(columns.names(figure.measures, dim).difference(always)))
-    return Grid(figure, dim, names, *_cells(figure, dim, columns, names, least))
+    if figure.product is not None:
+        return Grid(
+            figure, dim, names, *_derived(figure, figure.product, _Place(columns, dim, names, figure.windows, minimum_n))
+        )
+    return Grid(figure, dim, names, *_cells(figure, dim, columns, names, minimum_n.get(figure.formula, 0)))
 
 
 def _oldest(figure: Figure, dim: str, oldest: Oldest) -> Grid:
@@ -115,27 +146,135 @@ def _oldest(figure: Figure, dim: str, oldest: Oldest) -> Grid:
 
 
 def _cells(figure: Figure, dim: str, columns: Columns, names: Sequence[str], least: int) -> tuple[Floats, Ints, Ints, States]:
-    formula, measures = figure.formula, figure.numerator
+    formula, over, measure = figure.formula, figure.over, figure.numerator[0]
+    scale = columns.minor_units if figure.money else 1000 if figure.seconds else 1
+    told = [WINDOW_INDEX.get(window, LEVEL_ROW) for window in figure.windows]
 
-    def total(some: Sequence[Measure], part: str = "") -> Ints:
-        return columns.total(some, part, dim, names)[:, :LEVEL_ROW]
+    def total(some: Sum, part: str = "") -> Ints:
+        return columns.total(some, part, dim, names)[:, told]
 
-    if formula is Formula.LEVEL:
-        return _counted(columns.total(measures, "", dim, names)[:, LEVEL_ROW:])
-    if formula in {Formula.COUNT, Formula.SAMPLES}:
-        return _counted(total(measures, "n" if measures[0].kind is Kind.DURATION else ""))
-    if formula in {Formula.RATIO, Formula.MEAN}:
-        return _divided(total(measures), total(figure.denominator), 1, least)
+    if formula in {Formula.COUNT, Formula.SAMPLES, Formula.LEVEL}:
+        return _counted(total(over, "n" if measure.kind is Kind.DURATION else ""), scale)
+    if figure.under is not None:
+        return _divided(total(over), total(figure.under), scale, least)
     if formula is Formula.MEAN_TIME:
-        return _divided(total(measures, "sum"), total(measures, "n"), 1000, least)
-    samples = total(measures, "n")
+        return _divided(total(over, "sum"), total(over, "n"), 1000, least)
+    samples = total(over, "n")
     state = _states(samples, least)
-    value = columns.sketches(measures[0], dim).quantile(QUANTILES.get(formula, 1.0), names) / 1000
+    value = columns.sketches(measure, dim).quantile(QUANTILES.get(formula, 1.0), names)[:, told] / 1000
     return np.where(state == OK, value, np.nan), samples, np.full(samples.shape, NONE), state
 
 
-def _counted(amounts: Ints) -> tuple[Floats, Ints, Ints, States]:
-    return amounts.astype(np.float64), amounts, np.full(amounts.shape, NONE), np.full(amounts.shape, OK, np.uint8)
+class _Place(NamedTuple):
+    """Where figures are multiplied: which slices and windows."""
+
+    columns: Columns
+    dim: str
+    names: Sequence[str]
+    windows: Sequence[str]
+    minimum_n: Mapping[Formula, int]
+
+    def total(self, formula: Sum, part: str = "", window: str = "") -> Ints:
+        """A sum in all of these slices and windows, or in the one window."""
+        windows = [window] * len(self.windows) if window else self.windows
+        rows = [WINDOW_INDEX.get(name, LEVEL_ROW) for name in windows]
+        return self.columns.total(formula, part, self.dim, self.names)[:, rows]
+
+    def given(self, given: Given, window: str = "") -> list[list[Fraction | None]]:
+        """What is given in them."""
+        found = self.columns.givens.get
+        slices = [f"{self.dim}={name}" if self.dim and given.dims is not None else "" for name in self.names]
+        return [[found((given.id, window or each, name)) for each in self.windows] for name in slices]
+
+
+class _Part(NamedTuple):
+    """A number that is multiplied, by slice and window, as numerator and denominator. `n`: what it stands on, if it does."""
+
+    over: NDArray[Any]
+    under: NDArray[Any]
+    known: Mask
+    n: Ints | None = None
+    least: int = 0
+
+
+def _derived(figure: Figure, product: Product, place: _Place) -> tuple[Floats, Ints, Ints, States]:
+    """Numerators and denominators are multiplied as integers of any size, and divided once."""
+    times = [_part_of(part, place) for part in product.times]
+    per = [_part_of(part, place) for part in product.per]
+    shape = len(place.names), len(place.windows)
+    divided, enough, least_n = np.ones(shape, np.bool_), np.ones(shape, np.bool_), np.full(shape, NONE)
+    for part in times + per:
+        divided &= part.known & (part.under > 0).astype(np.bool_)
+        if part.n is not None:
+            enough &= part.n >= part.least
+            least_n = np.where(least_n == NONE, part.n, np.minimum(least_n, part.n))
+    inner = (part for part, what in zip(times, product.times, strict=True) if what in product.inner)
+    for part in (*per, *inner):
+        divided &= (part.over > 0).astype(np.bool_)
+    told = divided & enough
+    value = np.full(shape, np.nan)
+    scale = place.columns.minor_units if figure.money else 1
+    over = _multiplied([*(part.over for part in times), *(part.under for part in per)], told)
+    under = _multiplied([*(part.under for part in times), *(part.over for part in per)], told) * scale
+    value[told] = over / under
+    state = np.where(divided, np.where(enough, OK, INSUFFICIENT), NO_TRAFFIC).astype(np.uint8)
+    return value, np.maximum(least_n, 0), np.full(shape, NONE), state
+
+
+def _multiplied(parts: Sequence[NDArray[Any]], told: Mask) -> NDArray[Any]:
+    """The product of what is told, as integers of any size."""
+    return reduce(np.multiply, (part[told].astype(object) for part in parts))
+
+
+def _part_of(part: Figure | Given | Remaining | Reached | int, place: _Place) -> _Part:
+    shape = len(place.names), len(place.windows)
+    whole, known = np.ones(shape, np.int64), np.ones(shape, np.bool_)
+    match part:
+        case Figure(formula=Formula.MEAN_TIME):
+            n = place.total(part.over, "n")
+            return _Part(place.total(part.over, "sum"), n, known, n, place.minimum_n.get(part.formula, 0))
+        case Figure(under=Sum() as under):
+            n = place.total(under)
+            return _Part(place.total(part.over), n, known, n, place.minimum_n.get(part.formula, 0))
+        case Figure() | int():
+            return _Part(whole * part if isinstance(part, int) else place.total(part.over), whole, known)
+        case Given():
+            return _fractions(place.given(part), shape)
+        case Reached():
+            return _reached(part, place)
+        case left:
+            done = place.total(left.done, window=left.window).tolist()
+            pairs = (zip(*each, strict=True) for each in zip(place.given(left.given, left.window), done, strict=True))
+            return _fractions(
+                [[None if aim is None else max(aim - so_far, Fraction(0)) for aim, so_far in row] for row in pairs], shape
+            )
+
+
+def _reached(part: Reached, place: _Place) -> _Part:
+    """How many reps reached what is given to them, of how many."""
+    reached, asked = np.zeros((2, len(place.names), len(place.windows)), np.int64)
+    aims = [(window, name, aim) for (given, window, name), aim in place.columns.givens.items() if given == part.aim.id]
+    sellers = [split_values(*name.split("=", 1)) for _, name, _ in aims]
+    done = place.columns.total(part.done, "", "rep", [rep for _, rep in sellers]).tolist()
+    for (window, _, aim), (team, _), found in zip(aims, sellers, done, strict=True):
+        cell = place.names.index(team if place.dim else ""), place.windows.index(window)
+        asked[cell] += 1
+        reached[cell] += found[WINDOW_INDEX[window]] >= aim
+    known = np.ones(asked.shape, np.bool_)
+    return _Part(reached, asked, known, asked, place.minimum_n.get(Formula.MEAN, 0))
+
+
+def _fractions(values: Sequence[Sequence[Fraction | None]], shape: tuple[int, int]) -> _Part:
+    flat = [value for row in values for value in row]
+    over, under = (
+        np.array([getattr(each or Fraction(0), name) for each in flat], object) for name in ("numerator", "denominator")
+    )
+    known = np.array([each is not None for each in flat], np.bool_)
+    return _Part(over.reshape(shape), under.reshape(shape), known.reshape(shape))
+
+
+def _counted(amounts: Ints, scale: int) -> tuple[Floats, Ints, Ints, States]:
+    return amounts / scale, amounts, np.full(amounts.shape, NONE), np.full(amounts.shape, OK, np.uint8)
 
 
 def _divided(numerator: Ints, denominator: Ints, scale: int, least: int) -> tuple[Floats, Ints, Ints, States]:

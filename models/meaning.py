@@ -57,7 +57,7 @@ class Threshold(NamedTuple):
 class Meaning(NamedTuple):
     """One lead: its open clock, its thresholds (of those long past only if asked for), its next change by time alone.
 
-    From `ends_at` on it is in no number any more; `last_at` is the latest instant that is told of it.
+    From `ends_at` on its objects are in no number any more; `last_at` is the latest instant that is told of it.
     """
 
     waiting: Waiting | None

@@ -12,8 +12,7 @@ import numpy as np
 from models.catalogue import MEASURES
 from models.codes import AT_BITS, NEVER, Ints, Mask, key
 from models.contributions import Contributions, Evaluation
-from models.panes import summed
-from models.tables import Table
+from models.tables import Table, summed
 
 DRILLED: Final = {number: measure.id for number, measure in enumerate(MEASURES) if measure.drill}
 """The measures that have members: their ids by number."""

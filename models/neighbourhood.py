@@ -15,9 +15,11 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from models.codes import NEVER, NOBODY, Codes, Ints, Mask
+from models.codes import NEVER, NOBODY, Codes, Ints, Mask, rows_where
 from models.measures import WITH_CHANNEL
 from models.slices import OF_LEADS, dims_of
+from models.stages import CUSTOMER
+from models.state.deals import OPEN
 from models.state.facts import AUTOMATED, CONNECTED, DELIVERED, NOT_NAMED, NOTHING, REPLY, TOUCH, Facts, leaving_out
 from models.story import CALL, Story
 from models.tables import Table, zeros
@@ -37,15 +39,38 @@ _Values: TypeAlias = dict[tuple[str, ...], set[int]]
 """Values of dimensions taken together, as one number each."""
 
 
-def neighbourhood(old: Facts, new: Facts, codes: Codes, then: Millis, now: Millis) -> tuple[Facts, Facts]:
+class Columns:
+    """The rows of some touches as columns. They may be kept: most touches are the same from one change to the next."""
+
+    def __init__(self, touches: bytes) -> None:
+        self.touches = touches
+        self.rows = np.frombuffer(touches, TOUCH)
+        self.at: Ints = self.rows["at"].copy()
+        self.flags: NDArray[np.uint8] = self.rows["flags"].copy()
+        self.channel: NDArray[np.uint8] = self.rows["channel"].copy()
+        self.human: Mask = (self.flags & AUTOMATED) == 0
+
+    def of(self, touches: bytes) -> "Columns":
+        """The columns of touches: these, if they are the same ones."""
+        return self if touches is self.touches else Columns(touches)
+
+
+def neighbourhood(
+    old: Facts, new: Facts, codes: Codes, then: Millis, now: Millis, columns: tuple[Columns, Columns] | None = None
+) -> tuple[Facts, Facts]:
     """A lead's facts on both sides, without touches that make no difference.
 
     They are the facts that were counted with the due clock at `then`, and those to be counted with it at `now`, not before.
     """
     if NOTHING in (old, new):
         return old, new
-    before, after = _Side(old, codes, then), _Side(new, codes, now)
-    if before.dims != after.dims or (old.owners != new.owners and (before.has_unnamed or after.has_unnamed)):
+    theirs, mine = columns or (Columns(old.touches), Columns(new.touches))
+    before, after = _Side(old, codes, then, theirs), _Side(new, codes, now, mine)
+    if before.dims != after.dims or before.ended != after.ended:
+        return old, new
+    if old.owners != new.owners and (before.has_unnamed or after.has_unnamed or before.ended):
+        return old, new
+    if old.stages != new.stages and (before.was_customer or after.was_customer):
         return old, new
     changed = _changed(old.touches, new.touches)
     ahead = min(before.horizon, after.horizon)
@@ -70,11 +95,11 @@ def more_and_more(known: Facts, codes: Codes, known_until: Millis, size: int) ->
     side = _Side(known, codes, known_until)
     kept = np.zeros(len(side.at), np.bool_)
     kept[side.places_at(side.few())] = True
-    rest = np.flatnonzero(~kept)
-    before = side.only(np.flatnonzero(kept))
+    rest = rows_where(~kept)
+    before = side.only(rows_where(kept))
     for start in range(0, len(rest), size):
         kept[rest[start : start + size]] = True
-        after = side.only(np.flatnonzero(kept))
+        after = side.only(rows_where(kept))
         yield neighbourhood(before, after, codes, known_until, known_until)
         before = after
 
@@ -82,15 +107,13 @@ def more_and_more(known: Facts, codes: Codes, known_until: Millis, size: int) ->
 class _Side:
     """The facts of the lead at one instant; `story` is theirs without touches."""
 
-    def __init__(self, facts: Facts, codes: Codes, known_until: Millis) -> None:
+    def __init__(self, facts: Facts, codes: Codes, known_until: Millis, columns: Columns | None = None) -> None:
         self.facts = facts
         self.codes = codes
         self.story = Story([facts._replace(touches=b"")], codes, known_until)
-        self.rows = np.frombuffer(facts.touches, TOUCH)
-        self.at: Ints = np.ascontiguousarray(self.rows["at"])
-        self.flags: NDArray[np.uint8] = np.ascontiguousarray(self.rows["flags"])
-        self.channel: NDArray[np.uint8] = np.ascontiguousarray(self.rows["channel"])
-        self.human: Mask = (self.flags & AUTOMATED) == 0
+        columns = columns or Columns(facts.touches)
+        self.rows, self.at, self.flags = columns.rows, columns.at, columns.flags
+        self.channel, self.human = columns.channel, columns.human
 
     @property
     def horizon(self) -> int:
@@ -103,13 +126,24 @@ class _Side:
         return [int(self.story.of_leads[dim][0]) for dim in OF_LEADS]
 
     @property
+    def ended(self) -> bytes:
+        """The deals that ended: touches count for them."""
+        rows = self.story.deal_rows
+        return bytes(rows[rows["end"] != OPEN].tobytes())
+
+    @property
+    def was_customer(self) -> bool:
+        """Whether the lead ever was a customer: touches then count apart."""
+        return bool((self.story.stages.value == CUSTOMER).any())
+
+    @property
     def has_unnamed(self) -> bool:
         """Whether there are touches that count for the lead's owner."""
         return bool((self.rows["rep"] == NOBODY).any())
 
     def since(self, at: int) -> Ints:
         """The instants of the touches from an instant on."""
-        return self.at[np.searchsorted(self.at, at) :]
+        return self.at[self.at.searchsorted(at) :]
 
     def few(self) -> Ints:
         """The instants of the touches that decide about others, or lie ahead of the clock."""
@@ -117,23 +151,26 @@ class _Side:
 
     def places_at(self, instants: Ints) -> Ints:
         """The places of the touches at some instants."""
-        return _ranges(np.searchsorted(self.at, instants), np.searchsorted(self.at, instants, side="right"))
+        return _ranges(self.at.searchsorted(instants), self.at.searchsorted(instants, side="right"))
 
     def deciding(self) -> Iterator[int]:
         """The places of touches that decide how something else counts."""
         if not len(self.at):
             return
-        yield len(self.at) - 1
+        yield from (0, len(self.at) - 1)
         yield from _first_from(self.human | ((self.flags & DELIVERED) > 0), [0])
-        inquiries = [0, *np.searchsorted(self.at, self.story.inquiries.at).tolist()]
+        inquiries = [0, *self.at.searchsorted(self.story.inquiries.at).tolist()]
         yield from _first_from(self.human, inquiries)
-        yield from _first_from(self.human & (self.channel == CALL) & ((self.flags & CONNECTED) > 0), inquiries)
+        connected = self.human & (self.channel == CALL) & ((self.flags & CONNECTED) > 0)
+        yield from _first_from(connected, inquiries)
+        ahead = int(self.at.searchsorted(self.horizon))
+        yield from (*_last_before(connected, [ahead]), *_last_before(self.human, [ahead]))
         yield from self._answered()
 
     def _answered(self) -> Iterator[int]:
         """The touches of which replies answer one: that which each names, the latest on its channel, the latest at all."""
         replies = self.story.human_replies
-        until = np.searchsorted(self.at, replies.at, side="right")
+        until = self.at.searchsorted(replies.at, side="right")
         yield from replies.answers[replies.answers >= 0].tolist()
         yield from (until[until > 0] - 1).tolist()
         for channel in set(replies.channel.tolist()):
@@ -158,10 +195,10 @@ class _Side:
     def last_of(self, values: _Values) -> Iterator[int]:
         """The last touch by a person, before the clock's pane ends, of each of some values of dimensions taken together."""
         wanted = {dims: set(of) for dims, of in values.items()}
-        end, size = int(np.searchsorted(self.at, self.horizon)), _BLOCK
+        end, size = int(self.at.searchsorted(self.horizon)), _BLOCK
         while end > 0 and any(wanted.values()):
             start = max(0, end - size)
-            places = start + np.flatnonzero(self.human[start:end])
+            places = start + rows_where(self.human[start:end])
             by = self.of(places)
             for dims, of in wanted.items():
                 coded = _coded(by, dims, self.codes) if of else None
@@ -190,7 +227,7 @@ class _Side:
         ended_at = int(self.story.followed_up_until[0])
         if ended_at == NEVER:
             return 0
-        until = np.searchsorted(self.at, ended_at, side="right")
+        until = self.at.searchsorted(ended_at, side="right")
         return int(np.count_nonzero(self.human[:until])) - int(np.count_nonzero(self.human[kept[kept < until]]))
 
 
@@ -258,7 +295,7 @@ def _stands(mine: NDArray[Any], theirs: NDArray[Any]) -> Mask:
     if not len(theirs):
         return np.zeros(len(mine), np.bool_)
     at = np.ascontiguousarray(mine["at"])
-    rank = np.arange(len(mine)) - np.searchsorted(at, at)
+    rank = np.arange(len(mine)) - at.searchsorted(at)
     place = np.searchsorted(np.ascontiguousarray(theirs["at"]), at) + rank
     stands: Mask = (place < len(theirs)) & (theirs[np.minimum(place, len(theirs) - 1)] == mine)
     return stands
@@ -278,7 +315,7 @@ def _last_before(wanted: Mask, bounds: Iterable[int]) -> Iterator[int]:
         end, size = bound, _BLOCK
         while end > 0:
             start = max(0, end - size)
-            found = np.flatnonzero(wanted[start:end])
+            found = rows_where(wanted[start:end])
             if len(found):
                 yield start + int(found[-1])
                 break

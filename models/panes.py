@@ -11,6 +11,7 @@ import numpy as np
 
 from models.codes import Ints, Mask
 from models.sums import Chunks, pack_runs, unpack
+from models.tables import runs, summed
 from models.units import Millis
 from models.windows import Pane
 
@@ -181,23 +182,9 @@ def _unique(numbers: Ints) -> Ints:
     return numbers[runs(numbers)]
 
 
-def summed(keys: Ints, amounts: Ints) -> tuple[Ints, Ints]:
-    """The keys, ascending, and the sum of the amounts of each; there is at least one."""
-    order = np.argsort(keys)
-    keys = keys[order]
-    first = runs(keys)
-    return keys[first], np.add.reduceat(amounts[order], first)
-
-
-def runs(values: Ints) -> Ints:
-    """Where each run of equal values starts; there is at least one value."""
-    return np.concatenate((_FIRST, (values[1:] != values[:-1]).nonzero()[0] + 1))
-
-
 _join = msgspec.msgpack.Encoder().encode
 _chunks_of = msgspec.msgpack.Decoder(dict[int, bytes]).decode
 _EMPTY: Final = _join({})
 
 _ID: Final = (1 << SERIES_BITS) - 1
-_FIRST = np.zeros(1, np.int64)
 _NONE = np.empty(0, np.int64)

@@ -12,13 +12,12 @@ from models.catalogue import MEASURES
 from models.codes import Codes, Ints
 from models.contributions import Contributions
 from models.measures import Kind
-from models.panes import Panes, summed
-from models.series import SeriesIds
+from models.panes import Panes
+from models.series import Flow, Previous, SeriesIds
 from models.sums import LEVEL_ROW, Changed, Chunks, Sums
+from models.tables import summed
 from models.units import Millis
-from models.windows import PANE_LENGTH, WINDOWS, Calendar, Pane, Span
-
-_NEVER: Final = Span(Millis(0), Millis(0))
+from models.windows import EMPTY, PANE_LENGTH, WINDOWS, Calendar, Pane, Span
 
 _DENSE: Final = 2_000_000
 """Cells up to which it is quicker to add into all of them than to sort; they are 16 MiB."""
@@ -50,6 +49,16 @@ class Stored(NamedTuple):
     panes: Mapping[tuple[Pane, Millis], Chunks]
 
 
+def _joined(flows: Sequence[Flow]) -> Flow:
+    ids, instants, amounts = (np.concatenate(column) for column in zip(*flows, strict=True))
+    return ids, instants, amounts
+
+
+def _moves(panes: Panes, old: Span, new: Span) -> dict[Millis, int]:
+    """The panes that come into a span (1) and leave it (-1)."""
+    return {start: 1 if start in new else -1 for start in panes if (start in new) != (start in old)}
+
+
 class Totals:
     """One partition's totals: panes, window totals and levels. `clock` is None until the first `advance`.
 
@@ -64,7 +73,9 @@ class Totals:
         self.sums = Sums()
         self.panes = {pane: Panes(pane) for pane in Pane}
         self._series = SeriesIds(self.sums, codes)
-        self._spans: list[Span] = [_NEVER] * len(WINDOWS)
+        self._previous = Previous(self.sums)
+        self._spans: list[Span] = [EMPTY] * len(WINDOWS)
+        self._previous_spans: list[Span] = [EMPTY] * len(WINDOWS)
         self._oldest: dict[Pane, Millis] = dict.fromkeys(Pane, Millis(0))
         self._saved_series = 0
         self._changed = Changed()
@@ -92,30 +103,37 @@ class Totals:
         totals.clock = clock
         if clock is not None:
             totals._spans = [totals.calendar.span(window, clock) for window in WINDOWS]
+            totals._previous_spans = [totals.calendar.previous_span(window, clock) for window in WINDOWS]
             totals._oldest = {pane: totals.calendar.oldest_start(pane, clock) for pane in Pane}
         return totals
 
     def add(self, changes: Iterable[Contributions]) -> None:
         """Add a difference of contributions."""
-        flows = []
+        brief: list[Flow] = []
+        daily: list[Flow] = []
         for change in changes:
-            if MEASURES[change.measure].kind is Kind.LEVEL:
+            measure = MEASURES[change.measure]
+            if measure.kind is Kind.LEVEL:
                 self._add_levels(change)
             else:
                 self.late += int(np.count_nonzero((change.at < self._oldest[Pane.DAY]) & (change.times > 0)))
-                flows += list(self._series.flows(change))
-        if flows:
-            ids, instants, amounts = (np.concatenate(column) for column in zip(*flows, strict=True))
-            self._add_flows(ids, instants, amounts)
+                (daily if measure.daily else brief).extend(self._series.flows(change))
+        if brief:
+            self._add_brief(*_joined(brief))
+        if brief or daily:
+            self._add_flows(*_joined(brief + daily))
 
     def _add_levels(self, change: Contributions) -> None:
         for ids, _, amounts in self._series.flows(change):
             self._add_to_row(LEVEL_ROW, ids, amounts)
 
-    def _add_flows(self, ids: Ints, instants: Ints, amounts: Ints) -> None:
-        """Into panes of every size. Hours and days are whole five minutes, so these are reduced once for all three."""
+    def _add_brief(self, ids: Ints, instants: Ints, amounts: Ints) -> None:
+        """Into ten-second panes."""
         recent = instants >= self._oldest[Pane.TEN_SECONDS]
         self._add_panes(Pane.TEN_SECONDS, *self._reduced(Pane.TEN_SECONDS, ids[recent], instants[recent], amounts[recent]))
+
+    def _add_flows(self, ids: Ints, instants: Ints, amounts: Ints) -> None:
+        """Into panes of every other size. Hours and days are whole five minutes, so these are reduced once for all three."""
         ids, instants, amounts = self._reduced(Pane.FIVE_MINUTES, ids, instants, amounts)
         self._add_panes(Pane.FIVE_MINUTES, ids, instants, amounts)
         for pane in (Pane.HOUR, Pane.DAY):
@@ -168,6 +186,8 @@ class Totals:
             if window.pane is pane:
                 low, high = np.searchsorted(starts, self._spans[row]).tolist()
                 self._add_to_row(row, ids[low:high], amounts[low:high])
+                low, high = np.searchsorted(starts, self._previous_spans[row]).tolist()
+                self._add_to_row(row, *self._previous.of(ids[low:high], amounts[low:high]))
 
     def _add_to_row(self, row: int, ids: Ints, amounts: Ints) -> None:
         np.add.at(self.sums.values[row], ids, amounts)
@@ -195,20 +215,21 @@ class Totals:
         self.clock = clock
 
     def _slide(self, pane: Pane, clock: Millis) -> None:
-        panes, moves = self.panes[pane], {}
+        panes = self.panes[pane]
+        moves: dict[tuple[int, bool], dict[Millis, int]] = {}
         for row, window in enumerate(WINDOWS):
             if window.pane is pane:
-                old, new = self._spans[row], self.calendar.span(window, clock)
-                moves[row] = {start: 1 if start in new else -1 for start in panes if (start in new) != (start in old)}
-                self._spans[row] = new
+                span, previous = self.calendar.span(window, clock), self.calendar.previous_span(window, clock)
+                moves[row, False] = _moves(panes, self._spans[row], span)
+                moves[row, True] = _moves(panes, self._previous_spans[row], previous)
+                self._spans[row], self._previous_spans[row] = span, previous
         moved = sorted(set().union(*moves.values()))
         columns = dict(zip(moved, panes.columns(moved), strict=True))
-        for row, signs in moves.items():
+        for (row, is_previous), signs in moves.items():
             if signs:
-                ids, amounts = zip(
-                    *((columns[start][0], sign * columns[start][1]) for start, sign in signs.items()), strict=True
-                )
-                self._add_to_row(row, np.concatenate(ids), np.concatenate(amounts))
+                each = ((columns[start][0], sign * columns[start][1]) for start, sign in signs.items())
+                ids, amounts = map(np.concatenate, zip(*each, strict=True))
+                self._add_to_row(row, *(self._previous.of(ids, amounts) if is_previous else (ids, amounts)))
 
     def _retire(self, pane: Pane, clock: Millis) -> None:
         oldest = self._oldest[pane] = self.calendar.oldest_start(pane, clock)

@@ -3,19 +3,24 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from typing import Final
+from typing import Final, TypeAlias
 
 import numpy as np
 
 from models.catalogue import MEASURES
 from models.codes import Codes, Ints
 from models.contributions import Contributions
-from models.measures import SKETCHED, Kind
+from models.measures import PREVIOUS, SKETCHED, Kind
 from models.sketches import BUCKETS, buckets
 from models.slices import WHOLE
 from models.sums import Sums, series_name
 
+Flow: TypeAlias = tuple[Ints, Ints, Ints]
+"""What is added to series: their ids, when, and how much."""
+
 _UNSEEN: Final = -1
+_GROWS_NOT: Final = -2
+_GROWING: Final = frozenset(measure.id for measure in MEASURES if measure.grows)
 _WITH_SKETCH: Final = frozenset((WHOLE, *SKETCHED))
 
 
@@ -27,7 +32,7 @@ class SeriesIds:
         self._codes = codes
         self._tables: dict[tuple[int, str], _Table] = {}
 
-    def flows(self, change: Contributions) -> Iterator[tuple[Ints, Ints, Ints]]:
+    def flows(self, change: Contributions) -> Iterator[Flow]:
         """What a change adds to series: ids, instants and amounts, for all of its slices."""
         amounts = change.value * change.times
         if MEASURES[change.measure].kind is not Kind.DURATION:
@@ -37,9 +42,7 @@ class SeriesIds:
         yield self._added(change, "n", change.times)
         yield self._added(change, "b", change.times, buckets(change.value))
 
-    def _added(
-        self, change: Contributions, part: str, amounts: Ints, in_buckets: Ints | None = None
-    ) -> tuple[Ints, Ints, Ints]:
+    def _added(self, change: Contributions, part: str, amounts: Ints, in_buckets: Ints | None = None) -> Flow:
         """What a change adds to a part of its measure; with buckets, each of them is a part of its own."""
         table = self._tables.get((change.measure, part))
         if table is None:
@@ -67,6 +70,27 @@ class SeriesIds:
         dim, code = table.slice_at(place)
         name = f"{dim}={self._codes.name(dim, code)}" if dim else ""
         return series_name(MEASURES[measure].id, name, f"b{bucket}" if part == "b" else part)
+
+
+class Previous:
+    """The series of windows before, each beside its measure's own; it gets its id when something first counts in it."""
+
+    def __init__(self, sums: Sums) -> None:
+        self._sums = sums
+        self._ids: Ints = np.empty(0, np.int64)
+
+    def of(self, ids: Ints, amounts: Ints) -> tuple[Ints, Ints]:
+        """Where some amounts of series are added when they are in a window before: ids and amounts of those that grow."""
+        known = len(self._ids)
+        if len(self._sums) > known:
+            new = [_UNSEEN if name.partition("|")[0] in _GROWING else _GROWS_NOT for name in self._sums.names[known:]]
+            self._ids = np.concatenate((self._ids, np.array(new, np.int64)))
+        found = self._ids[ids]
+        for own in np.unique(ids[found == _UNSEEN]).tolist():
+            measure, _, name = self._sums.names[own].partition("|")
+            self._ids[own] = self._sums.id_of(series_name(measure, name, PREVIOUS))
+        grow = found != _GROWS_NOT
+        return self._ids[ids[grow]], amounts[grow]
 
 
 class _Table:

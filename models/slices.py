@@ -19,7 +19,7 @@ WHOLE: Final = ""
 OF_LEADS: Final = ("lead_source", "origin", "sales_region", "segment", "campaign")
 """Dimensions that are fields of leads: they apply as now to all facts of a lead."""
 
-DIMS: Final = ("rep", "team", *OF_LEADS, "channel", "sentiment")
+DIMS: Final = ("rep", "team", *OF_LEADS, "channel", "sentiment", "product", "competitor", "loss_reason", "nurture_track")
 """All dimensions."""
 
 MOST_IN_PAIR: Final = 50_000

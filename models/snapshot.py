@@ -8,14 +8,10 @@ from models.grids import NONE, Columns, Grid, Oldest, grid_of
 from models.kpis import Figure, Formula
 from models.rules import CHANNELS, LISTS, SENTIMENTS, UNKNOWN, Rules
 from models.slices import is_pair, pair_name
-from models.sums import Sums
 from models.units import Millis
-from models.windows import NOW, WINDOWS
 
 Slices = Mapping[str, Sequence[str]]
 """What is sliced by, and the values that are always told, 0 included. The whole has the one empty value, pairs have none."""
-
-_WINDOW_NAMES = tuple(window.name for window in WINDOWS)
 
 
 class State(StrEnum):
@@ -26,6 +22,8 @@ class State(StrEnum):
     """Nothing to divide by."""
     INSUFFICIENT = "insufficient"
     """Fewer than the minimum n; the value is withheld."""
+    STALE = "stale"
+    """Of a round that is out of date, whatever it said; who serves it tells, no evaluation does."""
 
 
 STATES = tuple(State)
@@ -55,17 +53,12 @@ class Line(NamedTuple):
     @property
     def windows(self) -> tuple[str, ...]:
         """The names of the windows that the cells stand for."""
-        return windows_of(self.figure)
+        return self.figure.windows
 
     @property
     def key(self) -> str:
         """Figure and slice, as the KPI table has it: `calls|rep=ana`."""
         return key_of(self.figure, self.dim, self.name)
-
-
-def windows_of(figure: Figure) -> tuple[str, ...]:
-    """The names of the windows that a figure is told in."""
-    return _WINDOW_NAMES if figure.windowed else (NOW,)
 
 
 def key_of(figure: Figure, dim: str, name: str) -> str:
@@ -94,14 +87,14 @@ def grids(
     pairs = [dim for dim in told if is_pair(dim)]
     for figure in figures:
         for dim in ("", *figure.dims, *filter(figure.has, pairs)):
-            yield grid_of(figure, dim, columns, oldest, told.get(dim, ()), minimum_n.get(figure.formula, 0))
+            yield grid_of(figure, dim, columns, oldest, told.get(dim, ()), minimum_n)
 
 
 def evaluate(
-    figures: Sequence[Figure], sums: Sums, oldest: Oldest, told: Slices, minimum_n: Mapping[Formula, int]
+    figures: Sequence[Figure], columns: Columns, oldest: Oldest, told: Slices, minimum_n: Mapping[Formula, int]
 ) -> Iterator[Line]:
     """The same as lines."""
-    for grid in grids(figures, Columns(sums).at_present(), oldest, told, minimum_n):
+    for grid in grids(figures, columns, oldest, told, minimum_n):
         for name, *cells in zip(grid.names, *(array.tolist() for array in grid[3:]), strict=True):
             yield Line(grid.figure, grid.dim, name, tuple(map(cell_of, *cells)))
 

@@ -9,18 +9,22 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from models.codes import NEVER, NOBODY, Ints, Mask
+from models.accounts import Accounts
+from models.campaigns import Campaigns
+from models.codes import NEVER, NOBODY, Ints, Mask, rows_where
+from models.deals import Deals
+from models.employment import Employment
+from models.promises import Promises
 from models.rules import ALERT_PERCENTS, CHANNELS
-from models.state.facts import OUTCOMES, REPLY_KINDS, STAGES
+from models.stages import CUSTOMER, DISQUALIFIED, Stages
+from models.state.facts import OUTCOMES, REPLY_KINDS
 from models.tables import Attempts, Clocks, Meetings, Occurrences, Replies, Table, in_order, merged
 from models.units import DAY, Duration
-from models.views import Views
 from models.windows import RETENTION, Pane, enters_horizon, horizon
 
 JUDGED_AFTER: Final = Duration(7 * DAY)
 """How long after its creation a lead without contact counts as never contacted."""
 
-CUSTOMER, DISQUALIFIED = STAGES.index("customer"), STAGES.index("disqualified")
 HUMAN, _, BOUNCE, UNSUBSCRIBE = range(len(REPLY_KINDS))
 UNSAID, HELD, NO_SHOW, CANCELLED = range(len(OUTCOMES))
 CALL, EMAIL, MESSAGE, MEETING = range(2, 2 + len(CHANNELS))
@@ -36,7 +40,7 @@ class Missed(NamedTuple):
     moments: Occurrences
 
 
-class Story(Views):
+class Story(Stages, Deals, Promises, Accounts, Employment, Campaigns):
     """Derived views of some leads' facts, each worked out at most once."""
 
     # --- meetings
@@ -69,7 +73,7 @@ class Story(Views):
 
     @cached_property
     def _human(self) -> Ints:
-        return np.flatnonzero(~self.all_touches.automated)
+        return rows_where(~self.all_touches.automated)
 
     @cached_property
     def meetings_held(self) -> Meetings:
@@ -108,12 +112,12 @@ class Story(Views):
     def connected_touches(self) -> Occurrences:
         """Of the touches by a person, those that reached theirs: connected, replied, held."""
         connected = (self.all_touches.channel == CALL) & self.all_touches.connected
-        return self._with_meetings(np.flatnonzero((connected | self._replied) & ~self.all_touches.automated))
+        return self._with_meetings(rows_where((connected | self._replied) & ~self.all_touches.automated))
 
     @cached_property
     def first_touches(self) -> Occurrences:
         """The first touch of each lead that reached out: by a person, or automated and delivered."""
-        touches = self._with_meetings(np.flatnonzero(~self.all_touches.automated | self.all_touches.delivered))
+        touches = self._with_meetings(rows_where(~self.all_touches.automated | self.all_touches.delivered))
         first = touches.first()
         return touches.where(first[first >= 0])
 
@@ -156,7 +160,8 @@ class Story(Views):
         return replied
 
     @cached_property
-    def _first_touched_at(self) -> Ints:
+    def first_touched_at(self) -> Ints:
+        """When each lead was first touched, or NEVER."""
         at = np.full(self.leads, NEVER, np.int64)
         at[self.first_touches.of] = self.first_touches.at
         return at
@@ -164,7 +169,7 @@ class Story(Views):
     @cached_property
     def replies_to_first_touch(self) -> Replies:
         """Replies at or after the first touch."""
-        return self.human_replies.where(self.human_replies.at >= self._first_touched_at[self.human_replies.of])
+        return self.human_replies.where(self.human_replies.at >= self.first_touched_at[self.human_replies.of])
 
     def among(self, of: Ints) -> Mask:
         """Which leads are among some."""
@@ -194,7 +199,7 @@ class Story(Views):
     def clocks(self) -> Clocks:
         """The leads' episodes."""
         row = self.inquiries.first()
-        of = np.flatnonzero(row >= 0)
+        of = rows_where(row >= 0)
         row = row[of]
         found: list[tuple[Ints, ...]] = []
         while len(of) or not found:
@@ -208,10 +213,8 @@ class Story(Views):
         return self._timed(*(np.concatenate(column) for column in zip(*found, strict=True)))
 
     def _timed(self, of: Ints, start: Ints, attempt: Ints, answered_at: Ints, until: Ints) -> Clocks:
-        team = self.codes.teams(self.owner_at(of, start), start)
-        target = self.codes.sla_targets(start, team, self.of_leads["lead_source"][of], self.of_leads["segment"][of])
-        due = np.where(target > 0, start + target, NEVER)
-        return in_order(Clocks(self.leads, of, start, attempt, answered_at, until, target, due))
+        promise = self.promised(of, start)
+        return in_order(Clocks(self.leads, of, start, attempt, answered_at, until, *promise))
 
     @cached_property
     def answered(self) -> Clocks:
@@ -239,7 +242,7 @@ class Story(Views):
 
     def _missed(self, percent: int) -> "Missed":
         at = self.clocks.after(percent)
-        rows = np.flatnonzero((at <= self.known_until[self.clocks.of]) & (self.clocks.answered_at > at))
+        rows = rows_where((at <= self.known_until[self.clocks.of]) & (self.clocks.answered_at > at))
         return Missed(self.clocks.where(rows), self.owned(self.clocks.of[rows], at[rows]))
 
     @cached_property
@@ -265,7 +268,7 @@ class Story(Views):
         """The first contact within each episode; how long after its start."""
         clocks, contacts = self.clocks, self.contacts
         row = contacts.first_from(clocks.of, clocks.at)
-        within = np.flatnonzero((row >= 0) & (contacts.instants(row) < clocks.until))
+        within = rows_where((row >= 0) & (contacts.instants(row) < clocks.until))
         found = contacts.where(row[within])
         return replace(found, value=found.at - clocks.at[within])
 
@@ -274,14 +277,14 @@ class Story(Views):
     @cached_property
     def created(self) -> Occurrences:
         """Leads at their creation."""
-        of = np.flatnonzero(self.created_at != NEVER)
+        of = rows_where(self.created_at != NEVER)
         return self.owned(of, self.created_at[of])
 
     @cached_property
     def judged(self) -> Occurrences:
         """Leads at the moment at which it is judged whether they were contacted."""
         at = self.created_at + JUDGED_AFTER
-        of = np.flatnonzero((self.created_at != NEVER) & (at <= self.known_until))
+        of = rows_where((self.created_at != NEVER) & (at <= self.known_until))
         return self.owned(of, at[of])
 
     @cached_property
@@ -302,7 +305,7 @@ class Story(Views):
         """Leads whose follow-up by a person ended; how many touches it took."""
         ended_at = self.followed_up_until
         attempts = self.touches.counted_until(self.everyone, ended_at) + self.left_out
-        of = np.flatnonzero((ended_at != NEVER) & (attempts > 0))
+        of = rows_where((ended_at != NEVER) & (attempts > 0))
         return replace(self.owned(of, ended_at[of]), value=attempts[of])
 
     @cached_property
@@ -310,7 +313,7 @@ class Story(Views):
         """The first meeting booked at or after each lead's first inquiry; how long after it."""
         inquired_at = self.inquiries.instants(self.inquiries.first())
         row = self.booked.first_from(self.everyone, inquired_at)
-        of = np.flatnonzero(row >= 0)
+        of = rows_where(row >= 0)
         bookings = self.booked.where(row[of])
         return replace(self.acted(bookings, bookings.rep), value=bookings.at - inquired_at[of])
 
@@ -325,6 +328,7 @@ class Story(Views):
             *((table.of, table.at) for table in (self.inquiries, self.stages, self.all_touches, self.all_replies)),
             (meetings.of, meetings.booked_at),
             (meetings.of, meetings.scheduled_at),
+            *self.deal_instants,
         )
         latest = np.zeros(self.leads, np.int64)
         for of, at in instants:
@@ -334,9 +338,11 @@ class Story(Views):
 
     @cached_property
     def ends_at(self) -> Ints:
-        """When each lead is in no pane any more, and in no level; NEVER where that is so already, or nothing stands."""
-        ends = np.where(self.last_at > self.retired_until, self.last_at + self._lasting, NEVER)
+        """When no object of each lead is in a number any more; NEVER where that is so already, or nothing stands."""
+        followed = np.maximum(self.last_at, self.last_due(self.clocks))
+        ends = np.where(self.last_at > self.retired_until, followed + self._lasting, NEVER)
         ends[self.open_clocks.of] = NEVER
+        ends[self.sellers[0]] = NEVER
         return ends
 
     @cached_property
@@ -375,7 +381,13 @@ class Story(Views):
         points.append((unsaid.of, unsaid.at + self.codes.rules.meeting_grace_ms))
         ahead = self.touches.where(self.touches.at >= self.horizon[self.touches.of])
         points.append((ahead.of, enters_horizon(ahead.at)))
-        waiting = self.open_clocks.of
-        points.append((waiting, self.codes.next_team_changes(self.owner_now[waiting], self.known_until[waiting])))
+        replies = self.human_replies.where(self.human_replies.at >= self.horizon[self.human_replies.of])
+        points.append((replies.of, enters_horizon(replies.at)))
+        present = np.flatnonzero(self.known | self.among(self.open_clocks.of))
+        points.append((present, self.codes.next_team_changes(self.owner_now[present], self.known_until[present])))
+        selling, sellers = self.sellers
+        points.append((selling, self.codes.next_team_changes(sellers, self.known_until[selling])))
         points.append((self.everyone, self.ends_at))
+        if self._others:
+            points += [*self.account_turns, *self.employment_turns, *self.quote_turns]
         return points

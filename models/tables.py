@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.codes import NEVER, Ints, Mask, key
 
@@ -24,6 +25,18 @@ def zeros(count: int) -> Ints:
 def ones(count: int) -> Ints:
     """So many ones, to be read only."""
     return _ONES[:count] if count <= len(_ONES) else np.ones(count, np.int64)
+
+
+def ints(column: NDArray[Any]) -> Ints:
+    """A column of rows as whole numbers that can be reckoned with."""
+    return column.astype(np.int64)
+
+
+def firsts(of: Ints) -> Mask:
+    """Which rows are the first of those that are alike; they stand together."""
+    first = np.ones(len(of), np.bool_)
+    first[1:] = of[1:] != of[:-1]
+    return first
 
 
 @dataclass(eq=False)
@@ -53,7 +66,7 @@ class Table:
     @cached_property
     def starts(self) -> Ints:
         """Where each lead's rows start; one more, for the end of the last."""
-        return np.searchsorted(self.of, np.arange(self.leads + 1))
+        return self.of.searchsorted(np.arange(self.leads + 1))
 
     def where(self, chosen: Mask | Ints) -> Self:
         """Some of the rows."""
@@ -75,17 +88,17 @@ class Table:
 
     def last_until(self, of: Ints, at: Ints) -> Ints:
         """The last row of each of some leads at or before an instant, -1 where there is none."""
-        found = np.searchsorted(self.key, key(of, at), side="right") - 1
+        found = self.key.searchsorted(key(of, at), side="right") - 1
         return np.where(found >= self.starts[of], found, -1)
 
     def first_from(self, of: Ints, at: Ints) -> Ints:
         """The first row of each of some leads at or after an instant, -1 where there is none."""
-        found = np.searchsorted(self.key, key(of, at), side="left")
+        found = self.key.searchsorted(key(of, at), side="left")
         return np.where(found < self.starts[of + 1], found, -1)
 
     def first_after(self, of: Ints, at: Ints) -> Ints:
         """The first row of each of some leads after an instant, -1 where there is none."""
-        found = np.searchsorted(self.key, key(of, at), side="right")
+        found = self.key.searchsorted(key(of, at), side="right")
         return np.where(found < self.starts[of + 1], found, -1)
 
     def instants(self, rows: Ints) -> Ints:
@@ -94,7 +107,7 @@ class Table:
 
     def counted_until(self, of: Ints, at: Ints) -> Ints:
         """How many rows of each of some leads lie at or before an instant."""
-        return np.searchsorted(self.key, key(of, at), side="right") - self.starts[of]
+        return self.key.searchsorted(key(of, at), side="right") - self.starts[of]
 
 
 @dataclass(eq=False)
@@ -140,19 +153,22 @@ class Meetings(Table):
 class Clocks(Table):
     """Episodes: each starts at the first inquiry (`at`) after the last one was answered.
 
-    `attempt` is the row of the first attempt, or -1; `answered_at`, `until` (the next episode's start) and `due` may be NEVER;
-    `target` is the SLA in ms, 0 where none applies.
+    `attempt` is the row of the first attempt, or -1; `answered_at` and `until` (the next episode's start) may be NEVER.
+    `target` is the SLA in ms, of wall or business time, 0 where none applies; `half_at`, `most_at` and `due` are when 50, 80
+    and 100 % of it have passed, or NEVER.
     """
 
     attempt: Ints
     answered_at: Ints
     until: Ints
     target: Ints
+    half_at: Ints
+    most_at: Ints
     due: Ints
 
     def after(self, percent: int) -> Ints:
-        """When a share of each SLA has passed; NEVER where none applies."""
-        return np.where(self.target > 0, self.at + self.target * percent // 100, NEVER)
+        """When a share of each SLA has passed that is told; NEVER where none applies."""
+        return {50: self.half_at, 80: self.most_at, 100: self.due}[percent]
 
 
 @dataclass(eq=False)
@@ -200,3 +216,19 @@ def merged(*parts: tuple[Table, *tuple[Ints, ...]]) -> tuple[Table, list[Ints]]:
 def in_order(table: AnyTable) -> AnyTable:
     """The same table with its rows by time."""
     return table.where(np.argsort(key(table.of, table.at), kind="stable"))
+
+
+def summed(keys: Ints, amounts: Ints) -> tuple[Ints, Ints]:
+    """The keys, ascending, and the sum of the amounts of each; there is at least one."""
+    order = np.argsort(keys)
+    keys = keys[order]
+    first = runs(keys)
+    return keys[first], np.add.reduceat(amounts[order], first)
+
+
+def runs(values: Ints) -> Ints:
+    """Where each run of equal values starts; there is at least one value."""
+    return np.concatenate((_FIRST, (values[1:] != values[:-1]).nonzero()[0] + 1))
+
+
+_FIRST = np.zeros(1, np.int64)

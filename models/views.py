@@ -3,17 +3,27 @@
 from collections.abc import Sequence
 from functools import cached_property
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from models.codes import NOBODY, Codes, Ints
+from models.codes import NOBODY, Codes, Ints, rows_where
 from models.slices import OF_LEADS, dims_of
 from models.state import facts as rows
+from models.state.accounts import NO_ACCOUNT
+from models.state.campaigns import NO_CAMPAIGN
 from models.state.facts import Facts
-from models.tables import Meetings, Occurrences, Replies, Spans, Table, Touches, ones, zeros
+from models.state.reps import NO_REP
+from models.tables import Meetings, Occurrences, Replies, Spans, Table, Touches, ints, ones, zeros
 from models.units import Millis
+
+Rows: TypeAlias = tuple[Ints, NDArray[Any]]
+"""Whose the rows of a table are, and the rows."""
+
+
+def _none(layout: "np.dtype[Any]") -> Rows:
+    return zeros(0), np.empty(0, layout)
 
 
 class Views:
@@ -24,26 +34,46 @@ class Views:
         self.codes = codes
         self.known_until: Ints = np.full(self.leads, known_until, np.int64)
         self._facts = facts
+        self._tables: dict[str, Rows] = {}
         lead = np.frombuffer(b"".join([each.lead for each in facts]), rows.LEAD)
         self.everyone = np.arange(self.leads)
         self.created_at = lead["created_at"].astype(np.int64)
         self.retired_until = lead["retired_until"].astype(np.int64)
         self.left_out = lead["left_out"].astype(np.int64)
         """How many touches by a person, until the leads' follow-up ended, are not among the facts."""
-        self.of_leads = {dim: _ints(lead[dim]) for dim in OF_LEADS}
+        self.of_leads = {dim: ints(lead[dim]) for dim in OF_LEADS}
         """The codes of the leads' own dimensions."""
 
-    def _rows(self, table: str, layout: "np.dtype[Any]") -> tuple[Ints, NDArray[Any]]:
-        """Whose the rows of a table are, and the rows."""
+    def _rows(self, table: str, layout: "np.dtype[Any]") -> Rows:
+        """Whose the rows of a table are, and the rows; of what is no lead the kind stands before, as in `account.moves`."""
+        found = self._tables.get(table)
+        if found is None:
+            kind, dot, _ = table.partition(".")
+            found = self._tables[table] = self._joined(table, layout) if not dot or kind in self._others else _none(layout)
+        return found
+
+    def _joined(self, table: str, layout: "np.dtype[Any]") -> Rows:
         parts = list(map(attrgetter(table), self._facts))
         counts = np.array(list(map(len, parts)), np.int64) // layout.itemsize
         return np.repeat(self.everyone, counts), np.frombuffer(b"".join(parts), layout)
+
+    @cached_property
+    def _others(self) -> frozenset[str]:
+        """The kinds of subjects that there are beside leads: most often none."""
+        kinds = (("account", NO_ACCOUNT), ("rep", NO_REP), ("campaign", NO_CAMPAIGN))
+        return frozenset(kind for kind, nothing in kinds if any(getattr(each, kind) != nothing for each in self._facts))
+
+    def _known_rows(self, table: str, layout: "np.dtype[Any]", instant: str = "at") -> Rows:
+        """Those rows of which the due clock has reached an instant."""
+        of, found = self._rows(table, layout)
+        reached = rows_where(found[instant] <= self.known_until[of])
+        return of[reached], found[reached]
 
     # --- facts
 
     def _spans(self, table: str) -> Spans:
         of, found = self._rows(table, rows.SPAN)
-        return Spans(self.leads, of, _ints(found["at"]), _ints(found["value"]))
+        return Spans(self.leads, of, ints(found["at"]), ints(found["value"]))
 
     @cached_property
     def owners(self) -> Spans:
@@ -59,7 +89,7 @@ class Views:
     def inquiries(self) -> Table:
         """When the leads asked for something; their creation is an inquiry by itself."""
         of, found = self._rows("inquiries", rows.INQUIRY)
-        return Table(self.leads, of, _ints(found["at"]))
+        return Table(self.leads, of, ints(found["at"]))
 
     @cached_property
     def all_touches(self) -> Touches:
@@ -69,9 +99,9 @@ class Views:
         return Touches(
             self.leads,
             of,
-            _ints(found["at"]),
-            _ints(found["rep"]),
-            _ints(found["channel"]),
+            ints(found["at"]),
+            ints(found["rep"]),
+            ints(found["channel"]),
             (flags & rows.AUTOMATED) > 0,
             (flags & rows.CONNECTED) > 0,
             (flags & rows.DELIVERED) > 0,
@@ -81,15 +111,15 @@ class Views:
     def all_replies(self) -> Replies:
         """All that came back, of whatever kind."""
         of, found = self._rows("replies", rows.REPLY)
-        columns = (_ints(found[name]) for name in ("at", "answers", "channel", "kind", "sentiment"))
+        columns = (ints(found[name]) for name in ("at", "answers", "channel", "kind", "sentiment"))
         return Replies(self.leads, of, *columns)
 
     @cached_property
     def all_meetings(self) -> Meetings:
         """Meetings, whatever became of them, in the order of their ids."""
         of, found = self._rows("meetings", rows.MEETING)
-        booked_at, scheduled_at = _ints(found["booked_at"]), _ints(found["scheduled_at"])
-        rep, outcome = _ints(found["rep"]), _ints(found["outcome"])
+        booked_at, scheduled_at = ints(found["booked_at"]), ints(found["scheduled_at"])
+        rep, outcome = ints(found["rep"]), ints(found["outcome"])
         return Meetings(self.leads, of, booked_at, booked_at, scheduled_at, rep, found["demo"] > 0, outcome)
 
     def codes_of(self, found: Occurrences, dim: str) -> Ints:
@@ -133,7 +163,7 @@ class Views:
 
     def acted(self, table: Table, rep: Ints, channel: Ints | None = None) -> Occurrences:
         """What reps did; where nobody is named, the owner at that instant."""
-        unnamed = np.flatnonzero(rep == NOBODY)
+        unnamed = rows_where(rep == NOBODY)
         if len(unnamed):
             rep = rep.copy()
             rep[unnamed] = self.owner_at(table.of[unnamed], table.at[unnamed])
@@ -158,7 +188,3 @@ class Views:
     def now(self, of: Ints) -> Occurrences:
         """Some leads as they are now: levels have no instant."""
         return self._now.where(of)
-
-
-def _ints(column: NDArray[Any]) -> Ints:
-    return column.astype(np.int64)

@@ -6,7 +6,7 @@ enters the next one. Ten-second, five-minute and hour panes are floors on the UT
 
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -65,6 +65,9 @@ WINDOWS = (
 WINDOW_INDEX = {window.name: index for index, window in enumerate(WINDOWS)}
 """A window's place in WINDOWS, by name."""
 
+DAILY = WINDOWS[WINDOW_INDEX["24h"] :]
+"""The windows of a day and longer."""
+
 NOW = "now"
 """The window name of levels, which have none."""
 
@@ -82,6 +85,10 @@ class Span(NamedTuple):
     def __contains__(self, at: object) -> bool:
         """Whether an instant lies within."""
         return isinstance(at, int) and self.start <= at < self.end
+
+
+EMPTY: Final = Span(Millis(0), Millis(0))
+"""No time at all."""
 
 
 class LocalDays:
@@ -137,6 +144,23 @@ class Calendar:
             return Span(Millis(end - window.length_ms), end)
         today = self.days.date_of(clock)
         return Span(self.days.start_of(_first_day(window, today)), end)
+
+    def previous_span(self, window: Window, clock: Millis) -> Span:
+        """What the window before covers; windows shorter than a day have none.
+
+        Of rolling ones it is as long and ends where the window starts. Of a calendar period it is the one before it, up to as
+        many local days as there are in the period so far, today included.
+        """
+        if window.pane is Pane.TEN_SECONDS or window.length_ms in range(1, DAY):
+            return EMPTY
+        if window.pane is not Pane.DAY:
+            start = self.span(window, clock).start
+            return Span(Millis(start - window.length_ms), start)
+        today = self.days.date_of(clock)
+        first = _first_day(window, today)
+        days = today - first + timedelta(days=1)
+        before = first - days if window.length_ms else _first_day(window, first - timedelta(days=1))
+        return Span(self.days.start_of(before), self.days.start_of(min(before + days, first)))
 
     def oldest_start(self, pane: Pane, clock: Millis) -> Millis:
         """The start of the oldest pane of a size that is kept: those that end at or before the retention's begin are not."""

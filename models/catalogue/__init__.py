@@ -1,18 +1,25 @@
 """The catalogue: every measure and every figure that Leadbeat keeps, one theme a file."""
 
-from models.catalogue import activity, replies, speed
-from models.kpis import Figure, parts
+from models.catalogue import activity, customers, dealings, deals, funnel, marketing, people, replies, speed
+from models.extension import Own, own
+from models.kpis import Figure, fitted, parts
 from models.measures import Measure
 
-VERSION = 2
+VERSION = 7
 """Counts up whenever a definition changes, so that an older worker knows that it is older."""
 
-_THEMES = (speed, activity, replies)
+_THEMES = (speed, activity, replies, funnel, deals, people, customers, marketing, dealings)
 
-MEASURES: tuple[Measure, ...] = tuple(measure for theme in _THEMES for measure in theme.MEASURES)
+_MEASURES: tuple[Measure, ...] = tuple(measure for theme in _THEMES for measure in theme.MEASURES)
+_KPIS: tuple[Figure, ...] = tuple(figure for theme in _THEMES for figure in theme.KPIS)
+
+OWN: Own = own(_MEASURES, _KPIS)
+"""What the organisation adds."""
+
+MEASURES: tuple[Measure, ...] = _MEASURES + OWN.measures
 """All measures; a measure's place is its number in packed keys of one process only."""
 
-KPIS: tuple[Figure, ...] = tuple(figure for theme in _THEMES for figure in theme.KPIS)
+KPIS: tuple[Figure, ...] = fitted(_KPIS + OWN.kpis)
 """All KPIs of the catalogue, as figures."""
 
 FIGURES: tuple[Figure, ...] = KPIS + parts(KPIS)

@@ -4,13 +4,23 @@ from models.kpis import Figure, board, count, labelled, latency, level_now, mean
 from models.measures import WITH_CHANNEL, Measure, duration, flow, level
 from models.rules import BREACH_PERCENT, WARNING_PERCENTS
 from models.story import Story
-from models.tables import Occurrences, ones, together
+from models.tables import Occurrences, ones, together, zeros
 
 
 @duration(WITH_CHANNEL)
 def lead_response_time(story: Story) -> Occurrences:
     """Inquiry to first human attempt, at the attempt."""
     return story.answers.worth(story.answered.answered_at - story.answered.at)
+
+
+@duration(WITH_CHANNEL)
+def lead_response_time_business(story: Story) -> Occurrences:
+    """Inquiry to first human attempt in business time of the owners; none if both lie outside of it, or without calendars."""
+    clocks, answers = story.answered, story.answers
+    if not story.codes.rules.calendars:
+        return answers.where(zeros(0))
+    within = story.in_hours(clocks.of, clocks.at) | story.in_hours(clocks.of, clocks.answered_at)
+    return answers.worth(story.worked(clocks.of, clocks.at, clocks.answered_at)).where(within)
 
 
 @duration()
@@ -69,7 +79,7 @@ def leads_overdue(story: Story) -> Occurrences:
     return story.now(clocks.of[clocks.due <= story.known_until[clocks.of]])
 
 
-@flow(drill=True)
+@flow(drill=True, grows=True)
 def leads_created(story: Story) -> Occurrences:
     """Leads created, at their creation."""
     return story.created
@@ -114,6 +124,7 @@ def time_to_first_meeting(story: Story) -> Occurrences:
 
 MEASURES: tuple[Measure, ...] = (
     lead_response_time,
+    lead_response_time_business,
     lead_contact_time,
     routing_delay,
     rep_delay,
@@ -134,11 +145,16 @@ MEASURES: tuple[Measure, ...] = (
 
 KPIS: tuple[Figure, ...] = (
     *latency(lead_response_time, board.REPS | board.SOURCES),
+    *latency(lead_response_time_business, board.REPS),
     *latency(lead_contact_time, board.REPS),
     *latency(routing_delay),
     *latency(rep_delay),
     ratio("response_within_sla_ratio", responses_within_sla / clocks_ended, board.REPS | board.SOURCES),
-    *(labelled("sla_warnings", measure, sla_percent=str(percent)) for percent, measure in SLA_WARNINGS.items()),
+    *(
+        each
+        for percent, measure in SLA_WARNINGS.items()
+        for each in labelled([count(measure)], "sla_warnings", sla_percent=str(percent))
+    ),
     count(sla_breaches, board.REPS),
     level_now(leads_awaiting_response, board.REPS),
     level_now(leads_overdue, board.REPS),

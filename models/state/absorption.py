@@ -12,10 +12,12 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from models.data.refs import SubjectRef
 from models.errors import InvalidEventError
-from models.events import Absorbed, SubjectRef
+from models.events import Absorbed
 from models.state.lead import Lead, fold, merge, pack, unpack
 from models.state.registers import DELETED, MERGED, register
+from models.state.subjects import CALLED, kind_of
 
 SubjectId: TypeAlias = str
 
@@ -27,8 +29,7 @@ Given: TypeAlias = Mapping[tuple[SubjectId, Path], bytes]
 
 NOTHING_GIVEN: Final[Given] = {}
 
-_PREFIX: Final = "lead:"
-_ITS_OWN: Final = frozenset({DELETED, MERGED})
+_ITS_OWN: Final = frozenset({DELETED, MERGED, CALLED})
 """Fields that say something of the lead's record in its CRM, and nothing of the person."""
 
 
@@ -44,7 +45,7 @@ class Handed(NamedTuple):
         path = () if self.lead is None else self.path
         return Absorbed(
             id=name,
-            subject=SubjectRef("lead", self.target),
+            subject=SubjectRef(kind_of(self.target), self.target),
             channel=channel,
             sequence=sequence,
             path=path,
@@ -67,7 +68,7 @@ def target_of(lead: Lead, own: SubjectId) -> SubjectId | None:
     merged = register(lead.record, MERGED)
     if merged is None or merged[2] is None:
         return None
-    target: SubjectId = merged[2].removeprefix(_PREFIX)
+    target: SubjectId = merged[2].partition(":")[2]
     return target if target != own else None
 
 

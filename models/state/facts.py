@@ -8,14 +8,19 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from struct import Struct
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, TypedDict
 
 import numpy as np
 
 from models.codes import NEVER, NOBODY, Codes
 from models.slices import OF_LEADS
+from models.state.accounts import NO_ACCOUNT, AccountFacts, account_facts
+from models.state.campaigns import NO_CAMPAIGN, CampaignFacts, campaign_facts
+from models.state.deals import deal_rows, line_rows, proposal_rows
 from models.state.lead import Change, Lead
 from models.state.registers import DELETED, Record, Timeline, fields_of
+from models.state.reps import NO_REP, RepFacts, rep_facts
+from models.state.subjects import CALLED, CAMPAIGN, KIND, REP
 
 LEAD: Final = np.dtype(
     [("created_at", "<i8"), ("retired_until", "<i8"), *((dim, "<i4") for dim in OF_LEADS), ("left_out", "<i8")]
@@ -51,7 +56,10 @@ Touch: TypeAlias = tuple[int, int, int, int]
 
 
 class Facts(NamedTuple):
-    """All that stands of a lead: one row of LEAD, and any number of each other kind."""
+    """All that stands of a lead: one row of LEAD, and any number of each other kind.
+
+    Of an account, rep or campaign: its dimensions in the row of LEAD, its owners, and what there is of its kind.
+    """
 
     lead: bytes
     owners: bytes = b""
@@ -60,6 +68,13 @@ class Facts(NamedTuple):
     touches: bytes = b""
     replies: bytes = b""
     meetings: bytes = b""
+    deals: bytes = b""
+    lines: bytes = b""
+    proposals: bytes = b""
+    nurtures: bytes = b""
+    account: AccountFacts = NO_ACCOUNT
+    rep: RepFacts = NO_REP
+    campaign: CampaignFacts = NO_CAMPAIGN
 
 
 NOTHING: Final = Facts(_LEAD.pack(NEVER, 0, *(NOBODY for _ in OF_LEADS), 0))
@@ -76,6 +91,8 @@ def facts_with(touches: bytes, lead: Lead, codes: Codes) -> Facts:
     own = fields_of(lead.record)
     if lead.erased or own.get(DELETED):
         return NOTHING
+    if KIND in own:
+        return _of_other(lead, own, codes)
     return Facts(
         _own(lead, own, codes),
         _spans(lead.owner, codes.rep.code),
@@ -84,7 +101,28 @@ def facts_with(touches: bytes, lead: Lead, codes: Codes) -> Facts:
         touches,
         _replies(lead, touches, codes),
         _meetings(lead, codes),
+        **_sales(lead, codes),
     )
+
+
+def _of_other(lead: Lead, own: Fields, codes: Codes) -> Facts:
+    """What stands of a subject that is no lead."""
+    objects: dict[str, list[tuple[str, Fields]]] = {}
+    for name, fields in _standing(lead.objects, ""):
+        objects.setdefault(name.partition(":")[0], []).append((name, fields))
+    if own[KIND] == REP:
+        itself = _SPAN.pack(0, codes.rep.code(own[CALLED]))
+        return NOTHING._replace(owners=itself, rep=rep_facts(own, objects))
+    if own[KIND] == CAMPAIGN:
+        named = {**own, "campaign": own[CALLED] if own.get("name") is None else own["name"]}
+        return NOTHING._replace(lead=_dims(named, codes), campaign=campaign_facts(own, objects, codes))
+    owners = _spans(lead.owner, codes.rep.code)
+    return NOTHING._replace(lead=_dims(own, codes), owners=owners, account=account_facts(own, objects, codes))
+
+
+def _dims(own: Fields, codes: Codes) -> bytes:
+    """The row of LEAD of what is no lead: nothing but its dimensions."""
+    return _LEAD.pack(NEVER, 0, *(getattr(codes, dim).code(own.get(dim)) for dim in OF_LEADS), 0)
 
 
 def leaving_out(known: Facts, touches: int) -> Facts:
@@ -97,17 +135,21 @@ def facts_after(change: Change, before: Facts, lead: Lead, codes: Codes) -> Fact
     own = fields_of(lead.record)
     if lead.erased or own.get(DELETED):
         return NOTHING
-    if change.key is None or before == NOTHING:
+    if change.key is None or before == NOTHING or KIND in own:
         return facts(lead, codes)
-    match change.key.partition(":")[0]:
-        case "touch":
-            return _after_touch(change.key, before, lead, codes, new=change.new)
+    kind, _, _ = change.key.partition(":")
+    if kind == "touch":
+        return _after_touch(change.key, before, lead, codes, new=change.new)
+    match kind:
         case "reply":
-            return before._replace(replies=_replies(lead, before.touches, codes))
+            after = before._replace(replies=_replies(lead, before.touches, codes))
         case "meeting":
-            return before._replace(meetings=_meetings(lead, codes))
+            after = before._replace(meetings=_meetings(lead, codes))
+        case "deal" | "proposal" | "nurture":
+            after = before._replace(**_sales(lead, codes))
         case _:
-            return before._replace(inquiries=_inquiries(lead, own))
+            after = before._replace(inquiries=_inquiries(lead, own))
+    return after
 
 
 def _after_touch(name: str, before: Facts, lead: Lead, codes: Codes, *, new: bool) -> Facts:
@@ -123,7 +165,7 @@ def _after_touch(name: str, before: Facts, lead: Lead, codes: Codes, *, new: boo
 
 
 def _with_touches(before: Facts, touches: bytes, replies: bytes) -> Facts:
-    return Facts(before.lead, before.owners, before.stages, before.inquiries, touches, replies, before.meetings)
+    return before._replace(touches=touches, replies=replies)
 
 
 def _standing(objects: Mapping[str, Record], kind: str) -> Iterator[tuple[str, Fields]]:
@@ -254,6 +296,30 @@ def _meeting(fields: Fields, codes: Codes) -> bytes:
         get("kind") == "demo",
         _OUTCOME_CODES[get("outcome")],
     )
+
+
+class _Sales(TypedDict):
+    """The tables that are made of deals, proposals and nurture tracks."""
+
+    deals: bytes
+    lines: bytes
+    proposals: bytes
+    nurtures: bytes
+
+
+def _sales(lead: Lead, codes: Codes) -> _Sales:
+    deals = list(_standing(lead.objects, "deal:"))
+    entered = [
+        (fields["entered_at"], codes.nurture_track.code(fields.get("track")))
+        for _, fields in _standing(lead.objects, "nurture:")
+        if fields.get("entered_at") is not None
+    ]
+    return {
+        "deals": deal_rows(deals, codes),
+        "lines": line_rows(deals, codes) if deals else b"",
+        "proposals": proposal_rows(_standing(lead.objects, "proposal:"), codes),
+        "nurtures": b"".join([_SPAN.pack(*each) for each in sorted(entered)]),
+    }
 
 
 def _by_time(found: tuple[int, str, Fields]) -> tuple[int, str]:

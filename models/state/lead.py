@@ -1,5 +1,7 @@
 """A lead: what is folded from its events, and nothing that is derived.
 
+Accounts, reps and campaigns are folded alike: their records say what they are, and they have objects of their own kinds.
+
 `fold` and `merge` change a lead in place and obey three laws: repeating an event changes nothing; any order of the same
 events gives the same lead; the merge of two leads is the lead of the union of their events.
 
@@ -14,7 +16,21 @@ import msgspec
 from msgspec import UNSET, Struct, field
 from msgspec.structs import asdict
 
-from models.events import INSTANTS, Absorbed, Deleted, Erased, LeadUpserted, Logged, Merged, Restored
+from models.belief import INSTANTS
+from models.events import (
+    Absorbed,
+    AccountUpserted,
+    CampaignUpserted,
+    DealUpserted,
+    Deleted,
+    Erased,
+    LeadUpserted,
+    Logged,
+    Merged,
+    RepUpserted,
+    Restored,
+    SubscriptionUpserted,
+)
 from models.state.pages import SIZE, ObjectKey, Objects, Pages, named_in
 from models.state.pages import unpacked as unpacked_page
 from models.state.registers import (
@@ -28,6 +44,8 @@ from models.state.registers import (
     put,
     put_span,
 )
+from models.state.spans import put_into_spans
+from models.state.subjects import LEAD, mark
 from models.state.told import Alerts
 from models.units import millis
 
@@ -86,19 +104,32 @@ def fold(lead: Lead, event: Logged) -> Change | None:
     """Fold one event of this lead into it, in place; tell what changed, if anything. An erased lead swallows everything."""
     if lead.erased:
         return None
+    subject = event.subject
+    if subject.kind != LEAD and mark(lead.record, subject.kind, subject.id):
+        _fold(lead, event)
+        return _OF_THE_LEAD
+    return _fold(lead, event)
+
+
+def _fold(lead: Lead, event: Logged) -> Change | None:
     if isinstance(event, Absorbed):
         return _OF_THE_LEAD if _put_portion(lead, event.channel, Portion(event.sequence, event.path, event.lead)) else None
     version = millis(event.timestamp)
-    if isinstance(event, LeadUpserted):
-        return _OF_THE_LEAD if _fold_lead(lead, event, version) else None
+    if isinstance(event, _OWN):
+        return _OF_THE_LEAD if _fold_own(lead, event, version) else None
     if isinstance(event, Erased):
         forget(lead)
         return _OF_THE_LEAD
     if isinstance(event, _MARKS):
         return _fold_mark(lead, event, version)
-    return _fold_object(lead, event, version, _fields(event.data))
+    fields = _fields(event.data)
+    if isinstance(event, _WITH_SPANS):
+        put_into_spans(fields, version)
+    return _fold_object(lead, event, version, fields)
 
 
+_OWN = (LeadUpserted, AccountUpserted, RepUpserted, CampaignUpserted)
+_WITH_SPANS = (DealUpserted, SubscriptionUpserted)
 _MARKS = (Deleted, Restored, Merged)
 
 
@@ -176,13 +207,13 @@ def _put_portion(lead: Lead, channel: str, portion: Portion) -> bool:
     return True
 
 
-def _fold_lead(lead: Lead, event: LeadUpserted, version: int) -> bool:
+def _fold_own(lead: Lead, event: Any, version: int) -> bool:
     fields = _fields(event.data)
     for name in _IN_TIMELINES:
         fields.pop(name, None)
     changed = put(lead.record, version, event.sequence, fields)
     for name, instant in TIMELINES.items():
-        content = getattr(event.data, name)
+        content = getattr(event.data, name, UNSET)
         if content is not UNSET:
             since = getattr(event.data, instant)
             effective = version if since is UNSET else millis(since)
@@ -194,12 +225,14 @@ _IN_TIMELINES = (*TIMELINES, *TIMELINES.values())
 
 
 def _fields(data: Struct) -> dict[str, Any]:
-    """The fields that an event tells, instants in ms."""
+    """The fields that an event tells, instants in ms, whatever has parts as plain lists and dictionaries."""
     fields = {name: content for name, content in asdict(data).items() if content is not UNSET}
     for name in INSTANTS[type(data)]:
         content = fields.get(name)
         if content is not None:
             fields[name] = millis(content)
+    if fields.get("lines") is not None:
+        fields["lines"] = [msgspec.to_builtins(line) for line in fields["lines"]]
     return fields
 
 
