@@ -9,6 +9,11 @@ Config: TypeAlias = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Settings as TOML; else the file that LEADBEAT_CONFIG names.")
 ]
 
+OwnKpis: TypeAlias = Annotated[
+    str | None, typer.Option("--kpis", metavar="MODULE", help="With the KPIs of this Python module; else that of kpis.module.")
+]
+"""What `cli` looks for itself, as it comes before all commands."""
+
 Supervised: TypeAlias = Annotated[bool, typer.Option("--supervised", hidden=True, help="Stop when standard input closes.")]
 
 

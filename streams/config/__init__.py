@@ -6,7 +6,7 @@ variable of any name (`token_env`, `secret_envs`, `email_key_env`, `subject_key_
 """
 
 from streams.config.connections import CloseFields, CloseSettings, Connection
-from streams.config.loading import load, load_rules
+from streams.config.loading import kpis_module, load, load_rules
 from streams.config.settings import (
     ExporterSettings,
     GatewaySettings,
@@ -37,6 +37,7 @@ __all__ = [
     "RosterEntry",
     "Settings",
     "SlaEntry",
+    "kpis_module",
     "load",
     "load_rules",
     "parse_duration",

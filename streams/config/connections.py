@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr, StringConstraints, ValidationInfo
 
-from models.events import Channel, Stage
+from models.data.fields import Channel, Stage
 from models.units import MINUTE, Duration
 from streams.config.values import GivenName, Section, Target, Text, secret_key
 

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from models.rules import LISTS, OTHER, UNASSIGNED
+from streams.config.calendars import mistakes_in
 from streams.config.settings import Settings
 from streams.config.values import Section, instant
 from streams.errors import Fatal
@@ -21,7 +22,25 @@ from streams.errors import Fatal
 PREFIX = "LEADBEAT_"
 CONFIG = "LEADBEAT_CONFIG"
 
-RULES: Final = ("organisation", "roster", "sla", *LISTS.values(), "pairs", "meetings", "rules_version")
+WORKTIME: Final = ("calendars", "team_calendars", "rep_calendars", "absences")
+
+RULES: Final = (
+    "organisation",
+    "roster",
+    "sla",
+    *LISTS.values(),
+    "referral_origins",
+    "pairs",
+    "meetings",
+    "customers",
+    "money",
+    "deal_stages",
+    "targets",
+    "quotas",
+    "plans",
+    "rules_version",
+    *WORKTIME,
+)
 """The settings that are rules; all that a rules document needs to have."""
 
 Place: TypeAlias = tuple[int | str, ...]
@@ -61,6 +80,18 @@ def load(path: Path | str | None = None) -> Settings:
         count = "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
         raise Fatal("configuration", f"{count}\n  " + "\n  ".join(lines), "see docs/leadbeat.example.toml")
     return settings
+
+
+def kpis_module(path: Path | str | None = None) -> str:
+    """The module of own KPIs that the same settings name; whatever is wrong with them is for `load` to tell."""
+    path = path or os.environ.get(CONFIG) or None
+    try:
+        raw = _merge(_read(Path(path)) if path else {}, _Environment()())
+    except Fatal:
+        return ""
+    section = raw.get("kpis")
+    name = section.get("module") if isinstance(section, dict) else None
+    return name if isinstance(name, str) else ""
 
 
 def load_rules(path: Path) -> tuple[Settings, list[tuple[str, str]]]:
@@ -251,7 +282,50 @@ def _twins(section: str, key: str, values: list[Any]) -> Iterator[Mistake]:
     for index, value in enumerate(values):
         first = values.index(value)
         if first < index:
-            yield (section, index, key), f"is the same as in {section}[{first}]"
+            yield (*section.split("."), index, key), f"is the same as in {section}[{first}]"
+
+
+def _twin_rates(settings: Settings) -> Iterator[Mistake]:
+    zone, rates = settings.organisation.zone, settings.money.rates
+    yield from _twins("money.rates", "from", [(entry.currency, instant(entry.since, zone)) for entry in rates])
+    for index, entry in enumerate(rates):
+        if entry.currency == settings.money.currency:
+            yield ("money", "rates", index, "currency"), "is the organisation's own, which needs no rate"
+
+
+def _twin_stages(settings: Settings) -> Iterator[Mistake]:
+    yield from _twins("deal_stages", "name", [entry.name for entry in settings.deal_stages])
+
+
+def _twin_targets(settings: Settings) -> Iterator[Mistake]:
+    zone = settings.organisation.zone
+    yield from _twins("targets", "from", [(entry.kpi, instant(entry.since, zone)) for entry in settings.targets])
+
+
+def _odd_quotas(settings: Settings) -> Iterator[Mistake]:
+    """A quota is a rep's or a team's, of the roster, and there is one at a time; a ramp is a rep's."""
+    zone = settings.organisation.zone
+    reps, teams = ({getattr(entry, name) for entry in settings.roster} for name in ("rep", "team"))
+    for index, entry in enumerate(settings.quotas):
+        if (entry.rep is None) == (entry.team is None):
+            yield ("quotas", index, "rep"), "a quota is a rep's or a team's: give one of the two"
+        if entry.rep is not None and entry.rep not in reps:
+            yield ("quotas", index, "rep"), f"{entry.rep!r} is not a rep of the roster"
+        if entry.team is not None and entry.team not in teams:
+            yield ("quotas", index, "team"), f"{entry.team!r} is not a team of the roster"
+        if entry.team is not None and entry.ramp:
+            yield ("quotas", index, "ramp"), "is a rep's: a team has no first months"
+    yield from _twins("quotas", "from", [(entry.rep, entry.team, instant(entry.since, zone)) for entry in settings.quotas])
+
+
+def _odd_plans(settings: Settings) -> Iterator[Mistake]:
+    """A plan is of a rep of the roster, who has one at a time."""
+    reps = {entry.rep for entry in settings.roster}
+    for index, entry in enumerate(settings.plans):
+        if entry.rep not in reps:
+            yield ("plans", index, "rep"), f"{entry.rep!r} is not a rep of the roster"
+    zone = settings.organisation.zone
+    yield from _twins("plans", "from", [(entry.rep, instant(entry.since, zone)) for entry in settings.plans])
 
 
 def _strangers_in_sla(settings: Settings) -> Iterator[Mistake]:
@@ -265,14 +339,25 @@ def _strangers_in_sla(settings: Settings) -> Iterator[Mistake]:
 
 
 def _strange_pairs(settings: Settings) -> Iterator[Mistake]:
-    for index, what in settings.unchecked_rules().pair_faults():
+    said = settings.model_copy(update=dict.fromkeys(WORKTIME, ()))
+    for index, what in said.unchecked_rules().pair_faults():
         yield ("pairs", index), what
+
+
+def _strange_worktime(settings: Settings) -> Iterator[Mistake]:
+    yield from mistakes_in(settings.worktime(), settings.model_copy(update={"absences": ()}).unchecked_rules())
 
 
 CHECKS: tuple[tuple[frozenset[str], Callable[[Settings], Iterator[Mistake]]], ...] = (
     (frozenset({"connections"}), _twin_connections),
     (frozenset({"roster", "organisation"}), _twin_entries),
+    (frozenset({"money", "organisation"}), _twin_rates),
+    (frozenset({"deal_stages"}), _twin_stages),
+    (frozenset({"targets", "organisation"}), _twin_targets),
+    (frozenset({"quotas", "roster", "organisation"}), _odd_quotas),
+    (frozenset({"plans", "roster", "organisation"}), _odd_plans),
     (frozenset({"sla", "roster", "lead_sources"}), _strangers_in_sla),
+    (frozenset({"roster", "organisation", *WORKTIME}), _strange_worktime),
     (frozenset({"pairs", "roster", *LISTS.values()}), _strange_pairs),
 )
 """What single values cannot tell, with the sections that each check reads: it is left out while one of them has mistakes."""

@@ -10,23 +10,38 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 
 from models.calendars import WorkingHours
 from models.kpis import MINIMUM_N, Formula
-from models.rules import Membership, Rules, SlaPolicy
+from models.money import Money, Rate
+from models.rules import DealStage, KpiTarget, Membership, Plan, Quota, Rules, SlaPolicy
 from models.slices import Pair
-from models.units import HOUR, SECOND, Duration
+from models.units import DAY, HOUR, SECOND, Duration
+from streams.config.calendars import (
+    AbsenceEntry,
+    CalendarEntry,
+    Entries,
+    RepCalendarEntry,
+    TeamCalendarEntry,
+    with_worktime,
+)
 from streams.config.connections import Connection
 from streams.config.values import (
+    Amount,
     Brokers,
+    Currency,
     GivenName,
     Hours,
     Port,
     Positive,
+    Promise,
     Section,
+    Share,
     Since,
     Span,
     Target,
     Text,
     WindowName,
+    Worth,
     Zone,
+    decimal_places,
     instant,
     secret_key,
     shifts,
@@ -105,11 +120,16 @@ class RosterEntry(Section):
 class SlaEntry(Section):
     """How soon an inquiry must be answered; an attribute that is not named matches anything."""
 
-    target: Target
+    target: Promise
     since: Since = Field(default=None, alias="from")
     team: Text | None = None
     lead_source: Text | None = None
     segment: Text | None = None
+
+    @property
+    def attributes(self) -> tuple[str | None, str | None, str | None]:
+        """Whom it is for."""
+        return self.team, self.lead_source, self.segment
 
 
 class MeetingSettings(Section):
@@ -117,6 +137,64 @@ class MeetingSettings(Section):
 
     grace: Span = HOUR
     unmarked: Literal["unmarked", "held"] = "unmarked"
+
+
+class RateEntry(Section):
+    """What one major unit of a currency is worth in the organisation's own, from an instant on."""
+
+    currency: Currency
+    rate: Worth
+    since: Since = Field(default=None, alias="from")
+
+
+class MoneySettings(Section):
+    """The organisation's currency, the rates of the others in which deals are told, and what is left of the revenue."""
+
+    currency: Currency = "EUR"
+    rates: tuple[RateEntry, ...] = ()
+    gross_margin_percent: Annotated[int, Field(ge=0, le=100)] | None = None
+
+
+class DealStageEntry(Section):
+    """A qualified stage of the pipeline, and how likely deals in it are won, in percent."""
+
+    name: GivenName
+    probability: Annotated[int, Field(ge=0, le=100)] = 0
+
+
+class CustomerSettings(Section):
+    """How many days after a purchase an account is a customer."""
+
+    after_purchase_days: Annotated[int, Field(ge=1, le=3650)] = 365
+
+
+class TargetEntry(Section):
+    """What a KPI shall be in a period, from an instant on; money in major units. The latest holds."""
+
+    kpi: Literal["revenue"]
+    value: Amount
+    window: Literal["month", "quarter", "year"]
+    since: Since = Field(default=None, alias="from")
+
+
+class QuotaEntry(Section):
+    """What a rep or a team shall sell a month, quarter or year, from an instant on; of a rep's first months `ramp` percent."""
+
+    rep: GivenName | None = None
+    team: GivenName | None = None
+    amount: Amount
+    per: Literal["month", "quarter", "year"]
+    ramp: tuple[Annotated[int, Field(ge=0, le=100)], ...] = ()
+    since: Since = Field(default=None, alias="from")
+
+
+class PlanEntry(Section):
+    """What a rep is paid, from an instant on: a share of what he sells, and on target so much a year, in major units."""
+
+    rep: GivenName
+    commission_percent: Share
+    ote: Amount | None = None
+    since: Since = Field(default=None, alias="from")
 
 
 class MinimumN(Section):
@@ -142,6 +220,12 @@ class Profile(Section):
     max_series: Positive = 50_000
 
 
+class KpiSettings(Section):
+    """The module with the organisation's own measures and KPIs, as Python imports it; none by default."""
+
+    module: Annotated[str, StringConstraints(pattern=r"^([A-Za-z_]\w*(\.[A-Za-z_]\w*)*)?$")] = ""
+
+
 class Settings(Section):
     """All of it."""
 
@@ -151,7 +235,7 @@ class Settings(Section):
     worker: WorkerSettings = WorkerSettings()
     exporter: ExporterSettings = ExporterSettings()
     ticks: Literal["wall", "external"] = "wall"
-    checkpoint_ms: Annotated[int, Field(ge=10, le=60_000)] = 500
+    checkpoint_ms: Annotated[int, Field(ge=10, le=60_000)] = 300
     connections: tuple[Connection, ...] = ()
     organisation: Organisation = Organisation()
     roster: tuple[RosterEntry, ...] = ()
@@ -161,11 +245,27 @@ class Settings(Section):
     sales_regions: tuple[GivenName, ...] = ()
     segments: tuple[GivenName, ...] = ()
     campaigns: tuple[GivenName, ...] = ()
+    products: tuple[GivenName, ...] = ()
+    competitors: tuple[GivenName, ...] = ()
+    loss_reasons: tuple[GivenName, ...] = ()
+    nurture_tracks: tuple[GivenName, ...] = ()
+    referral_origins: tuple[GivenName, ...] = ("referral",)
     pairs: tuple[Pair, ...] = ()
     meetings: MeetingSettings = MeetingSettings()
+    customers: CustomerSettings = CustomerSettings()
+    money: MoneySettings = MoneySettings()
+    deal_stages: tuple[DealStageEntry, ...] = ()
+    targets: tuple[TargetEntry, ...] = ()
+    quotas: tuple[QuotaEntry, ...] = ()
+    plans: tuple[PlanEntry, ...] = ()
+    calendars: tuple[CalendarEntry, ...] = ()
+    team_calendars: tuple[TeamCalendarEntry, ...] = ()
+    rep_calendars: tuple[RepCalendarEntry, ...] = ()
+    absences: tuple[AbsenceEntry, ...] = ()
     rules_version: Positive = 1
     minimum_n: MinimumN = MinimumN()
     profile: Profile = Profile()
+    kpis: KpiSettings = KpiSettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 
@@ -178,23 +278,55 @@ class Settings(Section):
     def unchecked_rules(self) -> Rules:
         """What the organisation has decided, whatever may be wrong with it."""
         zone = self.organisation.zone
-        return Rules(
+        rules = Rules(
             version=self.rules_version,
             zone=zone,
             roster=tuple(Membership(entry.rep, instant(entry.since, zone), entry.team) for entry in self.roster),
             sla=tuple(
-                SlaPolicy(entry.target, instant(entry.since, zone), entry.team, entry.lead_source, entry.segment)
-                for entry in self.sla
+                SlaPolicy(each.target.target_ms, instant(each.since, zone), *each.attributes, each.target.time)
+                for each in self.sla
             ),
             lead_sources=self.lead_sources,
             origins=self.origins,
             sales_regions=self.sales_regions,
             segments=self.segments,
             campaigns=self.campaigns,
+            products=self.products,
+            competitors=self.competitors,
+            loss_reasons=self.loss_reasons,
+            nurture_tracks=self.nurture_tracks,
+            referral_origins=self.referral_origins,
+            customer_ms=Duration(self.customers.after_purchase_days * DAY),
             pairs=self.pairs,
             meeting_grace_ms=self.meetings.grace,
             unmarked_meetings_count_as_held=self.meetings.unmarked == "held",
+            money=self._money(),
+            deal_stages=tuple(DealStage(entry.name, entry.probability) for entry in self.deal_stages),
+            targets=tuple(
+                KpiTarget(entry.kpi, entry.value, entry.window, instant(entry.since, zone)) for entry in self.targets
+            ),
+            quotas=tuple(
+                Quota(entry.amount, entry.per, entry.rep, entry.team, entry.ramp, instant(entry.since, zone))
+                for entry in self.quotas
+            ),
+            plans=tuple(
+                Plan(entry.rep, entry.commission_percent, entry.ote, instant(entry.since, zone)) for entry in self.plans
+            ),
+            gross_margin_percent=self.money.gross_margin_percent,
         )
+        return with_worktime(rules, self.worktime())
+
+    def worktime(self) -> Entries:
+        """All that is said of who works when."""
+        return Entries(self.calendars, self.team_calendars, self.rep_calendars, self.absences)
+
+    def _money(self) -> Money:
+        zone, own = self.organisation.zone, self.money.currency
+        rates = (
+            Rate(entry.currency, decimal_places(entry.currency), entry.rate, instant(entry.since, zone))
+            for entry in self.money.rates
+        )
+        return Money(own, decimal_places(own), tuple(rates))
 
     def working_hours(self) -> WorkingHours:
         """When somebody is there to be alerted."""

@@ -3,15 +3,17 @@
 import re
 from datetime import date, datetime
 from ipaddress import IPv6Address
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
+import iso4217
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, StringConstraints
 
 from models.calendars import Shift
 from models.rules import OTHER, UNASSIGNED, UNKNOWN
 from models.units import DAY, HOUR, MINUTE, SECOND, Duration, Millis, millis
 
+BUSINESS = frozenset({"bm", "bh", "bd"})
 UNITS = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 RESERVED = frozenset({OTHER, UNASSIGNED, UNKNOWN})
 HIGHEST_PORT = 65_535
@@ -26,8 +28,8 @@ def parse_duration(value: object) -> Duration:
     if match is None:
         raise ValueError("is not a duration: write it as a number with s, m, h or d, such as 90s, 5m, 2h or 1d")
     amount, unit = match.groups()
-    if unit in {"bm", "bh", "bd"}:
-        raise ValueError(f"business time ({unit}) is not supported yet: give wall time with s, m, h or d")
+    if unit in BUSINESS:
+        raise ValueError(f"is in business time ({unit}), which is for SLA targets only: give wall time with s, m, h or d")
     if unit not in UNITS:
         raise ValueError(f"{unit!r} is not a unit of time: use s, m, h or d")
     return Duration(int(amount) * UNITS[unit])
@@ -37,6 +39,22 @@ def _target(duration: Duration) -> Duration:
     if duration <= 0:
         raise ValueError("must be longer than 0")
     return duration
+
+
+class Promised(NamedTuple):
+    """A target of an SLA: how long, and of which time."""
+
+    target_ms: Duration
+    time: Literal["wall", "business", "business_days"] = "wall"
+
+
+def _promised(value: object) -> Promised:
+    """A target such as 5m of wall time, 5bm or 2bh of business time, or 1bd, a business day."""
+    match = re.fullmatch(r"([0-9]{1,6})b([mhd])", value) if isinstance(value, str) else None
+    if match is None:
+        return Promised(_target(parse_duration(value)))
+    amount = _target(Duration(int(match[1]) * UNITS[match[2]]))
+    return Promised(amount, "business_days" if match[2] == "d" else "business")
 
 
 def _since(value: object) -> date | None:
@@ -109,10 +127,49 @@ def _hours(text: str) -> str:
     return text
 
 
+def _currency(code: str) -> str:
+    if decimal_places(code) < 0:
+        raise ValueError("is not a currency: use a code of ISO 4217, such as EUR")
+    return code
+
+
+def decimal_places(code: str) -> int:
+    """How many a currency of ISO 4217 has; -1 for what is none, or has no minor units (gold, units of account)."""
+    try:
+        found = iso4217.Currency(code).exponent
+    except ValueError:
+        return -1
+    return -1 if found is None else int(found)
+
+
+def _worth(value: object) -> str:
+    return _decimal(value, 'is not a rate: write what one unit is worth as text, such as "0.9214"')
+
+
+def _amount(value: object) -> str:
+    return _decimal(value, 'is not a number above 0: write it as text, such as "1000000"')
+
+
+def _decimal(value: object, fault: str) -> str:
+    text = str(value) if isinstance(value, (str, int)) else ""
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,12})?", text) or not float(text):
+        raise ValueError(fault)
+    return text
+
+
+def _share(value: object) -> str:
+    text = str(value) if isinstance(value, (str, int, float)) and not isinstance(value, bool) else ""
+    if not re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,4})?", text) or float(text) > 100:  # noqa: PLR2004 - all of it
+        raise ValueError('is not a percentage from 0 to 100 with at most 4 decimal places, such as "7.5"')
+    return text
+
+
 Text: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 GivenName: TypeAlias = Annotated[Text, AfterValidator(_unreserved)]
 Span: TypeAlias = Annotated[Duration, BeforeValidator(parse_duration)]
 Target: TypeAlias = Annotated[Duration, AfterValidator(_target), BeforeValidator(parse_duration)]
+Promise: TypeAlias = Annotated[Any, BeforeValidator(_promised)]
+"""A target of an SLA, as `Promised`."""
 Zone: TypeAlias = Annotated[str, AfterValidator(_zone)]
 Brokers: TypeAlias = Annotated[Text, AfterValidator(_brokers)]
 Since: TypeAlias = Annotated[Any, BeforeValidator(_since)]
@@ -120,6 +177,13 @@ Since: TypeAlias = Annotated[Any, BeforeValidator(_since)]
 Port: TypeAlias = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
 Hours: TypeAlias = Annotated[str, AfterValidator(_hours)]
 """Days and local times, such as Mon-Fri 09:00-18:00."""
+Currency: TypeAlias = Annotated[str, AfterValidator(_currency)]
+Worth: TypeAlias = Annotated[str, BeforeValidator(_worth)]
+"""A decimal number above 0, as text: a binary fraction would not be the one that was written."""
+Amount: TypeAlias = Annotated[str, BeforeValidator(_amount)]
+"""A decimal number above 0, as text, of which there may be many."""
+Share: TypeAlias = Annotated[str, BeforeValidator(_share)]
+"""A percentage with at most four decimal places, as text."""
 Positive: TypeAlias = Annotated[int, Field(ge=1, le=2**31)]
 WindowName: TypeAlias = Literal[
     "5m", "15m", "1h", "4h", "24h", "7d", "30d", "60d", "90d", "today", "week", "month", "quarter", "year"

@@ -1,14 +1,19 @@
 """What changes from some rules to others, entry by entry."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import time
+from datetime import date, time
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
-from models.rules import LISTS, Rules, SlaPolicy
+from models.calendars import Hours, Shift
+from models.rules import LISTS, Absence, CalendarUse, Plan, Quota, Rules, SlaPolicy
 from models.units import SECOND, Millis, moment
-from streams.local.replay_report import span
+from streams.config.values import WEEKDAYS
+from streams.local.replay_report import span, told_target
+
+FEW_DAYS: Final = 3
+FULL_DAY: Final = 1440
 
 _Key = TypeVar("_Key")
 
@@ -45,6 +50,102 @@ def changes(old: Rules, new: Rules) -> Iterator[Change]:
     yield from _plain(
         "meetings.unmarked", *("held" if each.unmarked_meetings_count_as_held else "unmarked" for each in (old, new))
     )
+    yield from _plain("money.currency", old.money.currency, new.money.currency)
+    yield from _rates(old, new)
+    before, after = ([f"{stage.name} at {stage.probability} %" for stage in each.deal_stages] for each in (old, new))
+    yield from _list("deal_stages", before, after)
+    yield from _plain("money.gross_margin_percent", *(_percent(each.gross_margin_percent) for each in (old, new)))
+    yield from _targets(old, new)
+    yield from _quotas(old, new)
+    yield from _plans(old, new)
+    yield from _calendars(old, new)
+    for where in ("team_calendars", "rep_calendars"):
+        yield from _uses(where, getattr(old, where), getattr(new, where), new.zone)
+    before, after = ([_absence(absence, each) for absence in each.absences] for each in (old, new))
+    yield from _list("absences", before, after)
+
+
+def _calendars(old: Rules, new: Rules) -> Iterator[Change]:
+    calendars = [{calendar.name: calendar for calendar in each.calendars} for each in (old, new)]
+    for sign, name, before, after in _compared(*calendars):
+        if sign is not Sign.CHANGED:
+            yield Change(sign, "calendars", name)
+            continue
+        yield from _plain(f"calendars.{name}.zone", before.zone, after.zone)
+        mine, theirs = ([_hours(f"{WEEKDAYS[shift.weekday]} ", shift) for shift in each.shifts] for each in (before, after))
+        yield from _list(f"calendars.{name}.hours", mine, theirs)
+        days = [{own.day: ", ".join(_hours("", each) for each in own.hours) for own in each.days} for each in (before, after)]
+        yield from (Change(*told) for told in _days(f"calendars.{name}.days", *days))
+
+
+def _days(where: str, old: Mapping[date, str], new: Mapping[date, str]) -> Iterator[tuple[Sign, str, str]]:
+    """The days that are otherwise; where many come or go, as holidays do, how many."""
+    found: dict[Sign, list[str]] = {}
+    for sign, day, before, after in _compared(old, new):
+        what = f"{before or 'closed'} → {after or 'closed'}" if sign is Sign.CHANGED else (before or after or "closed")
+        found.setdefault(sign, []).append(f"{day} {what}")
+    for sign, told in found.items():
+        few = told if len(told) <= FEW_DAYS else [*told[:FEW_DAYS], f"and {len(told) - FEW_DAYS} more"]
+        yield from ((sign, where, each) for each in few)
+
+
+def _hours(of: str, hours: Shift | Hours) -> str:
+    start, end = (f"{minutes // 60 % 24:02}:{minutes % 60:02}" for minutes in (hours.start, hours.end))
+    return f"{of}{start}-{'24:00' if hours.end == FULL_DAY else end}"
+
+
+def _uses(where: str, old: Sequence[CalendarUse], new: Sequence[CalendarUse], zone: str) -> Iterator[Change]:
+    uses = [{(use.name, use.valid_from): use.calendar or "none" for use in each} for each in (old, new)]
+    for sign, (name, since), before, after in _compared(*uses):
+        what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
+        yield Change(sign, where, f"{name}{_from(since, zone)} {what}")
+
+
+def _absence(absence: Absence, rules: Rules) -> str:
+    calendar = rules.calendar(absence.rep, absence.start)
+    since, until = (_from(at, calendar.zone if calendar else rules.zone) for at in (absence.start, absence.end))
+    return f"{absence.rep}{since} until{until.removeprefix(' from')}"
+
+
+def _rates(old: Rules, new: Rules) -> Iterator[Change]:
+    rates = [{(rate.currency, rate.valid_from): rate.worth for rate in each.money.rates} for each in (old, new)]
+    for sign, (currency, since), before, after in _compared(*rates):
+        what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
+        yield Change(sign, "money.rates", f"{currency}{_from(since, new.zone)} {what}")
+
+
+def _targets(old: Rules, new: Rules) -> Iterator[Change]:
+    targets = [{(each.kpi, each.valid_from): f"{each.value} a {each.window}" for each in rules.targets} for rules in (old, new)]
+    for sign, (kpi, since), before, after in _compared(*targets):
+        what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
+        yield Change(sign, "targets", f"{kpi}{_from(since, new.zone)} {what}")
+
+
+def _quotas(old: Rules, new: Rules) -> Iterator[Change]:
+    quotas = [{(each.rep, each.team, each.valid_from): _quota(each) for each in rules.quotas} for rules in (old, new)]
+    for sign, (rep, team, since), before, after in _compared(*quotas):
+        what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
+        yield Change(sign, "quotas", f"{rep or f'team {team}'}{_from(since, new.zone)} {what}")
+
+
+def _quota(quota: Quota) -> str:
+    ramp = f", at first {', '.join(f'{percent} %' for percent in quota.ramp)}" if quota.ramp else ""
+    return f"{quota.amount} a {quota.per}{ramp}"
+
+
+def _plans(old: Rules, new: Rules) -> Iterator[Change]:
+    plans = [{(each.rep, each.valid_from): _plan(each) for each in rules.plans} for rules in (old, new)]
+    for sign, (rep, since), before, after in _compared(*plans):
+        what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
+        yield Change(sign, "plans", f"{rep}{_from(since, new.zone)} {what}")
+
+
+def _plan(plan: Plan) -> str:
+    return f"{plan.commission_percent} %{f', {plan.ote} a year on target' if plan.ote else ''}"
+
+
+def _percent(share: int | None) -> str:
+    return "not told" if share is None else f"{share} %"
 
 
 def _list(where: str, old: Sequence[str], new: Sequence[str], meaning: str = "") -> Iterator[Change]:
@@ -68,7 +169,7 @@ def _roster(old: Rules, new: Rules) -> Iterator[Change]:
 
 
 def _sla(old: Rules, new: Rules) -> Iterator[Change]:
-    targets = [{_for(policy, new.zone): _span(policy.target_ms) for policy in each.sla} for each in (old, new)]
+    targets = [{_for(policy, new.zone): told_target(policy) for policy in each.sla} for each in (old, new)]
     for sign, whose, before, after in _compared(*targets):
         what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
         yield Change(sign, "sla", f"{whose} {what}")

@@ -11,6 +11,8 @@ import numpy as np
 from models.catalogue import KPIS
 from models.codes import Codes, Ints, Mask
 from models.contributions import Contributions, Evaluation, evaluate
+from models.givens import givens
+from models.grids import Columns
 from models.kpis import Figure, Formula
 from models.rollup import Totals
 from models.rules import Rules
@@ -29,7 +31,7 @@ WINDOWS: Final = ("now", "24h", "7d", "30d")
 DIMS: Final = ("", "rep", "team")
 """The slices whose numbers are compared: the whole first."""
 
-FORMULAS: Final = (Formula.COUNT, Formula.RATIO, Formula.MEAN, Formula.MEAN_TIME, Formula.LEVEL)
+FORMULAS: Final = (Formula.COUNT, Formula.RATIO, Formula.MEAN, Formula.MEAN_TIME, Formula.LEVEL, Formula.DERIVED)
 """The kinds of figure that are compared: those that are exact."""
 
 ALL: Final = 100
@@ -63,8 +65,9 @@ class Side:
     def lines(self) -> dict[str, Line]:
         """The figures that are compared, by their keys; however few samples they have."""
         figures = [figure for figure in KPIS if figure.formula in FORMULAS]
-        told = slices(self.codes.rules, self.totals.clock or Millis(0))
-        found = lines_of(figures, self.totals.sums, {}, told, {})
+        rules, clock = self.codes.rules, self.totals.clock or Millis(0)
+        columns = Columns(self.totals.sums).at_present(rules.money.minor_units, givens(rules, clock))
+        found = lines_of(figures, columns, {}, slices(rules, clock), {})
         return {line.key: line for line in found if line.dim in DIMS}
 
 

@@ -13,7 +13,9 @@ from streams.config.values import instant
 
 ADVICE: Final = {
     "is missing": "write it",
+    "is not a rep of the roster": "put them into the roster, or correct the name",
     "is not a team of the roster": "put somebody into it in the roster, or correct its name",
+    "is not among calendars": "add the calendar, or correct its name",
     "is not among lead_sources": "add it to lead_sources, or correct its name",
     "is the same as in": "keep one of the two",
 }
@@ -67,6 +69,7 @@ def suspicions(settings: Settings) -> Iterator[Remark]:
     yield from _gaps(settings)
     yield from _roster(settings)
     yield from _policies(settings)
+    yield from _calendars(settings)
     names: dict[str, tuple[str, ...]] = {where: getattr(settings, where) for where in LISTS.values()}
     names["rep"] = tuple(dict.fromkeys(entry.rep for entry in settings.roster))
     names["team"] = tuple(dict.fromkeys(entry.team for entry in settings.roster if entry.team is not None))
@@ -115,6 +118,18 @@ def _policies(settings: Settings) -> Iterator[Remark]:
         ):
             what = f"never applies: nobody is in {entry.team} from its beginning on"
             yield Remark(f"sla[{index}]", what, "put somebody into the team, or remove the policy")
+
+
+def _calendars(settings: Settings) -> Iterator[Remark]:
+    used = {use.calendar for use in settings.team_calendars} | {use.calendar for use in settings.rep_calendars}
+    for index, calendar in enumerate(settings.calendars):
+        if calendar.name not in used:
+            what = f"{calendar.name} is nobody's calendar"
+            yield Remark(f"calendars[{index}]", what, "name it in team_calendars or rep_calendars, or remove it")
+    for index, entry in enumerate(settings.sla):
+        if entry.target.time != "wall" and not settings.calendars:
+            what = "is in business time, but nobody has a calendar: all of the time counts"
+            yield Remark(f"sla[{index}].target", what, "add calendars, or give wall time")
 
 
 def _for(entry: SlaEntry, zone: str) -> tuple[object, ...]:
