@@ -4,22 +4,29 @@ What a delivery says is decided by `contents` alone, for the normaliser and for 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from typing import NamedTuple, Self, TypeAlias
+from typing import NamedTuple, Self, TypeAlias, TypeVar
 
 from msgspec.structs import replace
 
+from models.belief import EARLIEST, LATEST, believe
+from models.data.refs import AccountRef, CampaignRef, LeadRef, RepRef, SubjectRef
 from models.errors import InvalidEventError, LeadbeatError
-from models.events import EARLIEST, LATEST, Event, Merged, SubjectRef, believe, encode
+from models.events import Event, Merged, encode
+from models.state.subjects import identity
 from models.units import Millis
 from streams.dead_letters import DeadLetter, Origin, dead_letter
 from streams.errors import Poison
-from streams.inbound.providers import Provider
+from streams.inbound.providers import Element, Provider
+from streams.topics import record_key
 
 HEADER_PREFIX = "h-"
 LONGEST_ID = 200
 
 RecordHeaders: TypeAlias = list[tuple[str, bytes]]
+
+_Ref = TypeVar("_Ref", bound=LeadRef | AccountRef | RepRef | CampaignRef | SubjectRef)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,23 +94,23 @@ class Normalised:
     unknown: int = 0
 
 
-def normalise(delivery: Delivery, provider: Provider) -> Normalised:
-    """The records that a delivery becomes. Never raises, whatever the bytes are."""
+def normalise(delivery: Delivery, provider: Provider, currencies: AbstractSet[str]) -> Normalised:
+    """The records that a delivery becomes. Never raises, whatever the bytes are. Amounts may be in `currencies` only."""
     events: list[tuple[bytes, bytes]] = []
     dead: list[DeadLetter] = []
     unknown = 0
-    for content in contents(delivery, provider):
+    for content in contents(delivery, provider, currencies):
         match content:
             case Unknown():
                 unknown += 1
             case Unreadable(place, error, body):
                 dead.append(dead_letter_of(delivery, error, place, body))
             case event:
-                events.append((f"{event.subject.kind}:{event.subject.id}".encode(), encode(event)))
+                events.append((record_key(event.subject.id), encode(event)))
     return Normalised(events, dead, unknown)
 
 
-def contents(delivery: Delivery, provider: Provider) -> Iterator[Content]:
+def contents(delivery: Delivery, provider: Provider, currencies: AbstractSet[str]) -> Iterator[Content]:
     """All that a delivery holds, in its order; its events as the events topic has them. Never raises, whatever the bytes are.
 
     A body that cannot be taken apart is one `Unreadable`.
@@ -116,30 +123,43 @@ def contents(delivery: Delivery, provider: Provider) -> Iterator[Content]:
     for place, element in enumerate(elements):
         try:
             told = provider.read(element)
-            events = None if told is None else [_canonical(delivery, event) for event in told]
         except InvalidEventError as error:
             yield Unreadable(place, error, bytes(element))
+            continue
+        if told is None:
+            yield Unknown()
         else:
-            if events is None:
-                yield Unknown()
-            else:
-                yield from events
+            yield from _believed(delivery, place, element, told, currencies)
 
 
-def _canonical(delivery: Delivery, event: Event) -> Event:
+def _believed(
+    delivery: Delivery, place: int, element: Element, told: Iterable[Event], currencies: AbstractSet[str]
+) -> Iterator[Content]:
+    """What one element tells, as the events topic has it; one dead letter if some of that cannot be believed."""
+    first: InvalidEventError | None = None
+    for event in told:
+        try:
+            yield _canonical(delivery, event, currencies)
+        except InvalidEventError as error:
+            first = first or error
+    if first is not None:
+        yield Unreadable(place, first, bytes(element))
+
+
+def _canonical(delivery: Delivery, event: Event, currencies: AbstractSet[str]) -> Event:
     """An event as the events topic has it. Raises InvalidEventError if it cannot be believed."""
-    believe(event, delivery.received_at)
+    believe(event, delivery.received_at, currencies)
     if isinstance(event, Merged) and event.into is not None:
         event = replace(event, into=_of_connection(delivery, event.into, "$.into.id"))
     subject = _of_connection(delivery, event.subject, "$.subject.id")
     return replace(event, subject=subject, received_at=delivery.received_at)
 
 
-def _of_connection(delivery: Delivery, subject: SubjectRef, where: str) -> SubjectRef:
-    identity = f"{delivery.connection}:{subject.id}"
-    if len(identity) > LONGEST_ID:
+def _of_connection(delivery: Delivery, subject: _Ref, where: str) -> _Ref:
+    own = identity(subject.kind, delivery.connection, subject.id)
+    if len(own) > LONGEST_ID:
         raise InvalidEventError(where, f"with its connection is longer than {LONGEST_ID}", "send the CRM's own id")
-    return SubjectRef(subject.kind, identity)
+    return replace(subject, id=own)
 
 
 def dead_letter_of(delivery: Delivery, error: LeadbeatError, index: int | None, body: bytes) -> DeadLetter:

@@ -57,6 +57,7 @@ class Normaliser:
         self._topics = Topics(settings.kafka.topic_prefix)
         self._partitions = settings.kafka.partitions
         self._providers = providers_of(settings.connections)
+        self._currencies = settings.unchecked_rules().money.currencies
         self._sink, self._metrics, self._clock = sink, metrics, clock
         metrics.expect(self._providers)
         self._done: dict[TP, int] = {}
@@ -155,7 +156,7 @@ class Normaliser:
         delivery = Delivery("", received_at, {}, body, tp.topic, tp.partition, record.offset)
         try:
             delivery = Delivery.of_record(record.headers, record.value, tp.topic, tp.partition, record.offset)
-            return delivery.connection, normalise(delivery, self._provider(delivery.connection))
+            return delivery.connection, normalise(delivery, self._provider(delivery.connection), self._currencies)
         except Poison as error:
             return "", Normalised(dead=[dead_letter_of(delivery, error, None, body)])
 

@@ -42,6 +42,7 @@ OPENS, CLOSES = 8, 18
 """The hours between which people work, every day; at weekends they are fewer and slower."""
 
 SATURDAY = 5
+WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 ARRIVALS = (1, 1, 1, 1, 1, 2, 3, 6, 11, 15, 16, 14, 10, 12, 14, 13, 11, 8, 6, 5, 4, 3, 2, 1)
 """How many inbound leads come at each local hour of a working day, relatively."""
@@ -156,25 +157,55 @@ origins = ["webinar", "referral", "paid search", "contact form", "trade fair", "
 sales_regions = ["DACH", "Nordics", "UK & Ireland", "Benelux"]
 segments = ["smb", "mid-market", "enterprise"]
 campaigns = ["autumn launch", "pricing guide"]
+products = ["Starter", "Team", "Suite"]
+competitors = ["Northwind", "Contoso"]
+loss_reasons = ["price", "no budget", "no answer", "chose another"]
+nurture_tracks = ["newsletter", "webinars"]
+referral_origins = ["referral"]
 pairs = [["team", "lead_source"], ["rep", "channel"]]
 """
 """What numbers are sliced by; some values of each field are left to be `other`."""
 
 
+PRODUCTS = ("Starter", "Team", "Suite")
+BEATEN_BY = ("Northwind", "Contoso", "Fabrikam")
+"""Competitors; the last one is not listed."""
+
+PIPELINE = (("qualified", 20), ("proposal", 50), ("negotiation", 80))
+"""The qualified stages of the pipeline, each with how likely a deal in it is won, in percent."""
+
+DOLLAR = ((ALWAYS, "0.93"), (60, "0.88"), (0, "0.865"))
+"""What a US dollar is worth in euros, each from so many days before now on."""
+
+
 def demo_rules_toml(now: Millis, zone: str, reps: tuple[Rep, ...] = REPS) -> str:
-    """The floor's rules as TOML: slices, zone, roster, SLA policies. Plain keys come first: put nothing before it."""
+    """The floor's rules as TOML, of which plain keys come first: put nothing before it."""
     today = moment(now).astimezone(ZoneInfo(zone)).date()
     parts = [LISTS, f'[organisation]\nzone = "{zone}"\n\n[meetings]\ngrace = "1h"\n']
+    parts.append("[customers]\nafter_purchase_days = 180\n")
     for rep in reps:
         for days_ago, team in rep.terms:
             parts.append(_table("roster", rep=rep.name, team=team, since=_day(today, days_ago)))
+    parts.append(_calendar())
+    parts += [_table("team_calendars", team=team, calendar="office") for team in ("Inbound", "Outbound", "unassigned")]
     parts += [
         _table("sla", target="10m"),
         _table("sla", target="5m", since=_day(today, 100)),
         _table("sla", target="1h", lead_source="outbound"),
         _table("sla", target="3m", segment="enterprise", since=_day(today, 0)),
+        _table("sla", target="30bm", segment="mid-market", since=_day(today, 30)),
     ]
+    parts.append('[money]\ncurrency = "EUR"\n')
+    parts += [_table("money.rates", currency="USD", rate=rate, since=_day(today, days_ago)) for days_ago, rate in DOLLAR]
+    parts += [f'[[deal_stages]]\nname = "{name}"\nprobability = {probability}\n' for name, probability in PIPELINE]
     return "\n".join(parts)
+
+
+def _calendar() -> str:
+    """The hours of the office, with a break at noon; shorter at weekends."""
+    full, short = (f'["{OPENS:02}:00-12:30", "13:00-{closes}:00"]' for closes in (CLOSES, CLOSES - 2))
+    hours = ", ".join(f"{day} = {full if day not in {'sat', 'sun'} else short}" for day in WEEK)
+    return f'[[calendars]]\nname = "office"\nhours = {{ {hours} }}\n'
 
 
 def _day(today: date, days_ago: int) -> date | None:

@@ -6,13 +6,15 @@ or its `timestamp` if it has none.
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from models.belief import EARLIEST, LATEST, believe
 from models.errors import InvalidEventError
-from models.events import EARLIEST, LATEST, Event, believe, decoded
+from models.events import Event, decoded
 from models.units import Millis, millis
 from streams.config import Connection
 from streams.dead_letters import in_json
@@ -76,10 +78,11 @@ def line_of(delivery: Delivery, provider: str = STANDARD) -> bytes:
     return msgspec.json.encode(kept) + b"\n"
 
 
-def read(number: int, line: bytes, connections: Mapping[str, Connection] = {}) -> Iterator[Found]:
+def read(number: int, line: bytes, currencies: AbstractSet[str], connections: Mapping[str, Connection] = {}) -> Iterator[Found]:
     """All that a line holds; nothing if it is blank. Never raises, whatever the bytes are.
 
-    A delivery of a connection that is configured, with the provider that it was recorded with, is read with those settings.
+    Amounts may be in `currencies` only. A delivery of a connection that is configured, with the provider that it was recorded
+    with, is read with those settings.
     """
     if not line.strip():
         return
@@ -89,9 +92,9 @@ def read(number: int, line: bytes, connections: Mapping[str, Connection] = {}) -
         yield Mistake(number, None, error.where, error.what)
         return
     if recorded is None:
-        yield from _event(number, line)
+        yield from _event(number, line, currencies)
     else:
-        yield from _contents(number, *recorded)
+        yield from _contents(number, *recorded, currencies)
 
 
 def _delivery(line: bytes, connections: Mapping[str, Connection]) -> tuple[Delivery, Provider] | None:
@@ -111,8 +114,8 @@ def _delivery(line: bytes, connections: Mapping[str, Connection]) -> tuple[Deliv
     return Delivery(kept.connection, Millis(kept.received_at), kept.headers, body), provider
 
 
-def _contents(number: int, delivery: Delivery, provider: Provider) -> Iterator[Found]:
-    for content in contents(delivery, provider):
+def _contents(number: int, delivery: Delivery, provider: Provider, currencies: AbstractSet[str]) -> Iterator[Found]:
+    for content in contents(delivery, provider, currencies):
         match content:
             case Unknown():
                 yield content
@@ -128,14 +131,14 @@ def _mistake(number: int, place: int | None, error: InvalidEventError) -> Mistak
     return Mistake(number, place + 1, error.where, error.what)
 
 
-def _event(number: int, line: bytes) -> Iterator[Found]:
+def _event(number: int, line: bytes, currencies: AbstractSet[str]) -> Iterator[Found]:
     try:
         told = PROVIDERS[STANDARD].read(line)
         if told is None:
             yield Unknown()
         for event in told or ():
             received_at = millis(event.timestamp) if event.received_at is None else Millis(event.received_at)
-            believe(event, received_at)
+            believe(event, received_at, currencies)
             yield Fact(received_at, event)
     except InvalidEventError as error:
         yield Mistake(number, None, error.where, error.what)

@@ -1,6 +1,7 @@
 """The numbers of recorded facts at an instant, by the core alone: no Kafka, no Redis, no clock."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,6 +9,8 @@ from models.catalogue import FIGURES
 from models.codes import Codes
 from models.contributions import evaluate
 from models.errors import LeadbeatError
+from models.givens import givens
+from models.grids import Columns
 from models.kpis import Formula
 from models.meaning import Waiting, meanings
 from models.measures import USUAL
@@ -83,7 +86,7 @@ def replay(
     Deliveries are read with the settings of their connections, by name, where there are any. Lines that cannot be read are told
     in `recorded.mistakes`. Raises LeadbeatError if no line can be.
     """
-    recorded = collect(recording, as_of, connections)
+    recorded = collect(recording, as_of, rules.money.currencies, connections)
     if not recorded.events and not recorded.later:
         first = f", first of all {recorded.mistakes[0]}" if recorded.mistakes else ""
         raise LeadbeatError("recording", f"it holds no event that can be read{first}", "see leadbeat schema")
@@ -95,15 +98,18 @@ def replay(
     settle(recorded.leads)
     leads = [whole(lead, subject) for subject, lead in recorded.leads.items()]
     oldest = _add(totals, leads, codes, known_until)
-    lines = tell(FIGURES, totals.sums, oldest, slices(rules, clock), minimum_n)
+    columns = Columns(totals.sums).at_present(rules.money.minor_units, givens(rules, clock))
+    lines = tell(FIGURES, columns, oldest, slices(rules, clock), minimum_n)
     return Replay(clock, known_until, tuple(lines), recorded)
 
 
-def collect(recording: Iterable[bytes], as_of: AsOf, connections: Mapping[str, Connection] = {}) -> Recorded:
+def collect(
+    recording: Iterable[bytes], as_of: AsOf, currencies: AbstractSet[str], connections: Mapping[str, Connection] = {}
+) -> Recorded:
     """Fold all that counts."""
     recorded = Recorded()
     for number, line in enumerate(recording, start=1):
-        for found in read(number, line, connections):
+        for found in read(number, line, currencies, connections):
             match found:
                 case Mistake():
                     recorded.mistakes.append(found)

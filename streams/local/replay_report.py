@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from models.kpis import Figure, Formula
-from models.rules import Rules
+from models.rules import Rules, SlaPolicy
 from models.snapshot import Cell, Line, State
-from models.units import SECOND, Millis, moment
+from models.units import DAY, SECOND, Millis, moment
 from models.windows import NOW, WINDOWS
 from streams import sheets
 from streams.local.replay import Replay
@@ -100,11 +100,23 @@ def told_rules(rules: Rules) -> str:
         case ():
             sla = "no SLA"
         case (only,) if not only.specificity:
-            sla = f"SLA {span(only.target_ms / SECOND)}"
+            sla = f"SLA {told_target(only)}"
         case policies:
             sla = f"SLA policies: {len(policies)}"
     reps = len({entry.rep for entry in rules.roster})
     return f"zone {rules.zone}, {sla}, {f'reps: {reps}' if reps else 'no roster'}"
+
+
+def told_target(policy: SlaPolicy) -> str:
+    """How soon an inquiry must be answered, and by which time."""
+    match policy.time:
+        case "wall":
+            return span(policy.target_ms / SECOND)
+        case "business":
+            return f"{span(policy.target_ms / SECOND)} of business time"
+        case "business_days":
+            days = policy.target_ms // DAY
+            return f"{days} business {'day' if days == 1 else 'days'}"
 
 
 def _table(lines: Sequence[Line], windows: Sequence[str], by: str, zone: str) -> Table:
@@ -115,7 +127,7 @@ def _table(lines: Sequence[Line], windows: Sequence[str], by: str, zone: str) ->
         table.add_column(window, justify="right", no_wrap=True)
     for line in lines:
         cells = dict(zip(line.windows, line.cells, strict=True))
-        told = [told_cell(line.figure, cells[window], zone) for window in windows]
+        told = [told_cell(line.figure, cells[window], zone) if window in cells else "" for window in windows]
         table.add_row(*(Text(text) for text in (line.figure.key, *([line.name] if by else []), *told)))
     return table
 
@@ -135,8 +147,10 @@ def told_cell(figure: Figure, cell: Cell, zone: str) -> str:
             return f"{cell.value:.1%}"
         case "timestamp_seconds":
             return _local(Millis(cell.numerator), zone)
+        case "money":
+            return f"{cell.value:,.2f}"
         case _:
-            return f"{cell.value:.2f}" if figure.formula is Formula.MEAN else f"{cell.value:,.0f}"
+            return f"{cell.value:.2f}" if figure.formula in {Formula.MEAN, Formula.DERIVED} else f"{cell.value:,.0f}"
 
 
 def _n(cell: Cell) -> int:

@@ -2,6 +2,7 @@
 
 from models.units import DAY, HOUR, MINUTE, SECOND
 from streams.local.floor import Rep
+from streams.local.selling import nurture, sell, spot
 from streams.local.stories import LIVELY, Data, Story
 
 ORIGINS = {
@@ -140,6 +141,7 @@ def hear(story: Story, at: int) -> str | None:
 
 def give_up(story: Story, at: int) -> int:
     """The rep lets go; some say so in the CRM."""
+    nurture(story, at)
     return story.enter(at + story.later(4 * HOUR), "disqualified") if story.chance(0.4) else at
 
 
@@ -199,7 +201,9 @@ def outcome(story: Story, at: int, rep: Rep, meeting: str, kind: str) -> int:
     if kind == "intro" and story.chance(0.6):
         return appointment(story, story.working(at + story.soon(20 * MINUTE)), rep, "demo")
     at = story.enter(at + story.later(DAY), "opportunity")
-    return story.enter(at + story.later(5 * DAY), "customer" if story.chance(0.35) else "disqualified")
+    closed_at, won = at + story.later(5 * DAY), story.chance(0.35)
+    sell(story, at, closed_at, won=won)
+    return story.enter(closed_at, "customer" if won else "disqualified")
 
 
 # --- second thoughts -------------------------------------------------------------------------------------------------
@@ -256,7 +260,8 @@ def ends(story: Story, at: int) -> None:
 
 
 def glimpse(story: Story, at: int) -> None:
-    """Something small happens to a lead that is there already."""
+    """Something small happens to a lead that is there already, and now and then something big."""
+    spot(story, at)
     rep = story.owner
     if rep is None:
         rep = story.rng.choice(story.office.on_team("Inbound", at))

@@ -11,22 +11,28 @@ from zoneinfo import ZoneInfo
 
 from models.units import DAY, MINUTE, Millis, millis
 from streams.inbound.normalise import Delivery
+from streams.local.clients import Client
 from streams.local.deliveries import Batch, Courier, secret_of, sign
 from streams.local.doubles import doubles, from_an_unknown_address
 from streams.local.floor import REPS, Office, Rep
+from streams.local.marketing import Campaign, campaigns
 from streams.local.recording import line_of
-from streams.local.scenes import glimpse, life
-from streams.local.stories import DENSE, LIVELY, REAL, Event, Story, Tempo
+from streams.local.scenes import SEGMENTS, glimpse, life
+from streams.local.staff import log, staff
+from streams.local.stories import DENSE, LIVELY, REAL, Data, Event, Story, Teller, Tempo
+from streams.local.telling import Subject
 
 DENSE_LEADS = 250
 PAST_LEADS = 200
 PAST_DAYS = 400
+PAST_ACCOUNTS = 45
 
 BURST_MS = MINUTE
 """Within which what is recorded may go out together."""
 
 LEAD_EVERY_MS = 7_000
 GLIMPSE_EVERY_MS = 550
+OTHER_EVERY_MS = 4_000
 UNKNOWN = 0.04
 """The share of what happens live that comes from an address that is yet to be known for the lead's."""
 
@@ -45,6 +51,7 @@ class Floor:
         self._order = count()
         self._pending: list[tuple[int, int, Event]] = []
         self._stories: deque[Story] = deque(maxlen=REMEMBERED)
+        self._others: deque[Subject] = deque(maxlen=REMEMBERED)
 
     def history(self, now: Millis) -> list[Event]:
         """All that the CRM recorded up to an instant, in that order: one dense day, and 200 leads over 400 days.
@@ -57,6 +64,7 @@ class Floor:
             self._begin(office, REAL, at)
         for at in office.arrivals(DENSE_LEADS, rng):
             self._begin(office, DENSE, at)
+        self._begin_others(office, rng)
         heapify(self._pending)
         events = []
         while self._pending and self._pending[0][0] <= now:
@@ -70,13 +78,16 @@ class Floor:
         """
         office = Office(self._zone, self._reps, start)
         rng = Random(f"{self._seed}/live")  # noqa: S311 - a simulation must be repeatable
-        next_lead = next_glimpse = float(start)
+        next_lead = next_glimpse = next_other = float(start)
         while True:
-            now = min(next_lead, next_glimpse)
+            now = min(next_lead, next_glimpse, next_other)
             while self._pending and self._pending[0][0] <= now:
                 due, _, event = heappop(self._pending)
                 yield Millis(due), event
-            if next_lead <= next_glimpse:
+            if next_other < min(next_lead, next_glimpse):
+                self._go_on(round(now))
+                next_other += rng.expovariate(1 / OTHER_EVERY_MS)
+            elif next_lead <= next_glimpse:
                 self._begin(office, LIVELY, round(now))
                 next_lead += rng.expovariate(1 / LEAD_EVERY_MS)
             else:
@@ -89,6 +100,37 @@ class Floor:
         doubles(story)
         self._tell(story)
         self._stories.append(story)
+        self._others += [client for client in story.clients if isinstance(client, Subject)]
+
+    def _begin_others(self, office: Office, rng: Random) -> None:
+        """Who was a customer before, the reps, and the campaigns."""
+        for number in range(PAST_ACCOUNTS):
+            client = Client(self._seed, number, office, REAL, 0, f"client-{self._seed}-{number:04}")
+            client.begins_at = office.now - DAY - rng.randrange((PAST_DAYS - 1) * DAY)
+            owner = rng.choice(office.on_team("Enterprise", client.begins_at)).name
+            fields: Data = {"owner": owner, "lead_source": rng.choice(("inbound", "outbound")), "segment": rng.choice(SEGMENTS)}
+            self._others += client.live(fields)
+        self._others += [*staff(self._seed, office, PAST_DAYS), *campaigns(self._seed, office, PAST_DAYS)]
+        for subject in self._others:
+            self._tell(subject)
+
+    def _go_on(self, at: int) -> None:
+        """Something small happens to an account, a rep or a campaign."""
+        rng = Random(f"{self._seed}/other/{at}")  # noqa: S311 - a simulation must be repeatable
+        there = [subject for subject in self._others if subject.begins_at < at < subject.ends_at]
+        kind = rng.choices(("account", "rep", "campaign"), (60, 15, 25))[0]
+        some = [subject for subject in there if subject.kind == kind]
+        if not some:
+            return
+        subject = rng.choice(some)
+        subject.tempo = LIVELY
+        if isinstance(subject, Client):
+            subject.turn(at)
+        elif isinstance(subject, Campaign):
+            subject.day(at, rng.randrange(1, 12))
+        else:
+            log(subject, at, rng.randrange(5 * MINUTE, 30 * MINUTE))
+        self._tell(subject)
 
     def _continue(self, rng: Random, at: int) -> None:
         there = [story for story in self._stories if at - DAY < story.created_at < at - MINUTE and at < story.ends_at]
@@ -98,7 +140,7 @@ class Floor:
             (from_an_unknown_address if rng.random() < UNKNOWN else glimpse)(story, at)
             self._tell(story)
 
-    def _tell(self, story: Story) -> None:
+    def _tell(self, story: Teller) -> None:
         for at, event in story.told():
             heappush(self._pending, (at, next(self._order), event))
 

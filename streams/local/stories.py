@@ -7,7 +7,7 @@ What happens in which order is `scenes.py`.
 import hashlib
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 from models.units import MINUTE, SECOND, Millis, isoformat
 from streams.local.floor import OUTSIDER, Office, Rep
@@ -25,10 +25,20 @@ class Tempo:
     office_hours: bool
 
 
+INHERITED = ("lead_source", "origin", "sales_region", "segment", "campaign")
+"""The fields that a lead's account has from it."""
+
 REAL = Tempo(1, 1, office_hours=True)
 DENSE = Tempo(1, 0.04, office_hours=True)
 LIVELY = Tempo(0.5, 0.012, office_hours=False)
 """A day goes by in a quarter of an hour."""
+
+
+class Teller(Protocol):
+    """Whoever has something to tell."""
+
+    def told(self) -> list[tuple[int, Event]]:
+        """What was said since the last time, with the instants of its recording."""
 
 
 @dataclass
@@ -45,7 +55,7 @@ class Touch:
 class Story:
     """One lead. Methods take the instant at which something happens and give the one at which the CRM has recorded it.
 
-    `doubles` are further records of the same person, of other names.
+    `doubles` are further records of the same person, of other names; `clients` the records of the account that it buys for.
     """
 
     seed: int
@@ -58,6 +68,8 @@ class Story:
     owner: Rep | None = None
     touches: list[Touch] = field(default_factory=list)
     doubles: "list[Story]" = field(default_factory=list)
+    fields: Data = field(default_factory=dict)
+    clients: "list[Teller]" = field(default_factory=list)
     ends_at: float = float("inf")
 
     def __post_init__(self) -> None:
@@ -115,7 +127,7 @@ class Story:
         Nothing is recorded of a lead that is gone.
         """
         said, self.events = self.events, []
-        also = [item for double in self.doubles for item in double.told()]
+        also = [item for other in (*self.doubles, *self.clients) for item in other.told()]
         return sorted([*(item for item in said if item[0] <= self.ends_at), *also], key=lambda item: item[0])
 
     def new(self, kind: str) -> str:
@@ -128,6 +140,7 @@ class Story:
     def create(self, data: Data) -> int:
         """The lead's record appears."""
         created_at = self.instant(self.created_at)
+        self.fields = {name: value for name, value in data.items() if name in INHERITED}
         known = {"created_at": created_at, "stage": "lead"} | ({"owner_at": created_at} if "owner" in data else {}) | data
         return self.say("lead.upserted", self.created_at + self.rng.randrange(2 * SECOND), known)
 

@@ -9,44 +9,39 @@ from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from streams.local.truth_facts import Json, Lead, Rules, leads_of, rules_of
-from streams.local.truth_gauges import Dims, Gauges, Ledger, Slice, gauges_of
+from streams.local.truth_acts import MEETING, Act, order
+from streams.local.truth_business import business_span, passed_of
+from streams.local.truth_deals import further_dims, levels_of, told_by_deal
+from streams.local.truth_facts import Lead, Rules, channel_of, is_connected, leads_of, rules_of
+from streams.local.truth_findings import Findings
+from streams.local.truth_funnel import reached_at, standing, told_by_stages
+from streams.local.truth_gauges import Gauges, gauges_of
+from streams.local.truth_ledger import Ledger
+from streams.local.truth_record import Json
+from streams.local.truth_sections import conversations, told_by_lead, told_by_others
 
 DAY_MS = 86_400_000
 PANE_MS = 10_000
 BEHIND_MS = 2_000
 """How far D lies behind the clock."""
 
-TOUCH, REPLY, MEETING = 0, 1, 2
-"""The order of what happens at the same instant."""
-
-
-class Act(NamedTuple):
-    """Something done at an instant, by `rep` where that is known."""
-
-    at: int
-    rank: int
-    id: str
-    rep: str | None
-    channel: str
-    said: tuple[Any, ...] = ()
-    """What a touch says beside that: it decides at the same instant, where all else goes by id."""
-
 
 class Clock(NamedTuple):
-    """A wait for an answer: from an inquiry, until the first attempt at or after it."""
+    """A wait for an answer: from an inquiry, until the first attempt; when 50, 80, 100 % of its SLA (if any) have passed."""
 
     start: int
     answer: Act | None
     until: float
-    due: int | None
+    passed: dict[int, float] | None
 
 
 def ledger_of(events: Iterable[Json], rules: Rules, clock: int) -> Ledger:
     """What all events together say happened, as known at a clock in ms."""
-    ledger = Ledger(rules.pairs)
+    events, ledger = list(events), Ledger(rules.pairs)
     for lead in leads_of(events):
         Case(lead, rules, clock, ledger).enter()
+    for told in told_by_others(events, rules, clock - BEHIND_MS):
+        ledger.enter(told)
     return ledger
 
 
@@ -60,14 +55,12 @@ def truth(events: Iterable[Json], rules: Json, clock: int) -> Gauges:
     return gauges_of(ledger_of(events, parsed, clock), parsed, clock)
 
 
-class Case:
+class Case(Findings):
     """One lead under the definitions of the catalogue."""
 
     def __init__(self, lead: Lead, rules: Rules, clock: int, ledger: Ledger) -> None:
-        self.lead = lead
-        self.rules = rules
+        super().__init__(lead, rules, clock - BEHIND_MS)
         self.ledger = ledger
-        self.known_until = clock - BEHIND_MS
         self.horizon = clock // PANE_MS * PANE_MS + PANE_MS
 
     def enter(self) -> None:
@@ -84,98 +77,13 @@ class Case:
         self.appointments()
         self.outreach()
         self.inbox()
+        self.funnel()
+        self.deals()
+        for told in told_by_lead(self):
+            self.ledger.enter(told)
+        self.ledger.distinct("leads_in_conversation", conversations(self), self.horizon)
 
-    # --- who and where -----------------------------------------------------------------------------------------------
-
-    def dims(self, rep: str | None, at: int, channel: str | None = None) -> Dims:
-        """The slices of what `rep` is credited with at an instant."""
-        named = {
-            "rep": self.rules.rep(rep),
-            "team": self.rules.team(rep, at),
-            **self.rules.of_lead(self.lead.fields),
-        }
-        return named | ({"channel": channel} if channel is not None else {})
-
-    def by_owner(self, at: int, channel: str | None = None) -> Dims:
-        """The slices of what nobody does: the owner's at that instant."""
-        return self.dims(self.lead.owner(at), at, channel)
-
-    def by_actor(self, act: Act, *, channel: bool) -> Dims:
-        """The slices of an act: of who acted, else the owner's at that instant."""
-        rep = act.rep if act.rep is not None else self.lead.owner(act.at)
-        return self.dims(rep, act.at, act.channel if channel else None)
-
-    # --- what is there -----------------------------------------------------------------------------------------------
-
-    @cached_property
-    def touches(self) -> list[dict[str, Any]]:
-        """Touch objects, automated ones too; only what has a time and a channel counts."""
-        return [touch for touch in self.lead.touches if touch.get("at") is not None and touch.get("channel") is not None]
-
-    def touch_act(self, touch: dict[str, Any]) -> Act:
-        """A touch object as an act."""
-        rep, channel = touch.get("rep"), touch["channel"]
-        known = rep if rep in self.rules.roster else ""
-        how = touch.get("delivered") is not False, bool(touch.get("connected")), bool(touch.get("automated"))
-        return Act(touch["at"], TOUCH, touch["id"], rep, channel, (rep is not None, known, channel, how))
-
-    @cached_property
-    def human_touches(self) -> list[dict[str, Any]]:
-        """Touch objects of persons."""
-        return [touch for touch in self.touches if not touch.get("automated")]
-
-    @cached_property
-    def held_meetings(self) -> list[dict[str, Any]]:
-        """Meetings that took place; unmarked ones too, once their grace is over, if the rules say so."""
-        return [
-            meeting
-            for meeting in self.lead.meetings
-            if meeting.get("scheduled_at") is not None
-            and (meeting.get("outcome") == "held" or (self.is_unmarked(meeting) and self.rules.unmarked_is_held))
-        ]
-
-    def is_unmarked(self, meeting: dict[str, Any]) -> bool:
-        """Whether nobody has said how it went though it should have been said by D."""
-        over_at: int = meeting["scheduled_at"] + self.rules.grace_ms
-        return meeting.get("outcome") is None and over_at <= self.known_until
-
-    @cached_property
-    def by_person(self) -> list[Act]:
-        """Touches by a person: human touches and held meetings."""
-        touches = [self.touch_act(touch) for touch in self.human_touches]
-        meetings = [Act(held["scheduled_at"], MEETING, held["id"], held.get("rep"), "meeting") for held in self.held_meetings]
-        return sorted(touches + meetings, key=order)
-
-    @cached_property
-    def replies(self) -> list[dict[str, Any]]:
-        """All that came back, also what no person wrote, oldest first."""
-        timed = [reply for reply in self.lead.replies if reply.get("at") is not None]
-        return sorted(timed, key=lambda reply: (reply["at"], reply["id"]))
-
-    @cached_property
-    def human_replies(self) -> list[dict[str, Any]]:
-        """Replies in the catalogue's sense, oldest first."""
-        return [reply for reply in self.replies if (reply.get("kind") or "human") == "human"]
-
-    @cached_property
-    def contacts(self) -> list[Act]:
-        """Two-way contacts: connected calls, replies, held meetings."""
-        calls = [self.touch_act(touch) for touch in self.human_touches if is_connected(touch)]
-        replies = [Act(reply["at"], REPLY, reply["id"], None, channel_of(reply)) for reply in self.human_replies]
-        meetings = [act for act in self.by_person if act.rank == MEETING]
-        return sorted(calls + replies + meetings, key=order)
-
-    @cached_property
-    def bookings(self) -> list[Act]:
-        """Meetings by the instant of their booking."""
-        booked = [meeting for meeting in self.lead.meetings if meeting.get("booked_at") is not None]
-        return sorted((Act(each["booked_at"], MEETING, each["id"], each.get("rep"), "meeting") for each in booked), key=order)
-
-    @cached_property
-    def inquiries(self) -> list[int]:
-        """When the lead asked: its creation, and each inquiry."""
-        asked = [self.lead.created_at, *(inquiry.get("at") for inquiry in self.lead.inquiries)]
-        return sorted(at for at in asked if at is not None)
+    # --- the waits ----------------------------------------------------------------------------------------------------
 
     @cached_property
     def clocks(self) -> list[Clock]:
@@ -188,23 +96,26 @@ class Case:
             start = starts[0]
             answer = next((act for act in answers if act.at >= start), None)
             starts = [at for at in self.inquiries if answer is not None and at > answer.at][:1]
-            clocks.append(Clock(start, answer, starts[0] if starts else float("inf"), self.due(start)))
+            clocks.append(Clock(start, answer, starts[0] if starts else float("inf"), self.passed(start)))
         return clocks
 
-    def due(self, start: int) -> int | None:
-        """When a clock's SLA ends."""
+    def passed(self, start: int) -> dict[int, float] | None:
+        """When which percents of a clock's SLA have passed."""
         team = self.rules.team(self.lead.owner(start), start)
-        target = self.rules.sla_ms(start, team, self.lead.fields["lead_source"], self.lead.fields["segment"])
-        return None if target is None else start + target
+        policy = self.rules.sla(start, team, self.lead.fields["lead_source"], self.lead.fields["segment"])
+        return passed_of(self.lead, self.rules, start, policy)
 
     # --- 1. speed to lead and follow-up ------------------------------------------------------------------------------
 
     def response(self, clock: Clock) -> None:
-        """`lead_response_time`, and its two parts `routing_delay` and `rep_delay`, at the attempt."""
+        """`lead_response_time`, in business time, too, and its two parts `routing_delay` and `rep_delay`, at the attempt."""
         if clock.answer is None:
             return
         at = clock.answer.at
         self.ledger.add("lead_response_time", at, self.by_actor(clock.answer, channel=True), at - clock.start)
+        business = business_span(self.lead, self.rules, clock.start, at)
+        if business is not None:
+            self.ledger.add("lead_response_time_business", at, self.by_actor(clock.answer, channel=True), business)
         assigned = at
         if self.lead.owner(clock.start) is not None:
             assigned = clock.start
@@ -224,28 +135,30 @@ class Case:
 
     def service_level(self, clock: Clock) -> None:
         """`response_within_sla_ratio`, `sla_warnings` and `sla_breaches`."""
-        if clock.due is None:
+        if clock.passed is None:
             return
+        due = clock.passed[100]
         answered_at = clock.answer.at if clock.answer else float("inf")
-        if clock.answer and answered_at <= clock.due:
+        if clock.answer and answered_at <= due:
             self.ledger.add("responses_within_sla", clock.answer.at, self.by_actor(clock.answer, channel=False))
             self.ledger.add("clocks_ended", clock.answer.at, self.by_actor(clock.answer, channel=False))
-        elif clock.due <= self.known_until:
-            self.ledger.add("clocks_ended", clock.due, self.by_owner(clock.due))
+        elif due <= self.known_until:
+            self.ledger.add("clocks_ended", int(due), self.by_owner(int(due)))
         for percent, measure in ((50, "sla_warnings_50"), (80, "sla_warnings_80"), (100, "sla_breaches")):
-            reached = clock.start + (clock.due - clock.start) * percent // 100
+            reached = clock.passed[percent]
             if reached <= self.known_until and answered_at > reached:
-                self.ledger.add(measure, reached, self.by_owner(reached))
+                self.ledger.add(measure, int(reached), self.by_owner(int(reached)))
 
     def waiting(self) -> None:
         """`leads_awaiting_response`, `leads_overdue` and `oldest_lead_waiting`: the last clock, if it is open."""
         if not self.clocks or self.clocks[-1].answer is not None:
             return
-        start, _, _, due = self.clocks[-1]
+        start, _, _, passed = self.clocks[-1]
+        due = passed[100] if passed else float("inf")
         dims = self.dims(self.lead.owner_now, self.known_until)
         self.ledger.stand("leads_awaiting_response", dims)
-        self.ledger.wait(start, float("inf") if due is None else due, dims)
-        if due is not None and due <= self.known_until:
+        self.ledger.wait(start, due, dims)
+        if due <= self.known_until:
             self.ledger.stand("leads_overdue", dims)
 
     def creation(self) -> None:
@@ -335,15 +248,15 @@ class Case:
     def outreach(self) -> None:
         """`leads_contacted`, and the cohorts of `leads_first_contacted` with what became of them."""
         self.last_contacted()
-        delivered = [t for t in self.touches if t.get("automated") and t.get("delivered") is not False]
-        entries = sorted(self.by_person + [self.touch_act(touch) for touch in delivered], key=order)
-        if not entries:
+        first = self.first_prospecting
+        if first is None:
             return
-        first = entries[0]
         replied = [reply for reply in self.human_replies if reply["at"] >= first.at]
         bounced = not replied and any(reply.get("kind") == "bounce" for reply in self.replies)
         feelings = [reply["sentiment"] for reply in replied if reply.get("sentiment") is not None]
+        customer_at = reached_at(self.lead, "customer")
         cohorts = {
+            "leads_acquired": customer_at is not None and customer_at >= first.at,
             "leads_first_contacted": True,
             "leads_first_reached": not bounced,
             "leads_replied": bool(replied),
@@ -356,12 +269,9 @@ class Case:
 
     def last_contacted(self) -> None:
         """`leads_contacted`: once per slice, at the last touch in that slice before the end of the clock's 10 s."""
-        last: dict[Slice, int] = {}
-        for act in self.by_person:
-            if act.at < self.horizon:
-                last |= dict.fromkeys(self.ledger.slices(self.by_actor(act, channel=True)), act.at)
-        for key, at in last.items():
-            self.ledger.flows["leads_contacted", key].append((at, 1))
+        self.ledger.distinct(
+            "leads_contacted", [(act.at, self.by_actor(act, channel=True)) for act in self.by_person], self.horizon
+        )
 
     def inbox(self) -> None:
         """`replies`, `bounces`, `opt_outs` and `reply_time`, at the reply."""
@@ -376,17 +286,24 @@ class Case:
             if answered is not None:
                 self.ledger.add("reply_time", reply["at"], dims, reply["at"] - answered["at"])
 
+    # --- 4. leads and funnel -----------------------------------------------------------------------------------------
 
-def order(act: Act) -> tuple[int, int, tuple[Any, ...], str]:
-    """Acts in time; of the same instant touches by what they say, then replies, then meetings, these by id."""
-    return act.at, act.rank, act.said, act.id
+    def funnel(self) -> None:
+        """What stages tell; `outreach` tells of `leads_acquired`."""
+        for measure, at, amount in told_by_stages(self.lead):
+            self.ledger.add(measure, at, self.by_owner(at), amount)
+        for level in standing(self.lead):
+            self.ledger.stand(level, self.dims(self.lead.owner_now, self.known_until))
 
+    # --- 5. deals ----------------------------------------------------------------------------------------------------
 
-def is_connected(touch: dict[str, Any]) -> bool:
-    """Whether it is a call that reached the person."""
-    return touch["channel"] == "call" and bool(touch.get("connected"))
-
-
-def channel_of(reply: dict[str, Any]) -> str:
-    """The channel of a reply as a value to slice by."""
-    return reply.get("channel") or "unknown"
+    def deals(self) -> None:
+        """What deals tell, each by its rep, else by the owner."""
+        touched_at = self.first_prospecting.at if self.first_prospecting else None
+        for deal in self.lead.deals:
+            for measure, at, amount in told_by_deal(deal, self.rules, touched_at):
+                dims = self.dims(self.seller(deal, at), at) | further_dims(measure, deal, self.rules)
+                self.ledger.add(measure, at, dims, amount)
+            seller = self.lead.owner_now if deal.get("rep") is None else deal["rep"]
+            for level, amount in levels_of(deal, self.rules):
+                self.ledger.stand(level, self.dims(seller, self.known_until), amount)

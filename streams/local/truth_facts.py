@@ -4,19 +4,21 @@ Plain and slow on purpose, and with nothing in common with the engine: a lead is
 each field being simply the value of its largest version.
 """
 
-import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-Json = Mapping[str, Any]
+from streams.local.truth_calendars import Plan, Worktime, worktime_of
+from streams.local.truth_money import Money, PlanRow, QuotaRow, money_of, plan_row, quota_row
+from streams.local.truth_record import Json, Record, is_deleted, millis_of, version_of
 
 SPANS_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-INSTANTS = {"created_at", "at", "booked_at", "scheduled_at"}
-TIMELINES = {"owner": "owner_at", "stage": "stage_at"}
+TIMES = {**dict.fromkeys(SPANS_MS, "wall"), "bm": "business", "bh": "business", "bd": "business_days"}
+Roster = dict[str, list[tuple[int, str | None]]]
 MINIMUM_N = {"mean": 1, "ratio": 10, "p50": 1, "p90": 20, "p95": 30, "max": 1}
 OF_LEADS = {
     "lead_source": "lead_sources",
@@ -26,6 +28,14 @@ OF_LEADS = {
     "campaign": "campaigns",
 }
 """The fields of leads that numbers are sliced by, and where the rules list the values that they know."""
+
+LISTED = {
+    "product": "products",
+    "competitor": "competitors",
+    "loss_reason": "loss_reasons",
+    "nurture_track": "nurture_tracks",
+}
+"""What else numbers are sliced by where the rules list its values."""
 
 KNOWN = {"lead_source": ["inbound", "outbound"]}
 BOARD_WINDOWS = ("1h", "24h", "7d", "today", "month")
@@ -43,6 +53,8 @@ class Policy:
     team: str | None
     lead_source: str | None
     segment: str | None
+    time: str
+    """Wall time, business time or business days."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +62,7 @@ class Rules:
     """What the organisation has decided, from the tables of its TOML file."""
 
     zone: ZoneInfo
-    roster: dict[str, list[tuple[int, str | None]]]
+    roster: Roster
     policies: list[Policy]
     known: dict[str, list[str]]
     """The values of the fields of leads; without any, nothing is sliced by a field."""
@@ -60,16 +72,34 @@ class Rules:
     minimum_n: dict[str, int]
     board_windows: tuple[str, ...]
     also_by: tuple[str, ...]
+    money: Money
+    deal_stages: list[tuple[str, int]]
+    """The qualified stages of the pipeline, each with its probability in percent."""
+    listed: dict[str, list[str]]
+    referral_origins: list[str]
+    after_purchase_ms: int
+    """How long a purchase makes a customer."""
+    gross_margin_percent: int | None
+    quotas: list[QuotaRow]
+    """Oldest first."""
+    plans: list[PlanRow]
+    """Oldest first."""
+    revenue_targets: list[tuple[int, str, str]]
+    """From when on, how much, and in which period; the one that counts last."""
+    worktime: Worktime
+
+    def turns(self, rep: str | None) -> Iterator[tuple[int, int, Plan]]:
+        """By which calendar a rep works from when until when."""
+        return self.worktime.turns(rep, partial(self.team, rep), [since for since, _ in self.roster.get(rep or "", [])])
 
     def team(self, rep: str | None, at: int) -> str:
         """The rep's team at an instant, as a value to slice by."""
-        if rep is None:
-            return "unassigned"
-        team = None
-        for valid_from, name in self.roster.get(rep, []):
-            if valid_from <= at:
-                team = name
-        return team or "other"
+        return team_of(self.roster, rep, at)
+
+    def plan(self, rep: str | None, at: int) -> PlanRow | None:
+        """The plan of a rep of the roster at an instant."""
+        made = [plan for plan in self.plans if plan.rep == rep and rep in self.roster and plan.since <= at]
+        return made[-1] if made else None
 
     def rep(self, rep: str | None) -> str:
         """The rep as a value to slice by."""
@@ -81,10 +111,17 @@ class Rules:
         """The fields of a lead as values to slice by."""
         return {dim: _known(fields.get(dim), values) for dim, values in self.known.items() if values}
 
+    def of_list(self, dim: str, value: str | None) -> dict[str, str]:
+        """A value to slice by, if the rules list any."""
+        return {dim: _known(value, self.listed[dim])} if self.listed[dim] else {}
+
     def sla_ms(self, start: int, team: str, lead_source: str | None, segment: str | None) -> int | None:
         """The target of a clock that starts at an instant: most specific policy, then the latest, then the last written."""
+
+    def sla(self, start: int, team: str, lead_source: str | None, segment: str | None) -> Policy | None:
+        """The policy for a clock that starts at an instant: most specific policy, then the latest, then the last written."""
         best: tuple[int, int, int] | None = None
-        target = None
+        applies = None
         for number, policy in enumerate(self.policies):
             pairs = [(policy.team, team), (policy.lead_source, lead_source), (policy.segment, segment)]
             named = [(wanted, actual) for wanted, actual in pairs if wanted is not None]
@@ -92,8 +129,8 @@ class Rules:
                 continue
             rank = (len(named), policy.valid_from, number)
             if best is None or rank > best:
-                best, target = rank, policy.target_ms
-        return target
+                best, applies = rank, policy
+        return applies
 
     def configured(self, clock: int) -> dict[str, set[str]]:
         """The slice values that are shown even when they are 0."""
@@ -106,6 +143,17 @@ class Rules:
         }
 
 
+def team_of(roster: Roster, rep: str | None, at: int) -> str:
+    """The rep's team at an instant, as a value to slice by."""
+    if rep is None:
+        return "unassigned"
+    team = None
+    for valid_from, name in roster.get(rep, []):
+        if valid_from <= at:
+            team = name
+    return team or "other"
+
+
 def _known(value: str | None, values: list[str]) -> str:
     if value is None:
         return "unknown"
@@ -115,13 +163,15 @@ def _known(value: str | None, values: list[str]) -> str:
 def rules_of(toml: Json) -> Rules:
     """The rules from the tables of a configuration file (as `tomllib` reads it); other tables are not looked at."""
     zone = ZoneInfo(toml.get("organisation", {}).get("zone", "UTC"))
-    roster: dict[str, list[tuple[int, str | None]]] = {}
+    roster: Roster = {}
     for entry in toml.get("roster", []):
         roster.setdefault(entry["rep"], []).append((_valid_from(entry, zone), entry.get("team")))
+    roster = {rep: sorted(entries, key=lambda entry: entry[0]) for rep, entries in roster.items()}
     meetings = toml.get("meetings", {})
+    money = toml.get("money", {})
     return Rules(
         zone=zone,
-        roster={rep: sorted(entries, key=lambda entry: entry[0]) for rep, entries in roster.items()},
+        roster=roster,
         policies=[
             Policy(
                 span_ms(entry["target"]),
@@ -129,6 +179,7 @@ def rules_of(toml: Json) -> Rules:
                 entry.get("team"),
                 entry.get("lead_source"),
                 entry.get("segment"),
+                TIMES[re.sub("[0-9]", "", entry["target"])],
             )
             for entry in toml.get("sla", [{"target": "5m"}])
         ],
@@ -139,12 +190,32 @@ def rules_of(toml: Json) -> Rules:
         minimum_n={**MINIMUM_N, **toml.get("minimum_n", {})},
         board_windows=tuple(toml.get("profile", {}).get("board_windows", BOARD_WINDOWS)),
         also_by=tuple(toml.get("profile", {}).get("also_by", [])),
+        money=money_of(
+            money.get("currency", "EUR"),
+            [(entry["currency"], _valid_from(entry, zone), entry["rate"]) for entry in money.get("rates", [])],
+        ),
+        deal_stages=[(entry["name"], entry.get("probability", 0)) for entry in toml.get("deal_stages", [])],
+        listed={dim: list(toml.get(table, [])) for dim, table in LISTED.items()},
+        referral_origins=list(toml.get("referral_origins", ["referral"])),
+        after_purchase_ms=toml.get("customers", {}).get("after_purchase_days", 365) * SPANS_MS["d"],
+        gross_margin_percent=money.get("gross_margin_percent"),
+        quotas=sorted(
+            (quota_row(entry, _valid_from(entry, zone)) for entry in toml.get("quotas", [])), key=lambda entry: entry.since
+        ),
+        plans=sorted(
+            (plan_row(entry, _valid_from(entry, zone)) for entry in toml.get("plans", [])), key=lambda plan: plan.since
+        ),
+        revenue_targets=sorted(
+            ((_valid_from(entry, zone), entry["value"], entry["window"]) for entry in toml.get("targets", [])),
+            key=lambda entry: entry[0],
+        ),
+        worktime=worktime_of(toml, zone.key, _instant_of, partial(team_of, roster)),
     )
 
 
 def span_ms(text: str) -> int:
     """A span such as `5m` in milliseconds."""
-    match = re.fullmatch(r"(\d+)([smhd])", text)
+    match = re.fullmatch(r"(\d+)b?([smhd])", text)
     if match is None:
         message = f"not a span of time: {text!r}"
         raise ValueError(message)
@@ -153,36 +224,33 @@ def span_ms(text: str) -> int:
 
 def midnight_ms(day: date, zone: ZoneInfo) -> int:
     """The instant at which a local day begins."""
-    return _millis(datetime.combine(day, time(0), tzinfo=zone))
+    return millis_of(datetime.combine(day, time(0), tzinfo=zone))
 
 
 def _valid_from(entry: Json, zone: ZoneInfo) -> int:
-    value = entry.get("from")
+    return _instant_of(entry.get("from"), zone)
+
+
+def _instant_of(value: Any, zone: ZoneInfo) -> int:
     if value is None:
         return 0
     if not isinstance(value, datetime):
         return midnight_ms(value, zone)
-    return _millis(value if value.tzinfo else value.replace(tzinfo=zone))
+    return millis_of(value if value.tzinfo else value.replace(tzinfo=zone))
 
 
 # --- the facts -------------------------------------------------------------------------------------------------------
 
 
 @dataclass
-class Lead:
-    """A lead as it stands. Instants are in ms; deleted objects are absent; timelines are sorted by effective instant."""
+class Owned:
+    """What has attributes and an owner. Timelines are sorted by effective instant."""
 
-    created_at: int | None = None
     fields: dict[str, str | None] = field(default_factory=dict)
     owners: list[tuple[int, str | None]] = field(default_factory=list)
-    stages: list[tuple[int, str | None]] = field(default_factory=list)
-    inquiries: list[dict[str, Any]] = field(default_factory=list)
-    touches: list[dict[str, Any]] = field(default_factory=list)
-    replies: list[dict[str, Any]] = field(default_factory=list)
-    meetings: list[dict[str, Any]] = field(default_factory=list)
 
     def owner(self, at: int) -> str | None:
-        """Who owned the lead at an instant."""
+        """Who was the owner at an instant."""
         owner = None
         for effective, name in self.owners:
             if effective <= at:
@@ -191,27 +259,45 @@ class Lead:
 
     @property
     def owner_now(self) -> str | None:
-        """Who owns the lead as far as is known."""
+        """Who is the owner as far as is known."""
         return self.owners[-1][1] if self.owners else None
 
 
-Version = tuple[int, int, str]
-ObjectKey = tuple[str, str] | None
+@dataclass
+class Lead(Owned):
+    """A lead as it stands. Instants are in ms; deleted objects are absent."""
+
+    created_at: int | None = None
+    stages: list[tuple[int, str | None]] = field(default_factory=list)
+    inquiries: list[dict[str, Any]] = field(default_factory=list)
+    touches: list[dict[str, Any]] = field(default_factory=list)
+    replies: list[dict[str, Any]] = field(default_factory=list)
+    meetings: list[dict[str, Any]] = field(default_factory=list)
+    deals: list[dict[str, Any]] = field(default_factory=list)
+    """Each with a timeline of its own, `stages`."""
+    proposals: list[dict[str, Any]] = field(default_factory=list)
+    nurtures: list[dict[str, Any]] = field(default_factory=list)
 
 
 def leads_of(events: Iterable[Json]) -> list[Lead]:
     """Every lead that counts, from all events, repeated and in any order: not those deleted, erased or merged into others."""
-    return [_lead(history) for history in belonging(events).values() if not _is_deleted(history, None)]
+    return [_lead(Record(history)) for history in standing_of(events, "lead").values()]
 
 
-def belonging(events: Iterable[Json]) -> dict[str, list[Json]]:
+def standing_of(events: Iterable[Json], kind: str) -> dict[str, list[Json]]:
+    """All that belongs to each subject of a kind that is not deleted."""
+    return {subject: history for subject, history in belonging(events, kind).items() if not is_deleted(history, None)}
+
+
+def belonging(events: Iterable[Json], kind: str = "lead") -> dict[str, list[Json]]:
     """By each subject that speaks for itself and is not erased: its events, and those about whoever was merged into it.
 
     Of the others, what is told of their records in the CRM (that these were deleted, or merged) is left out.
     """
     histories: dict[str, list[Json]] = {}
     for event in events:
-        histories.setdefault(event["subject"]["id"], []).append(event)
+        if event["subject"]["kind"] == kind:
+            histories.setdefault(event["subject"]["id"], []).append(event)
     erased = {subject for subject, history in histories.items() if any(event["type"] == "erased" for event in history)}
     known = {subject: history for subject, history in histories.items() if subject not in erased}
     targets = {subject: target for subject, history in known.items() if (target := _merged_into(history)) is not None}
@@ -225,13 +311,17 @@ def belonging(events: Iterable[Json]) -> dict[str, list[Json]]:
 
 
 def _merged_into(history: list[Json]) -> str | None:
-    """Whom a lead was last merged into, or that this was undone."""
-    told = [event for event in history if event["type"] == "merged"]
+    """Whom a subject was last merged into, or that this was undone."""
+    told = [event for event in history if event["type"] == "merged" and _is_of_one_kind(event)]
     if not told:
         return None
     named = [event["into"] and f"{event['into']['kind']}:{event['into']['id']}" for event in told]
-    _, last = max((_version(event, name), name) for event, name in zip(told, named, strict=True))
+    _, last = max((version_of(event, name), name) for event, name in zip(told, named, strict=True))
     return None if last is None else last.split(":", 1)[1]
+
+
+def _is_of_one_kind(event: Json) -> bool:
+    return event["into"] is None or event["into"]["kind"] == event["subject"]["kind"]
 
 
 def _survivor(subject: str, targets: Mapping[str, str]) -> str:
@@ -250,66 +340,27 @@ def _is_of_the_person(event: Json) -> bool:
     return event["type"].endswith(".upserted") or event.get("object") is not None
 
 
-def _is_deleted(history: list[Json], key: ObjectKey) -> bool:
-    """Whether the largest of the deletions and restorations is a deletion; of equal versions the deletion is."""
-    marks = [
-        (_instant(event["timestamp"]), event.get("sequence", 0), event["type"] == "deleted")
-        for event in history
-        if event["type"] in {"deleted", "restored"} and _object_key(event) == key
-    ]
-    return bool(marks) and max(marks)[2]
+def _lead(record: Record) -> Lead:
+    return Lead(
+        fields={name: record.head.get(name) for name in OF_LEADS},
+        owners=record.timeline("owner"),
+        created_at=record.head.get("created_at"),
+        stages=record.timeline("stage"),
+        inquiries=record.objects("inquiry"),
+        touches=record.objects("touch"),
+        replies=record.objects("reply"),
+        meetings=record.objects("meeting"),
+        deals=record.objects("deal", "stage"),
+        proposals=record.objects("proposal"),
+        nurtures=record.objects("nurture"),
+    )
 
 
-def _lead(history: list[Json]) -> Lead:
-    fields: dict[ObjectKey, dict[str, tuple[Version, Any]]] = {}
-    timelines: dict[str, dict[int, tuple[Version, Any]]] = {"owner": {}, "stage": {}}
-    for event in history:
-        if not event["type"].endswith(".upserted"):
-            continue
-        key = _object_key(event)
-        known = fields.setdefault(key, {})
-        for name, raw in event["data"].items():
-            if name in TIMELINES.values():
-                continue
-            value = _instant(raw) if name in INSTANTS and raw is not None else raw
-            version = _version(event, raw if value is raw else _isoformat(value))
-            if name in TIMELINES:
-                effective = _instant(event["data"].get(TIMELINES[name], event["timestamp"]))
-                _keep_larger(timelines[name], effective, version, value)
-            else:
-                _keep_larger(known, name, version, value)
-    head = {name: value for name, (_, value) in fields.pop(None, {}).items()}
-    lead = Lead(head.get("created_at"), {name: head.get(name) for name in OF_LEADS})
-    lead.owners = sorted((effective, value) for effective, (_, value) in timelines["owner"].items())
-    lead.stages = sorted((effective, value) for effective, (_, value) in timelines["stage"].items())
-    lists = {"inquiry": lead.inquiries, "touch": lead.touches, "reply": lead.replies, "meeting": lead.meetings}
-    for key, known in fields.items():
-        if key is not None and not _is_deleted(history, key):
-            lists[key[0]].append({"id": key[1]} | {name: value for name, (_, value) in known.items()})
-    return lead
+def is_connected(touch: dict[str, Any]) -> bool:
+    """Whether it is a call that reached the person."""
+    return touch["channel"] == "call" and bool(touch.get("connected"))
 
 
-def _object_key(event: Json) -> ObjectKey:
-    named = event.get("object")
-    return (named["kind"], named["id"]) if named else None
-
-
-def _keep_larger(known: dict[Any, tuple[Version, Any]], name: object, version: Version, value: object) -> None:
-    if name not in known or version > known[name][0]:
-        known[name] = (version, value)
-
-
-def _version(event: Json, value: object) -> Version:
-    return _instant(event["timestamp"]), event.get("sequence", 0), json.dumps(value, ensure_ascii=False)
-
-
-def _instant(text: str) -> int:
-    return _millis(datetime.fromisoformat(text))
-
-
-def _millis(moment: datetime) -> int:
-    return (moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
-
-
-def _isoformat(at: int) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)).isoformat(timespec="milliseconds")
+def channel_of(reply: dict[str, Any]) -> str:
+    """The channel of a reply as a value to slice by."""
+    return reply.get("channel") or "unknown"

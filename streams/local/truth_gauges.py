@@ -1,22 +1,17 @@
 """What the default Prometheus profile shows of all that happened, at a clock."""
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from functools import partial
 
-from streams.local.truth_facts import Rules, midnight_ms
-
-Slice = tuple[tuple[str, ...], tuple[str, ...]]
-"""A dimension, or the two of a pair, and its values."""
-
-Dims = dict[str, str]
-Occurrences = list[tuple[int, int]]
-"""The instants and amounts of one measure in one slice."""
-
-WHOLE: Slice = ((), ())
-"""The slice that holds everything."""
+from streams.local.truth_deals import DEALS
+from streams.local.truth_derived import DERIVED, DERIVED_NOW, ONLY, Asked
+from streams.local.truth_derived import MONEY as MONEY_DERIVED
+from streams.local.truth_facts import Rules
+from streams.local.truth_funnel import FUNNEL
+from streams.local.truth_ledger import WHOLE, Ledger, Slice
+from streams.local.truth_sections import MORE
+from streams.local.truth_windows import windows_at, windows_before
 
 Key = tuple[str, frozenset[tuple[str, str]]]
 """A series: the metric's name, and its labels with their values."""
@@ -28,17 +23,6 @@ Gauges = dict[Key, Value]
 
 WITHIN = 0.01
 """The relative tolerance of quantiles and maxima."""
-
-SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
-ROLLING = {
-    "5m": (5 * MINUTE, 10 * SECOND),
-    "15m": (15 * MINUTE, 10 * SECOND),
-    "1h": (HOUR, 10 * SECOND),
-    "4h": (4 * HOUR, 5 * MINUTE),
-    "24h": (DAY, 5 * MINUTE),
-    "7d": (7 * DAY, HOUR),
-}
-"""Rolling windows: their length and the step in which they move."""
 
 COUNTS = [
     "sla_breaches",
@@ -60,9 +44,23 @@ COUNTS = [
     "bounces",
     "opt_outs",
     "follow_up_attempts",
+    *FUNNEL.counts,
+    *DEALS.counts,
+    *MORE.counts,
 ]
 WARNINGS = {"50": "sla_warnings_50", "80": "sla_warnings_80"}
-DURATIONS = ["lead_response_time", "lead_contact_time", "routing_delay", "rep_delay", "time_to_first_meeting", "reply_time"]
+DURATIONS = [
+    "lead_response_time",
+    "lead_response_time_business",
+    "lead_contact_time",
+    "routing_delay",
+    "rep_delay",
+    "time_to_first_meeting",
+    "reply_time",
+    *FUNNEL.durations,
+    *DEALS.durations,
+    *MORE.durations,
+]
 RATIOS: dict[str, tuple[str, tuple[str, ...]]] = {
     "response_within_sla_ratio": ("responses_within_sla", ("clocks_ended",)),
     "leads_followed_up_ratio": ("leads_followed_up", ("leads_created",)),
@@ -74,11 +72,26 @@ RATIOS: dict[str, tuple[str, tuple[str, ...]]] = {
     "positive_reply_ratio": ("leads_replied_positive", ("leads_first_contacted",)),
     "negative_reply_ratio": ("leads_replied_negative", ("leads_first_contacted",)),
     "meeting_acceptance_ratio": ("meetings_booked", ("replies",)),
+    **FUNNEL.ratios,
+    **DEALS.ratios,
+    **MORE.ratios,
 }
 """Numerator, and the measures whose sum is the denominator."""
 
-MEANS = {"follow_up_attempts_mean": ("follow_up_attempts", ("follow_ups_ended",))}
-LEVELS = ("leads_awaiting_response", "leads_overdue")
+MEANS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "follow_up_attempts_mean": ("follow_up_attempts", ("follow_ups_ended",)),
+    **DEALS.means,
+    **MORE.means,
+}
+GROWTHS = {**FUNNEL.growths, **DEALS.growths}
+"""What is compared with what it was in the window before."""
+
+LEVELS = ("leads_awaiting_response", "leads_overdue", *FUNNEL.levels, *DEALS.levels, *MORE.levels)
+DAILY = FUNNEL.daily | DEALS.daily | MORE.daily | set(DERIVED)
+MONEY = DEALS.money | MORE.money | MONEY_DERIVED
+SHORT = ("5m", "15m", "1h", "4h")
+"""The windows in which what is told daily is not."""
+
 OLDEST = "oldest_lead_waiting"
 
 QUANTILES = {"p50": 50, "p90": 90, "p95": 95, "max": 100}
@@ -87,6 +100,7 @@ SLICE_STATISTICS = ("mean", "p50", "p90")
 
 BY_PEOPLE = [
     "lead_response_time",
+    "lead_response_time_business",
     "lead_contact_time",
     "response_within_sla_ratio",
     "sla_breaches",
@@ -103,8 +117,14 @@ BY_PEOPLE = [
     "reply_ratio",
     "positive_reply_ratio",
     "meeting_acceptance_ratio",
+    "leads_created",
+    "deals_won",
+    "win_ratio",
+    "revenue",
+    "quota_attainment_ratio",
 ]
 BY_SOURCE = [
+    "leads_created",
     "lead_response_time",
     "response_within_sla_ratio",
     "reply_ratio",
@@ -112,16 +132,41 @@ BY_SOURCE = [
     "leads_first_contacted",
     "meetings_booked",
     "meeting_show_ratio",
+    "lead_to_opportunity_ratio",
+    "lead_to_customer_ratio",
+    "client_acquisition_ratio",
+    "opportunities_created",
+    "win_ratio",
+    "revenue",
+    "cost_per_lead",
 ]
+RESULTS = {"quota_attainment_ratio": "revenue"}
+"""What is compared with what rules give, which is there where nothing happened, too."""
+
+WITHOUT_PAIRS = ["quota_attainment_ratio"]
+"""What is by rep or by team, and by nothing with it."""
+
+WITHOUT_PEOPLE = ["cost_per_lead"]
+"""Of all these, what has no rep and no team."""
+
 WITH_CHANNEL = [
+    "client_acquisition_ratio",
     "lead_response_time",
+    "lead_response_time_business",
     "lead_contact_time",
     "reply_ratio",
     "positive_reply_ratio",
     "leads_first_contacted",
     "touches",
 ]
-"""Of all these, what has a channel; nothing of it has a sentiment."""
+"""Of all these, what has a channel."""
+
+WITH_FURTHER = {
+    "channel": WITH_CHANNEL,
+    "competitor": ["deals_won", "win_ratio"],
+    **dict.fromkeys(("sentiment", "product", "loss_reason", "nurture_track"), ()),
+}
+"""The same by each dimension that not all of it has."""
 
 BOARD = {
     "rep": BY_PEOPLE,
@@ -140,68 +185,6 @@ WITH_QUANTILES = ("rep", "team", "lead_source", "origin", "segment", "channel")
 """The dimensions in which durations have quantiles; pairs have none."""
 
 
-@dataclass
-class Ledger:
-    """All that happened, by measure and slice, not yet looked at through any window."""
-
-    pairs: list[tuple[str, str]] = field(default_factory=list)
-    flows: dict[tuple[str, Slice], Occurrences] = field(default_factory=lambda: defaultdict(list))
-    levels: Counter[tuple[str, Slice]] = field(default_factory=Counter)
-    oldest: dict[Slice, tuple[int, float]] = field(default_factory=dict)
-
-    def slices(self, dims: Dims) -> list[Slice]:
-        """The whole, each dimension, and the pairs of which there are both."""
-        pairs = [pair for pair in self.pairs if pair[0] in dims and pair[1] in dims]
-        return [
-            WHOLE,
-            *(((dim,), (value,)) for dim, value in dims.items()),
-            *((pair, (dims[pair[0]], dims[pair[1]])) for pair in pairs),
-        ]
-
-    def add(self, measure: str, at: int, dims: Dims, amount: int = 1) -> None:
-        """Enter an occurrence into the whole and into the slices of its dimensions."""
-        for key in self.slices(dims):
-            self.flows[measure, key].append((at, amount))
-
-    def stand(self, measure: str, dims: Dims) -> None:
-        """Enter something that is the case now."""
-        for key in self.slices(dims):
-            self.levels[measure, key] += 1
-
-    def wait(self, start: int, due: float, dims: Dims) -> None:
-        """Enter an open clock; the oldest stays, of equally old ones the one that is due first (infinity: no due)."""
-        for key in self.slices(dims):
-            self.oldest[key] = min(self.oldest.get(key, (start, due)), (start, due))
-
-
-def windows_at(clock: int, zone_rules: Rules) -> dict[str, tuple[int, int]]:
-    """Each window's first instant and the first one after it, at a clock in ms."""
-    windows = {}
-    for name, (length, step) in ROLLING.items():
-        end = clock // step * step + step
-        windows[name] = (end - length, end)
-    zone = zone_rules.zone
-    today = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=clock)).astimezone(zone).date()
-    end = midnight_ms(today + timedelta(days=1), zone)
-    for name, first in first_days(today).items():
-        windows[name] = (midnight_ms(first, zone), end)
-    return windows
-
-
-def first_days(today: date) -> dict[str, date]:
-    """The first local day of each window that is made of local days; the last is today."""
-    return {
-        "30d": today - timedelta(days=29),
-        "60d": today - timedelta(days=59),
-        "90d": today - timedelta(days=89),
-        "today": today,
-        "week": today - timedelta(days=today.weekday()),
-        "month": today.replace(day=1),
-        "quarter": today.replace(month=(today.month - 1) // 3 * 3 + 1, day=1),
-        "year": today.replace(month=1, day=1),
-    }
-
-
 def gauges_of(ledger: Ledger, rules: Rules, clock: int) -> Gauges:
     """Every series of the default profile."""
     return Page(ledger, rules, clock).write()
@@ -214,14 +197,28 @@ class Page:
         self.ledger = ledger
         self.rules = rules
         self.windows = windows_at(clock, rules)
+        self.clock = clock
+        self.before = windows_before(clock, rules)
         self.configured = rules.configured(clock)
         self.flows = {key: sorted(occurrences) for key, occurrences in ledger.flows.items()}
         self.gauges: Gauges = {}
 
     def write(self) -> Gauges:
         """The whole in all windows, then each dimension in those of the board."""
-        everything = [*COUNTS, *DURATIONS, *RATIOS, *MEANS, *LEVELS, OLDEST]
+        everything = [
+            *COUNTS,
+            *DURATIONS,
+            *RATIOS,
+            *MEANS,
+            *GROWTHS,
+            *DERIVED,
+            *DERIVED_NOW,
+            *LEVELS,
+            *FUNNEL.level_ratios,
+            OLDEST,
+        ]
         self.write_slice(WHOLE, everything, list(self.windows), WHOLE_STATISTICS)
+        self.write_formulas()
         for window in self.windows:
             for percent, measure in WARNINGS.items():
                 amount = float(sum(self.amounts(measure, WHOLE, window)))
@@ -241,19 +238,37 @@ class Page:
         yield from (((dim,), kpis) for dim, kpis in shown.items() if dim in self.configured and dim not in hidden)
         for pair in self.rules.pairs:
             either = dict.fromkeys(kpi for dim in pair for kpi in shown.get(dim, []))
-            if "sentiment" not in pair:
-                yield pair, [kpi for kpi in either if "channel" not in pair or kpi in WITH_CHANNEL]
+            shared = [kpi for kpi in either if all(kpi in WITH_FURTHER.get(dim, either) for dim in pair)]
+            fit = [kpi for kpi in shared if kpi not in WITHOUT_PEOPLE or not {"rep", "team"} & {*pair}]
+            yield pair, [kpi for kpi in fit if kpi not in WITHOUT_PAIRS]
 
     def write_slice(self, key: Slice, kpis: list[str], windows: list[str], statistics: tuple[str, ...]) -> None:
         """Some KPIs of one slice."""
         for kpi in kpis:
             if kpi in LEVELS:
                 self.put_count(kpi, key, self.ledger.levels[kpi, key])
+            elif kpi in DERIVED_NOW:
+                self.put_derived(kpi, key, "")
+            elif kpi in FUNNEL.level_ratios:
+                self.put_share(kpi, key)
             elif kpi == OLDEST:
                 self.put_oldest(key)
             else:
                 for window in windows:
-                    self.write_kpi(kpi, key, window, statistics)
+                    if window not in SHORT or kpi not in DAILY:
+                        self.write_kpi(kpi, key, window, statistics)
+
+    def write_formulas(self) -> None:
+        """Figures of sums of measures, of the whole; their measures are shown as counts."""
+        for name, formula in MORE.formulas.items():
+            for window in [""] if formula.is_level else [window for window in self.windows if window not in SHORT]:
+                value = formula.value(partial(self.amount, window), self.units(name), self.rules.minimum_n)
+                if value is not None:
+                    self.put(self.in_currency(name), WHOLE, value, **({"window": window} if window else {}))
+
+    def amount(self, window: str, measure: str) -> int:
+        """How much there is of a level now, or of what happened in a window, in the whole."""
+        return self.ledger.levels[measure, WHOLE] if measure in LEVELS else sum(self.amounts(measure, WHOLE, window))
 
     def write_kpi(self, kpi: str, key: Slice, window: str, statistics: tuple[str, ...]) -> None:
         """One KPI of one slice in one window, with its numerator and denominator."""
@@ -263,27 +278,75 @@ class Page:
             self.put_duration(kpi, key, window, statistics)
         elif kpi in RATIOS:
             self.put_ratio(kpi, RATIOS[kpi], key, window, self.rules.minimum_n["ratio"])
+        elif kpi in GROWTHS:
+            self.put_growth(kpi, key, window)
+        elif kpi in DERIVED:
+            if self.is_shown(kpi, key):
+                self.put_derived(kpi, key, window)
         else:
             self.put_ratio(kpi, MEANS[kpi], key, window, self.rules.minimum_n["mean"])
 
+    def is_shown(self, kpi: str, key: Slice) -> bool:
+        """Whether a KPI is shown in a slice: one that is configured, or of which a result is told."""
+        dims, values = key
+        configured = len(dims) == 1 and values[0] in self.configured[dims[0]]
+        results = [RESULTS[kpi]] if kpi in RESULTS else []
+        told = (sum(self.amounts(result, key, window)) for result in results for window in self.windows)
+        return key == WHOLE or configured or not results or any(told)
+
+    def put_derived(self, kpi: str, key: Slice, window: str) -> None:
+        """Write what is made of several KPIs, if it has a value in this window."""
+        asked = Asked(
+            lambda measure, other=window: self.amounts(measure, key, other),
+            lambda measure: self.ledger.levels[measure, key],
+            self.rules,
+            self.clock,
+            window,
+            key,
+            lambda measure, rep: sum(self.amounts(measure, (("rep",), (rep,)), window)),
+        )
+        value = (DERIVED | DERIVED_NOW)[kpi](asked) if window in ONLY.get(kpi, {window}) else None
+        if value is not None:
+            self.put(self.in_currency(kpi), key, float(value / self.units(kpi)), **({"window": window} if window else {}))
+
     def amounts(self, measure: str, key: Slice, window: str) -> list[int]:
         """The amounts of what happened in a window."""
-        occurrences = self.flows.get((measure, key), [])
-        start, end = self.windows[window]
+        return self.within(measure, key, self.windows[window])
+
+    def within(self, measure: str, key: Slice, span: tuple[int, int]) -> list[int]:
+        """The amounts of what happened between two instants."""
+        occurrences, (start, end) = self.flows.get((measure, key), []), span
         first, last = (bisect_left(occurrences, instant, key=lambda occurrence: occurrence[0]) for instant in (start, end))
         return [amount for _, amount in occurrences[first:last]]
 
     def put(self, name: str, key: Slice, value: Value, **labels: str) -> None:
-        """Write one series."""
+        """Write one series; its name may have a label, as in `stage_entries{lead_stage=mql}`."""
         dims, values = key
+        name, _, rest = name.partition("{")
+        label, _, rest = rest.partition("=")
+        text, _, statistic = rest.partition("}")
+        name, labels = f"{name}{statistic}", labels | ({label: text} if label else {})
         metric = f"leadbeat_{name}_by_{'_and_'.join(dims)}" if dims else f"leadbeat_{name}"
         self.gauges[metric, frozenset([*labels.items(), *zip(dims, values, strict=True)])] = value
 
     def put_count(self, name: str, key: Slice, count: int, **labels: str) -> None:
-        """Write a count: 0 too where the slice is one that is configured."""
+        """Write a count or an amount: 0 too where the slice is one that is configured."""
         dims, values = key
         if count or key == WHOLE or (len(dims) == 1 and values[0] in self.configured[dims[0]]):
-            self.put(name, key, float(count), **labels)
+            self.put(self.in_currency(name), key, count / self.units(name), **labels)
+
+    def in_currency(self, name: str) -> str:
+        """The name of something that is shown; of an amount with its currency, of a span with its unit."""
+        if name in MORE.seconds:
+            return f"{name}_seconds"
+        """The name of something that is shown; of an amount with its currency."""
+        return f"{name}_{self.rules.money.currency.lower()}" if name in MONEY else name
+
+    def units(self, name: str) -> int:
+        """How many of what it is reckoned in make one of what it is shown in."""
+        if name in MORE.seconds:
+            return 1000
+        return self.rules.money.minor_units if name in MONEY else 1
 
     def put_ratio(self, name: str, parts: tuple[str, tuple[str, ...]], key: Slice, window: str, minimum: int) -> None:
         """Write a ratio's or a mean's parts, and itself if its denominator is large enough."""
@@ -293,7 +356,19 @@ class Page:
             self.put_count(part, key, count, window=window)
         n = sum(counts[part] for part in denominators)
         if n > 0 and n >= minimum:
-            self.put(name, key, counts[numerator] / n, window=window)
+            self.put(self.in_currency(name), key, counts[numerator] / (n * self.units(name)), window=window)
+
+    def put_growth(self, name: str, key: Slice, window: str) -> None:
+        """Write how much more something is than in the window before, as a share of what it was."""
+        was = sum(self.within(GROWTHS[name], key, self.before[window]))
+        if was > 0 and was >= self.rules.minimum_n["ratio"]:
+            self.put(name, key, (sum(self.amounts(GROWTHS[name], key, window)) - was) / was, window=window)
+
+    def put_share(self, name: str, key: Slice) -> None:
+        """Write the share that one level has in another."""
+        part, whole = (self.ledger.levels[measure, key] for measure in FUNNEL.level_ratios[name])
+        if whole > 0 and whole >= self.rules.minimum_n["ratio"]:
+            self.put(name, key, part / whole)
 
     def put_duration(self, name: str, key: Slice, window: str, statistics: tuple[str, ...]) -> None:
         """Write how many durations there are, and their statistics in seconds if there are enough."""

@@ -1,11 +1,14 @@
 """What was scraped against what is true."""
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Literal, NamedTuple
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from streams.local.truth_gauges import COUNTS, DURATIONS, LEVELS, MEANS, OLDEST, RATIOS, Gauges, Key, Value
+from streams.local.truth_derived import DERIVED, DERIVED_NOW
+from streams.local.truth_gauges import COUNTS, DURATIONS, GROWTHS, LEVELS, MEANS, OLDEST, RATIOS, Gauges, Key, Value
+from streams.local.truth_sections import MORE
 
 ROUNDING = 1e-9
 """Seconds by which a value on the edge of its tolerance may miss it, from floating point."""
@@ -62,7 +65,8 @@ def _agree(scraped: float, expected: Value) -> bool:
 def _stems() -> tuple[str, ...]:
     """How the names of the KPIs' metrics begin."""
     parts = [part for numerator, denominators in (RATIOS | MEANS).values() for part in (numerator, *denominators)]
-    ids = {*COUNTS, *DURATIONS, *RATIOS, *MEANS, *LEVELS, OLDEST, *parts, "sla_warnings"}
+    kinds = (COUNTS, DURATIONS, RATIOS, MEANS, GROWTHS, DERIVED, DERIVED_NOW, LEVELS, MORE.formulas)
+    ids = {*chain.from_iterable(kinds), OLDEST, *parts, "sla_warnings"}
     return tuple(f"leadbeat_{name}" for name in sorted(ids))
 
 

@@ -7,8 +7,9 @@ from typing import Any, Final, Literal, TypeAlias
 
 from msgspec import UNSET, UnsetType
 
+from models.data.fields import Channel
+from models.data.leads import InquiryData, MeetingData, ReplyData, TouchData
 from models.errors import InvalidEventError
-from models.events import Channel, InquiryData, MeetingData, ReplyData, TouchData
 from streams.config import CloseSettings
 from streams.inbound.identity import SubjectId, address_in, email_subject
 from streams.inbound.providers.close.bodies import (

@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeAlias, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from models.data.fields import CurrencyCode
 from models.errors import InvalidEventError
 from models.events import decoded
 from streams.inbound.providers.contract import Element
@@ -120,12 +121,25 @@ class Lead(Struct):
     status_label: str | None = None
 
 
-class Opportunity(Struct):
-    """A deal."""
+class Prospect(Struct):
+    """Of whom an opportunity is."""
 
     lead_id: Id | None = None
     contact_id: Id | None = None
+
+
+class Opportunity(Prospect):
+    """A deal: its value in minor units, paid once, or each month or year; the days on which it was won or lost."""
+
+    user_id: str | None = None
+    date_created: datetime | None = None
     status_type: str | None = None
+    status_label: Annotated[str, Meta(max_length=200)] | None = None
+    value: Annotated[int, Meta(ge=0, le=10**11)] | None = None
+    value_currency: CurrencyCode | None = None
+    value_period: str | None = None
+    date_won: str | None = None
+    date_lost: str | None = None
 
 
 class Unsubscribed(Struct):

@@ -1,4 +1,4 @@
-"""People, companies and deals of Close: what they say of our leads.
+"""People and companies of Close: what they say of our leads.
 
 Our lead is Close's contact. What Close tells of the company alone (its status, an owner, a source) goes to each contact that
 it has now. The company is a subject, too, for what names no contact; it is merged into its first contact.
@@ -10,17 +10,16 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import UNSET, UnsetType
 
+from models.data.fields import Stage
+from models.data.leads import LeadData, ReplyData
 from models.errors import InvalidEventError
-from models.events import LeadData, ReplyData, Stage
 from streams.inbound.identity import SubjectId, email_subject, links
-from streams.inbound.providers.close.bodies import DATA, PREVIOUS, Body, Contact, Lead, Opportunity, Unsubscribed, of, utc
+from streams.inbound.providers.close import opportunities
+from streams.inbound.providers.close.bodies import DATA, PREVIOUS, Body, Contact, Lead, Unsubscribed, of, utc
+from streams.inbound.providers.close.owners import owner_of, text_of
 from streams.inbound.providers.close.telling import Case
 
-LONGEST_NAME: Final = 200
 DIMENSIONS: Final = ("lead_source", "origin", "sales_region", "segment", "campaign")
-DEAL_STAGES: Final[Mapping[str | None, Stage]] = {"active": "opportunity", "won": "customer"}
-"""What a deal says of its lead's stage; a lost one says nothing."""
-
 JOINING: Final = timedelta(minutes=1)
 """How long before a company tells of a new contact what it says of it holds: the contact has been created a little before."""
 
@@ -45,7 +44,7 @@ def _tell_contact(case: Case) -> None:
     body = change.now()
     contact = of(Contact, body)
     created_at = UNSET if contact.date_created is None else utc(contact.date_created)
-    owner = _owner(case, body)
+    owner = owner_of(case, body)
     case.telling.lead(
         person,
         LeadData(
@@ -88,7 +87,7 @@ def _tell_contacts(case: Case, company: SubjectId, *, is_merged: bool) -> None:
     contacts = lead.contact_ids or []
     if not is_merged and (contacts if change.is_creation else change.has_changed("contact_ids")):
         case.telling.merged(company, contacts[0] if contacts else None)
-    case.telling.lead(company, LeadData(owner=_owner(case, body), **dict(_dimensions(case, body))))
+    case.telling.lead(company, LeadData(owner=owner_of(case, body), **dict(_dimensions(case, body))))
     known = set(contacts if before.contact_ids is None else before.contact_ids)
     for person in dict.fromkeys(contacts):
         is_new = change.is_creation or person not in known
@@ -98,7 +97,7 @@ def _tell_contacts(case: Case, company: SubjectId, *, is_merged: bool) -> None:
 def _of_company(case: Case, body: Body, lead: Lead, *, is_new: bool) -> LeadData:
     """What a company says of a contact: what is new, and to a new one all."""
     change = case.change
-    owner = _owner(case, body, is_new=is_new)
+    owner = owner_of(case, body, is_new=is_new)
     stage = _stage(case, lead) if is_new or change.has_changed("status_id", "status_label") else UNSET
     created = lead.date_created if change.is_creation and lead.date_created else case.telling.version
     since = utc(created) - JOINING if is_new else UNSET
@@ -117,22 +116,6 @@ def _stage(case: Case, lead: Lead) -> Stage | UnsetType:
     return next((stages[name] for name in names if name in stages), UNSET)
 
 
-def _tell_opportunity(case: Case) -> None:
-    """A deal says how far its contact has come, and (if nothing else does) whose it is. That it is deleted says nothing."""
-    change = case.change
-    if change.is_deletion:
-        return
-    body = change.now()
-    deal = of(Opportunity, body)
-    subject = deal.contact_id or deal.lead_id
-    if subject is None:
-        raise InvalidEventError(DATA, "names no contact and no lead")
-    is_news = change.has_changed("status_type", "status_id", "contact_id")
-    stage = DEAL_STAGES.get(deal.status_type, UNSET) if is_news else UNSET
-    owner = _owner(case, body, is_new=change.has_changed("contact_id"))
-    case.telling.lead(subject, LeadData(stage=stage, owner=owner))
-
-
 def _tell_unsubscribed(case: Case) -> None:
     change, telling = case.change, case.telling
     body = change.before() if change.is_deletion else change.now()
@@ -149,37 +132,17 @@ def _tell_unsubscribed(case: Case) -> None:
         telling.upserted(subject, name, reply)
 
 
-def _owner(case: Case, body: Body, *, is_new: bool = False) -> str | None | UnsetType:
-    """Who a record says is the owner from this change on, if it says so; `is_new`: to somebody who has not been told before."""
-    change, custom = case.change, case.settings.fields.owner
-    field = "user_id" if custom is None else f"custom.{custom}"
-    if not is_new and not change.has_changed(field):
-        return UNSET
-    user = _text(body.get(field))
-    if user is None and (change.is_creation or not change.has_changed(field)):
-        return UNSET
-    return case.rep(user)
-
-
 def _dimensions(case: Case, body: Body) -> Iterator[tuple[str, Any]]:
     """What a record says of our dimensions. A custom field that is not set is absent, and cleared if it was set before."""
     for name in DIMENSIONS:
         field = f"custom.{getattr(case.settings.fields, name)}"
         if field in body or (not case.change.is_creation and case.change.has_changed(field)):
-            yield name, _text(body.get(field))
-
-
-def _text(value: object) -> str | None:
-    """A custom field's value, or the first of several, as a name. An address is none: it would tell who somebody is."""
-    if isinstance(value, list):
-        value = value[0] if value else None
-    name = value.strip()[:LONGEST_NAME] if isinstance(value, str) else ""
-    return None if "@" in name or not name else name
+            yield name, text_of(body.get(field))
 
 
 _TELLERS: Final[Mapping[str, Teller]] = {
     "contact": _tell_contact,
     "lead": _tell_lead,
-    "opportunity": _tell_opportunity,
+    "opportunity": opportunities.tell,
     "unsubscribed_email": _tell_unsubscribed,
 }

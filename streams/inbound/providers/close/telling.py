@@ -6,26 +6,18 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import UNSET
 
+from models.data.leads import DealData, InquiryData, LeadData, MeetingData, ReplyData, TouchData
+from models.data.refs import DealRef, InquiryRef, LeadRef, MeetingRef, ObjectRef, ReplyRef, SubjectRef, TouchRef
 from models.events import (
+    DealUpserted,
     Deleted,
     Event,
-    InquiryData,
-    InquiryRef,
     InquiryUpserted,
-    LeadData,
     LeadUpserted,
-    MeetingData,
-    MeetingRef,
     MeetingUpserted,
     Merged,
-    ObjectRef,
-    ReplyData,
-    ReplyRef,
     ReplyUpserted,
     Restored,
-    SubjectRef,
-    TouchData,
-    TouchRef,
     TouchUpserted,
 )
 from models.units import millis
@@ -33,14 +25,15 @@ from streams.config import CloseSettings
 from streams.inbound.identity import SubjectId
 from streams.inbound.providers.close.bodies import Change
 
-ObjectData: TypeAlias = InquiryData | TouchData | ReplyData | MeetingData
-Kind: TypeAlias = Literal["inquiry", "touch", "reply", "meeting"]
+ObjectData: TypeAlias = InquiryData | TouchData | ReplyData | MeetingData | DealData
+Kind: TypeAlias = Literal["inquiry", "touch", "reply", "meeting", "deal"]
 
 _KINDS: Final[Mapping[type[ObjectData], Kind]] = {
     InquiryData: "inquiry",
     TouchData: "touch",
     ReplyData: "reply",
     MeetingData: "meeting",
+    DealData: "deal",
 }
 
 
@@ -54,32 +47,33 @@ class Telling:
     def lead(self, subject: SubjectId, data: LeadData) -> None:
         """The subject's own record, if that says anything."""
         if any(getattr(data, name) is not UNSET for name in data.__struct_fields__):
-            self.events.append(LeadUpserted(**self._head(subject), data=data))
+            self.events.append(LeadUpserted(**self._head(LeadRef("lead", subject)), data=data))
 
     def upserted(self, subject: SubjectId, name: str, data: ObjectData) -> None:
         """An object of the subject is new or changed."""
-        self.events.append(_upsert(self._head(subject), name, data))
+        self.events.append(_upsert(self._head(LeadRef("lead", subject)), name, data))
 
     def deleted(self, subject: SubjectId, name: str | None = None, data: ObjectData | None = None) -> None:
         """The subject, or the object that this data is of, is gone."""
-        self.events.append(Deleted(**self._head(subject), object=_object(name, data)))
+        self.events.append(Deleted(**self._head(SubjectRef("lead", subject)), object=_object(name, data)))
 
     def arrived(self, subject: SubjectId, name: str, data: ObjectData) -> None:
         """The object now belongs to this subject, and is told to be deleted from another.
 
         It may have been here before, and deleted then. The sequence lets it stand also where both subjects are merged.
         """
-        self.events.append(Restored(**self._head(subject, sequence=1), object=_object(name, data)))
+        self.events.append(Restored(**self._head(SubjectRef("lead", subject), sequence=1), object=_object(name, data)))
 
     def merged(self, subject: SubjectId, into: SubjectId | None) -> None:
         """The subject is merged into another, or (None) stands for itself again."""
-        self.events.append(Merged(**self._head(subject), into=None if into is None else SubjectRef("lead", into)))
+        target = None if into is None else SubjectRef("lead", into)
+        self.events.append(Merged(**self._head(SubjectRef("lead", subject)), into=target))
 
-    def _head(self, subject: SubjectId, sequence: int = 0) -> dict[str, Any]:
+    def _head(self, subject: LeadRef | SubjectRef, sequence: int = 0) -> dict[str, Any]:
         return {
             "id": f"{self._change}:{len(self.events) + 1}",
             "timestamp": self.version,
-            "subject": SubjectRef("lead", subject),
+            "subject": subject,
             "sequence": sequence,
         }
 
@@ -94,6 +88,8 @@ def _upsert(head: dict[str, Any], name: str, data: ObjectData) -> Event:
             return ReplyUpserted(**head, object=ReplyRef("reply", name), data=data)
         case MeetingData():
             return MeetingUpserted(**head, object=MeetingRef("meeting", name), data=data)
+        case DealData():
+            return DealUpserted(**head, object=DealRef("deal", name), data=data)
 
 
 def _object(name: str | None, data: ObjectData | None) -> ObjectRef | None:
