@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import structlog
 
-from streams import telemetry
+from streams import own_kpis, telemetry
 from streams.config import Settings, load
 from streams.errors import Fatal
 from streams.inbound import gateway, normaliser
@@ -51,8 +51,9 @@ log = structlog.get_logger(__name__)
 
 
 def settings_of(config: Path | None) -> Settings:
-    """The settings, and logs set up as they say."""
+    """The settings, and logs set up as they say. Raises Fatal if their own KPIs do not take part in this process."""
     settings = load(config)
+    own_kpis.check(settings.kpis.module)
     telemetry.configure(settings.log_level, settings.log_format)
     return settings
 

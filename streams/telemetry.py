@@ -241,3 +241,34 @@ class ProcessorMetrics:
         self.alerts_withheld = Gauge(
             "leadbeat_alerts_withheld", "Alerts not sent because their instant was long past.", by_partition, registry=registry
         )
+
+
+class AuditMetrics:
+    """What an audit tells. Before the first one is completed there is nothing to be told: 0 would say that nothing differs."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self._told = False
+        self.mismatches = Gauge(
+            "leadbeat_audit_mismatch_series",
+            "Series, KPI rows, leads and open clocks that are not what the log says.",
+            registry=None,
+        )
+        self.series = Gauge("leadbeat_audit_series", "Series and KPI rows that the last audit compared.", registry=None)
+        self.completed = Gauge(
+            "leadbeat_audit_completed_timestamp_seconds", "When the last audit was completed.", registry=None
+        )
+        self.seconds = Gauge("leadbeat_audit_seconds", "How long the last audit took.", registry=None)
+
+    def tell(self, mismatches: int, series: int, completed: float, seconds: float) -> None:
+        """An audit of all that was to be audited is completed."""
+        for gauge, value in (
+            (self.mismatches, mismatches),
+            (self.series, series),
+            (self.completed, completed),
+            (self.seconds, seconds),
+        ):
+            gauge.set(value)
+            if not self._told:
+                self._registry.register(gauge)
+        self._told = True

@@ -12,7 +12,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
 from aiokafka.partitioner import murmur2
 
-from models.events import LATEST
+from models.belief import LATEST
+from models.state.subjects import LEAD, kind_of
 from models.units import DAY, HOUR, SECOND
 from streams.errors import Fatal, Retry
 
@@ -209,6 +210,11 @@ def _check(wanted: list[TopicSpec], counts: Mapping[str, int]) -> None:
         what = f"{counts[wrong[0].name]} partitions where kafka.partitions is {wrong[0].partitions}"
         todo = "set kafka.partitions to what is there: the number never changes for topics in use"
         raise Fatal(where, what, todo)
+
+
+def record_key(subject: str) -> bytes:
+    """The key under which events of a subject lie: so all of them lie in one partition, in their order."""
+    return (f"lead:{subject}" if kind_of(subject) == LEAD else subject).encode()
 
 
 @lru_cache(maxsize=100_000)

@@ -40,7 +40,7 @@ from streams.tables.presence import read_present
 from streams.tables.rows import decode_clock, decode_member, decode_waiting
 from streams.tables.rules import read_all_rules
 from streams.tables.server import ask, reaching
-from streams.topics import partition_of
+from streams.topics import partition_of, record_key
 
 KPI_WINDOWS: Final = (*(window.name for window in WINDOWS), NOW)
 START_ONE: Final = "start a worker, or check redis.url and redis.prefix"
@@ -294,7 +294,7 @@ READERS: Final[Mapping[str, Callable[[Part], AsyncIterator[Row]]]] = {
 
 
 async def _lead(place: Place, subject: str) -> AsyncIterator[Row]:
-    partition = partition_of(f"lead:{subject}".encode(), place.partitions)
+    partition = partition_of(record_key(subject), place.partitions)
     (part,) = await _claimed(place, Asked("lead", subject, partition))
     packed = await read_whole(place.redis, part.keys, subject)
     if packed is None:

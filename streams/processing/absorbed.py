@@ -4,16 +4,16 @@ from models.events import encode
 from models.state.absorption import Handed
 from streams.processing.hashing import Hashing
 from streams.tables import Outgoing
-from streams.topics import partition_of
+from streams.topics import partition_of, record_key
 
 
-def absorbed(topic: str, partitions: int, hashing: Hashing, part: Handed, through: int) -> Outgoing:
+def absorbed(topic: str, partitions: int, hashing: Hashing, part: Handed, offset: int) -> Outgoing:
     """The message that hands a part to its target, where it lies among the target's own events.
 
-    Its sequence is the offset up to which the sender's log was applied. So what knows more wins, also when Redis has lost
+    Its sequence is the offset of the event that made the sender give it. So what knows more wins, also when Redis has lost
     something and it is told again. The channel is hashed, since it is kept when the part is given no longer.
     """
-    key = f"lead:{part.target}".encode()
+    key = record_key(part.target)
     channel = hashing.digest(*part.path).hex()
-    name = f"absorbed-{channel}-{through}"
-    return Outgoing(name, topic, key, encode(part.event(channel, through, name)), partition_of(key, partitions))
+    name = f"absorbed-{channel}-{offset}"
+    return Outgoing(name, topic, key, encode(part.event(channel, offset, name)), partition_of(key, partitions))

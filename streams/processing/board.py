@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from models.catalogue import FIGURES
+from models.givens import givens
 from models.grids import Columns, Grid, Oldest
 from models.kpis import Formula
 from models.rules import Rules
@@ -104,7 +105,8 @@ class Board:
     def grids(self, rules: Rules, clock: Millis, minimum_n: Mapping[Formula, int]) -> Iterator[Grid]:
         """Every figure in every slice, over all partitions."""
         self._add_up()
-        return grids(FIGURES, self._columns.at_present(), self._oldest(), slices(rules, clock), minimum_n)
+        columns = self._columns.at_present(rules.money.minor_units, givens(rules, clock))
+        return grids(FIGURES, columns, self._oldest(), slices(rules, clock), minimum_n)
 
     def _add_up(self) -> None:
         for number, part in enumerate(self.parts):

@@ -12,9 +12,10 @@
 local GROUP = 1000 -- arguments of one command: `unpack` puts them on Lua's stack
 
 -- The type of key that a command takes, and the size of the groups in which its arguments come (0: it takes none).
--- A ZFILL is a ZADD whose arguments are one, in MessagePack: thousands of small ones take longer to send than to write.
+-- A ZFILL is a ZADD, and an HFILL an HSET, whose arguments are one, in MessagePack: thousands of small ones take longer to
+-- send than to write.
 local COMMANDS = {
-  HSET = {'hash', 2}, HDEL = {'hash', 1}, HLEN = {'hash', 1},
+  HSET = {'hash', 2}, HFILL = {'hash', 1}, HDEL = {'hash', 1}, HLEN = {'hash', 1},
   ZADD = {'zset', 2}, ZREM = {'zset', 1}, ZREMRANGEBYSCORE = {'zset', 1}, ZFILL = {'zset', 1},
   SADD = {'set', 1}, SREM = {'set', 1},
   XADD = {'stream', 1}, XTRIM = {'stream', 1},
@@ -80,22 +81,31 @@ local function check_entry(key, from, to)
   last_ids[key] = id
 end
 
--- What a ZFILL puts, by the place of its argument: scores and members in turns.
+-- What a fill puts, by the place of its argument: scores and members, or fields and values, in turns.
 local fills = {}
 
-local function check_fill(key, from, to)
-  local read, items = pcall(cmsgpack.unpack, ARGV[from])
-  if from ~= to or not read or type(items) ~= 'table' or not fits(#items, 2) then return 'fill' end
-  for i = 1, #items, 2 do
-    local score, member = items[i], items[i + 1]
-    local is_whole = type(score) == 'number' and score % 1 == 0 and math.abs(score) < 1e16
-    if not is_whole or type(member) ~= 'string' then return 'fill' end
+local function is_whole(score)
+  return type(score) == 'number' and score % 1 == 0 and math.abs(score) < 1e16
+end
+
+local function is_text(field)
+  return type(field) == 'string'
+end
+
+local function check_fill(is_first)
+  return function(key, from, to)
+    local read, items = pcall(cmsgpack.unpack, ARGV[from])
+    if from ~= to or not read or type(items) ~= 'table' or not fits(#items, 2) then return 'fill' end
+    for i = 1, #items, 2 do
+      if not is_first(items[i]) or not is_text(items[i + 1]) then return 'fill' end
+    end
+    fills[from] = items
   end
-  fills[from] = items
 end
 
 local CHECKS = {
-  ZFILL = check_fill,
+  ZFILL = check_fill(is_whole),
+  HFILL = check_fill(is_text),
   ZADD = function(key, from, to) return check_scores(from, to) end,
   ZREMRANGEBYSCORE = function(key, from, to)
     if from ~= to or not whole(ARGV[from]) then return 'bound' end
@@ -137,6 +147,7 @@ end
 
 local WRITES = {
   ZFILL = function(key, from) redis.call('ZADD', key, unpack(fills[from])) end,
+  HFILL = function(key, from) redis.call('HSET', key, unpack(fills[from])) end,
   HLEN = function() end,
   UNLINK = function(key) redis.call('UNLINK', key) end,
   ZREMRANGEBYSCORE = function(key, from) redis.call('ZREMRANGEBYSCORE', key, '-inf', '(' .. ARGV[from]) end,

@@ -132,9 +132,18 @@ class _Operations:
                 gone.append(member.encode())
             else:
                 given += (score, member)
-        for start in range(0, len(given), GROUP):
-            self.add(b"ZFILL", key, (_pack(given[start : start + GROUP]),))
+        self._fill(b"ZFILL", key, given)
         self.add_grouped(b"ZREM", key, gone)
+
+    def fill_texts(self, key: str, values: Mapping[str, bytes | None]) -> None:
+        """As `put_fields`, of many small fields with texts, packed together likewise."""
+        given = [text for name, value in values.items() if value is not None for text in (name, value.decode())]
+        self._fill(b"HFILL", key, given)
+        self.add_grouped(b"HDEL", key, [name.encode() for name, value in values.items() if value is None])
+
+    def _fill(self, command: bytes, key: str, given: Sequence[int | str]) -> None:
+        for start in range(0, len(given), GROUP):
+            self.add(command, key, (_pack(given[start : start + GROUP]),))
 
     def _put(self, key: str, values: Iterable[tuple[bytes, bytes | None]], put: bytes, remove: bytes, *, scores: bool) -> None:
         given: list[bytes] = []
@@ -202,7 +211,7 @@ def cut_round(keys: KpiKeys, held: Publishing, rows: RowChanges, record: Mapping
     """
     operations = _Operations()
     for window, changed in rows.items():
-        operations.put_fields(keys.window(window), ((row.encode(), value) for row, value in changed.items()))
+        operations.fill_texts(keys.window(window), changed)
     packed = encode_changes(rows)
     kept = packed if len(packed) <= LARGEST_CHANGES else None
     changes = {held.round + 1: kept, held.round + 1 - ROUNDS_KEPT: None}

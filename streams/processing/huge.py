@@ -1,13 +1,14 @@
 """A huge lead in a partition's memory: which of its parts must be read, and how events are folded into it."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, NamedTuple
 
 from models.codes import Codes
 from models.contributions import Contributions, difference, evaluate
 from models.events import Absorbed, Logged, Merged
-from models.neighbourhood import more_and_more
+from models.neighbourhood import Columns, more_and_more
 from models.state.absorption import stands_alone
 from models.state.facts import NOTHING, TOUCH, Facts, Touch, facts, facts_with, touch_of, touch_rows
 from models.state.lead import Change, Lead, fold, spoken_of
@@ -34,14 +35,15 @@ ORDINARY: Final = 4096
 
 @dataclass(slots=True)
 class Huge:
-    """What is kept of a huge lead beside its state: the rows of its touches; None until they are read."""
+    """What is kept of a huge lead beside its state: the rows of its touches (None until they are read), and those counted."""
 
     rows: TouchRows | None = None
+    counted: Columns = field(default_factory=partial(Columns, b""))
 
     @property
     def weight(self) -> int:
         """How many other leads it stands for in memory."""
-        return 0 if self.rows is None else 2 * len(self.rows) // ORDINARY
+        return 0 if self.rows is None else 3 * len(self.rows) // ORDINARY
 
     def wanted(self, lead: Lead, events: Iterable[Logged]) -> Wanted | None:
         """What must be read of the lead before events are folded into it, or it is looked at; None if all is there.
@@ -73,6 +75,12 @@ class Huge:
         if change is not None and self.rows is not None:
             self.rows.change(before, _standing(lead, key, codes))
         return change
+
+    def columns_of(self, old: Facts, new: Facts) -> tuple[Columns, Columns]:
+        """The columns of touches that are counted and of those that are to be counted in their place, which are kept."""
+        before = self.counted.of(old.touches)
+        self.counted = before.of(new.touches)
+        return before, self.counted
 
     def facts(self, lead: Lead, codes: Codes) -> Facts:
         """What stands of a lead that has nothing to do with others."""

@@ -82,12 +82,12 @@ class HugeLeads:
         (before, after), (then, now) = facts, clocks
         for place, subject in enumerate(subjects):
             each = self._leads.get(subject)
-            if each is None:
+            if each is None or each.huge is None:
                 continue
             if not each.given and stands_alone(each.lead):
                 each.facts = each.stands(subject, self.codes)
             old, new = each.counted, each.facts
-            before[place], after[place] = neighbourhood(old, new, self.codes, then, now)
+            before[place], after[place] = neighbourhood(old, new, self.codes, then, now, each.huge.columns_of(old, new))
             if is_too_much(before[place], self.sizes) or is_too_much(after[place], self.sizes):
                 before[place], after[place] = few(old, self.codes, then), few(new, self.codes, now)
                 for parts in the_rest(old, self.codes, then, self.sizes):

@@ -59,7 +59,7 @@ LARGEST_CUT = 2_500
 BACKLOG: Final = 5_000
 """Records waiting in a partition's log from which on it catches up: what it saves is less often, and more at once."""
 
-CATCHING_UP: Final = 4
+CATCHING_UP: Final = 6
 """How many times longer changes wait for their checkpoint while a partition catches up."""
 
 CALM_S = 0.25

@@ -161,14 +161,16 @@ class Partition:
         """Take in what was wanted."""
         self.huge.remember_parts(fetched)
 
-    def apply(self, events: Iterable[Logged], through: int) -> None:
-        """Fold events of remembered subjects, the last one at offset `through`.
+    def apply(self, events: Iterable[tuple[int, Logged]]) -> None:
+        """Fold events of remembered subjects, each with its offset in the log.
 
-        The totals have them from the next tick or cut, once for each subject.
+        The totals have them from the next tick or cut, once for each subject. What a lead gives others is told at each event,
+        so that what is told follows from the log alone, however it is cut into batches: where Redis has lost a checkpoint,
+        what was sent after it is told or taken back in the same words.
         """
         leads, codes, uncounted, unsaved = self._leads, self.codes, self._uncounted, self._unsaved
         bound: dict[str, None] = {}
-        for event in events:
+        for offset, event in events:
             subject = event.subject.id
             remembered = leads[subject]
             leads.move_to_end(subject)
@@ -179,6 +181,7 @@ class Partition:
                 continue
             if remembered.given or not stands_alone(remembered.lead):
                 bound[subject] = None
+                self._hand_on(remembered, subject, offset)
             elif huge is None:
                 remembered.facts = facts_after(change, remembered.facts, remembered.lead, codes)
             if remembered.lead.erased:
@@ -187,15 +190,13 @@ class Partition:
             uncounted[subject] = None
             unsaved.add(subject)
         for subject in bound:
-            self._bind(subject, through)
+            leads[subject].facts = leads[subject].stands(subject, codes)
 
-    def _bind(self, subject: str, through: int) -> None:
-        """See what stands of a lead that has to do with others, and hand on what it gives them, and gives them no longer."""
-        remembered = self._leads[subject]
-        remembered.facts = remembered.stands(subject, self.codes)
+    def _hand_on(self, remembered: Remembered, subject: str, offset: int) -> None:
+        """Hand on what a lead gives others now that an event of it is folded, and gives them no longer."""
         before, remembered.given = remembered.given, given(remembered.lead, subject)
         for part in handed(before, remembered.given):
-            self._outgoing.append(absorbed(self.events_topic, self.sources, self.tombstones.hashing, part, through))
+            self._outgoing.append(absorbed(self.events_topic, self.sources, self.tombstones.hashing, part, offset))
             self.hashes_ids = True
 
     def next_clock(self, ticks: Mapping[int, Millis]) -> Millis | None:

@@ -87,7 +87,7 @@ class Presence:
 
     def _differs(self, theirs: Valuation) -> bool:
         mine = self._me.valuation
-        return (theirs.catalogue, theirs.rules) == (mine.catalogue, mine.rules) and theirs.digest != mine.digest
+        return theirs.versions == mine.versions and theirs.digest != mine.digest
 
     def _refusal(self, rival: Worker) -> Fatal:
         theirs, mine = (f"{worker.name} ({worker.valuation.digest[:12]})" for worker in (rival, self._me))
@@ -95,5 +95,6 @@ class Presence:
             "rules",
             f"two workers with different rules under the same rules_version {self._me.valuation.rules}: {theirs} runs,"
             f" {mine} was to start",
-            "give both the same configuration and release, or raise rules_version in the newer one and end the other",
+            "give both the same configuration and release, or raise rules_version in the newer one (of own KPIs, VERSION)"
+            " and end the other",
         )

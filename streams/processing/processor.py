@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple, TypeAlias
 
+from models.belief import check_instants
 from models.errors import InvalidEventError
-from models.events import Absorbed, Logged, check_instants, decode_logged
+from models.events import Absorbed, Logged, decode_logged
 from models.state.absorption import check_part
 from models.units import Millis
 from streams.processing.due import STRETCH
@@ -51,9 +52,8 @@ async def process(partition: Partition, records: Sequence[Record], stored: Store
                     await _tick(partition, ticks, stored)
         else:
             found = [(offset, item) for offset, item in group if not isinstance(item, dict)]
-            events = [event for _, event in found]
-            await _remember_all(partition, events, stored)
-            partition.apply(events, found[-1][0])
+            await _remember_all(partition, [event for _, event in found], stored)
+            partition.apply(found)
 
 
 async def _tick(partition: Partition, ticks: Ticks, stored: Stored) -> None:

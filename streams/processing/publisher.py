@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -16,12 +16,12 @@ from streams.errors import Fatal, Retry
 from streams.processing.board import Board, Standing, clock_of, standing
 from streams.processing.checkpoint import Outcome, claim_table, commit_until_definite, new_token
 from streams.processing.cut import Publishing, cut_round
-from streams.processing.round import NOTHING, Round, Row, Told, work_out
+from streams.processing.round import NOTHING, Round, Row, Told, announced, work_out
 from streams.processing.telling import Telling, Topic
 from streams.tables import Keys, KpiKeys, Redis, read_applied, read_changes, read_kpis
 from streams.tables.kpis import RowChanges
 
-LOOK_S = 0.2
+LOOK_S = 0.1
 """How often the partitions are looked at."""
 
 SPARE_S = 0.5
@@ -30,9 +30,12 @@ SPARE_S = 0.5
 PATIENCE_S = 3.0
 """How long partitions may stand in different ten-second panes before the last round is marked stale."""
 
+STILL_S = 15.0
+"""How long nothing may change, where ticks come each second, before the topic is told that its rows are stale."""
+
 _WINDOW_NAMES = tuple(window.name for window in WINDOWS)
 
-LEISURE = 0.5
+LEISURE = 0.25
 """How many times as long as the last round took the publisher waits before the next: events have their turn."""
 
 LONGEST_PAUSE_S = 3.0
@@ -43,7 +46,10 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """What is published: of which partitions, under which rules (with their valuation) and least n, and to which topic."""
+    """What is published: of which partitions, under which rules (with their valuation) and least n, and to which topic.
+
+    `ticking`: ticks come each second, so that nothing new for long means that something stands still.
+    """
 
     prefix: str
     partitions: int
@@ -51,6 +57,7 @@ class Edition:
     minimum_n: Mapping[Formula, int]
     topic: str
     valuation: str
+    ticking: bool = False
 
 
 def pause_after(took_s: float) -> float:
@@ -75,6 +82,8 @@ class Publisher:
         self._apart_since: float | None = None
         self._round_at = -SPARE_S
         self._held: Publishing | None = None
+        self._record: dict[str, str] = {}
+        self._announced: bytes | None = None
 
     async def run(self) -> None:
         """Claim the table and make rounds until cancelled, or until another publisher has claimed it. Raises Fatal."""
@@ -113,6 +122,7 @@ class Publisher:
         stored = await read_kpis(self._redis, self._table, [*_WINDOW_NAMES, NOW])
         self._said = Told({}, frozenset((window, key) for window, rows in stored.rows.items() for key in rows))
         self._leaving.clear()
+        self._record = dict(stored.record)
 
     async def _look(self, held: Publishing) -> None:
         if gone := self._leaving & self._telling.ended():
@@ -125,6 +135,8 @@ class Publisher:
         seen = tuple((part.token, part.seq) for part in applied if part is not None)
         now = standing([None if part is None else clock_of(part) for part in applied])
         if seen == self._told or now is None:
+            if self._told and edition.ticking and time.monotonic() - self._round_at > STILL_S:
+                self._announce(stale="1")
             return
         if now.apart or any(part.progress.valuation != edition.valuation for part in applied if part is not None):
             await self._wait(held, now)
@@ -153,7 +165,8 @@ class Publisher:
         if at - self._apart_since < PATIENCE_S:
             return
         self._apart_since = at
-        await self._write(held, {}, {"stale": "1", "exact": "0", "spread_ms": str(now.spread_ms)})
+        if await self._write(held, {}, {"stale": "1", "exact": "0", "spread_ms": str(now.spread_ms)}):
+            self._announce(stale="1")
 
     async def _round(self, held: Publishing, now: Standing, edition: Edition) -> None:
         """Write what changed and have it told. A row that is gone stays in the table, as nothing, until its end is told."""
@@ -161,11 +174,22 @@ class Publisher:
         found = await asyncio.to_thread(self._work_out, held, now, edition)
         farewells = _by_window(found.farewells)
         rows = {window: {**found.written.get(window, {}), **farewells.get(window, {})} for window in (*_WINDOW_NAMES, NOW)}
-        if await self._write(held, rows, _record(now, edition.rules)):
+        seqs = [part.seen.seq for part in self._board.parts]
+        record = _record(now, edition.rules, seqs)
+        if await self._write(held, rows, record):
             self._said = Told(found.grids)
             back = {(window, key) for window, key in self._leaving if key in found.written.get(window, {})}
             self._leaving = self._leaving.difference(back).union(found.farewells)
             self._telling.put(found)
+            self._record = {**record, "round": str(held.round + 1)}
+            self._announce()
+
+    def _announce(self, **changes: str) -> None:
+        """Have the topic told which round its rows are of, unless it has been told just that."""
+        told = announced({**self._record, **changes})
+        if told is not None and told != self._announced:
+            self._announced = told
+            self._telling.put_round(told)
 
     def _work_out(self, held: Publishing, now: Standing, edition: Edition) -> Round:
         return work_out(self._said, self._board.grids(edition.rules, now.clock, edition.minimum_n), held.round + 1)
@@ -195,7 +219,8 @@ def _by_window(rows: Mapping[Row, bytes | None]) -> RowChanges:
     return found
 
 
-def _record(now: Standing, rules: Rules) -> dict[str, str]:
+def _record(now: Standing, rules: Rules, seqs: Iterable[int]) -> dict[str, str]:
+    """What is written beside a round's rows; `seqs` tells of which checkpoint of each partition they are."""
     told = slices(rules, now.clock)
     return {
         "rules": str(rules.version),
@@ -204,6 +229,7 @@ def _record(now: Standing, rules: Rules) -> dict[str, str]:
         "known_until": str(now.known_until),
         "spread_ms": str(now.spread_ms),
         "exact": str(int(now.exact)),
+        "seqs": " ".join(map(str, seqs)),
         "stale": "0",
         "slices": msgspec.json.encode(told).decode(),
         "published_at": str(time.time_ns() // 1_000_000),

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 
 from models.grids import NO_TRAFFIC, NONE, Grid, changed
-from models.snapshot import STATES, key_of, windows_of
+from models.snapshot import STATES, key_of
 from models.windows import NOW, WINDOW_INDEX
 
 Row: TypeAlias = tuple[str, str]
@@ -49,6 +49,26 @@ class _Content(Struct):
     version: int
 
 
+class Announced(Struct, frozen=True):
+    """What the topic is told of a round beside its rows: where it stands, and whether no newer one can be had.
+
+    Instants are ms UTC.
+    """
+
+    round: int
+    clock: int
+    known_until: int
+    exact: bool
+    published_at: int
+    stale: bool = False
+    rules: int = 0
+
+
+def announced(record: Mapping[str, str]) -> bytes | None:
+    """The record of a round, as JSON for the topic; None before the first round."""
+    return _encode(msgspec.convert(record, Announced, strict=False)) if "clock" in record else None
+
+
 _encode = msgspec.json.Encoder().encode
 _STATES: Final = [state.value for state in STATES]
 
@@ -72,7 +92,7 @@ def _write(grid: Grid, before: Grid | None, version: int, written: Rows) -> None
     if not rows:
         return
     keys = [key_of(grid.figure, grid.dim, name) for name in grid.names]
-    tables = [written[window] for window in windows_of(grid.figure)]
+    tables = [written[window] for window in grid.figure.windows]
     cells = (array[mask].tolist() for array in (grid.value, grid.numerator, grid.denominator, grid.state))
     for row, column, value, numerator, denominator, state in zip(rows, columns, *cells, strict=True):
         told = None if value != value else value  # noqa: PLR0124 - NaN
@@ -83,4 +103,4 @@ def _write(grid: Grid, before: Grid | None, version: int, written: Rows) -> None
 def _vanished(grid: Grid, after: Grid | None) -> Iterator[Row]:
     left = set(grid.names).difference(after.names if after is not None else ())
     keys = [key_of(grid.figure, grid.dim, name) for name in left]
-    return ((window, key) for key in keys for window in windows_of(grid.figure))
+    return ((window, key) for key in keys for window in grid.figure.windows)

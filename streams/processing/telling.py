@@ -1,6 +1,7 @@
 """Telling the KPI topic: rows wait until it has acknowledged them, while rounds go on."""
 
 import asyncio
+import time
 from collections.abc import Iterable
 from typing import Final, Protocol
 
@@ -11,9 +12,27 @@ from streams.processing.round import Round, Row
 from streams.producer import Message
 
 PAUSE_S: Final = 1.0
-"""Between two sendings: what rounds say meanwhile goes together, each row once."""
+"""Between two sendings, at least: what rounds say meanwhile goes together, each row once."""
+
+LEISURE: Final = 4
+"""How many times as long as the last sending took the next one waits: of many rows, boards have their turn first."""
+
+LONGEST_PAUSE_S: Final = 3.0
+"""How long it waits at most, such as after a sending that failed for lack of an answer."""
 
 log = structlog.get_logger(__name__)
+
+
+def pause_after(took_s: float) -> float:
+    """How long to wait after a sending that took so long, in s."""
+    return min(max(PAUSE_S, LEISURE * took_s), LONGEST_PAUSE_S)
+
+
+ROUND: Final = "round"
+"""The key of the record that says which round the rows are of, and whether they are stale; all others have an @."""
+
+_ALONE: Final = ""
+"""The window of what has none."""
 
 
 class Topic(Protocol):
@@ -43,6 +62,11 @@ class Telling:
         if self._waiting:
             self._some.set()
 
+    def put_round(self, record: bytes) -> None:
+        """Have told which round stands."""
+        self._waiting.setdefault(_ALONE, {})[ROUND] = record
+        self._some.set()
+
     def ended(self) -> set[Row]:
         """The rows whose end the topic has acknowledged since this was last asked."""
         ended, self._ended = self._ended, set()
@@ -54,7 +78,7 @@ class Telling:
         sending, self._waiting = self._waiting, {}
         try:
             await self._producer.send_all(
-                Message(self.topic, None, f"{key}@{window}".encode(), row)
+                Message(self.topic, None, (f"{key}@{window}" if window else key).encode(), row)
                 for window, rows in sending.items()
                 for key, row in rows.items()
             )
@@ -69,9 +93,10 @@ class Telling:
         """Tell whatever comes, until cancelled."""
         while True:
             await self._some.wait()
+            began = time.monotonic()
             try:
                 await self.tell()
             except KafkaError as fault:
                 log.warning("kpi_topic_waits", fault=repr(fault))
                 self._some.set()
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(pause_after(time.monotonic() - began))

@@ -80,7 +80,13 @@ class Worker:
         settings = self._settings
         minimum_n = settings.minimum_n.by_formula()
         return Edition(
-            settings.redis.prefix, settings.kafka.partitions, rules, minimum_n, self._topics.kpis, valuation.encode()
+            settings.redis.prefix,
+            settings.kafka.partitions,
+            rules,
+            minimum_n,
+            self._topics.kpis,
+            valuation.encode(),
+            ticking=settings.ticks == "wall",
         )
 
     def _go_by(self, rules: Rules) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgspec import UNSET, Struct
@@ -10,12 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from models.snapshot import State
 from models.units import Millis
 from streams import sheets
 from streams.errors import Retry
 from streams.serving.answers import CSV, JSON, answer, sheet, wants_csv
 from streams.serving.catalogue import Catalogue, describe
 from streams.serving.documented import FAULTS, NOT_KNOWN, Operation, Parameter, Told
+from streams.serving.health import is_stale
 from streams.serving.selection import PAIR, VALID, KpiRow, Selection, parse, select
 from streams.serving.table import Round, Snapshot, Table
 
@@ -23,7 +25,8 @@ from streams.serving.table import Round, Snapshot, Table
 class Kpis(Struct, frozen=True):
     """The rows of a round that were asked for, and the round: where its windows end (`clock`) and deadlines are judged.
 
-    `exact`: all partitions stood there. `stale`: they stand too far apart for a new round.
+    `exact`: all partitions stood there. `stale`: they stand too far apart for a new round, or the clock lies over 15 s behind;
+    so is the state of every row then.
     """
 
     clock: Millis
@@ -72,33 +75,37 @@ OPERATIONS: Final = (
 )
 
 
-def routes(table: Table) -> list[Route]:
-    """GET /api/v1/kpis, whose instants are ms UTC, and GET /api/v1/catalogue."""
+def routes(table: Table, currency: str, now: Callable[[], Millis] | None = None) -> list[Route]:
+    """GET /api/v1/kpis, whose instants are ms UTC, and GET /api/v1/catalogue, where money is in a currency.
+
+    `now` is what the round's clock is held against; without it, its age says nothing.
+    """
 
     async def kpis(request: Request) -> Response:
         selection = parse(request.query_params)
         snapshot = await table.read()
         if snapshot.round is None:
             raise Retry("round", "none has been published yet", "wait until all partitions have a clock")
+        stale = is_stale(snapshot.round, now() if now else None)
         # In a thread: the whole table takes a while, in which health and metrics shall answer.
         if wants_csv(request):
-            return sheet(await asyncio.to_thread(_in_csv, snapshot.round, snapshot, selection), "leadbeat-kpis.csv")
-        return answer(await asyncio.to_thread(_page, snapshot.round, snapshot, selection))
+            return sheet(await asyncio.to_thread(_in_csv, snapshot.round, snapshot, selection, stale), "leadbeat-kpis.csv")
+        return answer(await asyncio.to_thread(_page, snapshot.round, snapshot, selection, stale))
 
     async def catalogue(_: Request) -> Response:
-        return answer(describe())
+        return answer(describe(currency))
 
     return [Route("/api/v1/kpis", kpis), Route("/api/v1/catalogue", catalogue)]
 
 
-def _page(record: Round, snapshot: Snapshot, selection: Selection) -> Kpis:
-    rows = select(snapshot, selection)
-    return Kpis(record.clock, record.known_until, record.number, record.exact, record.stale, rows)
+def _page(record: Round, snapshot: Snapshot, selection: Selection, stale: bool) -> Kpis:  # noqa: FBT001 - a fact of the round
+    rows = select(snapshot, selection, State.STALE if stale else None)
+    return Kpis(record.clock, record.known_until, record.number, record.exact, stale, rows)
 
 
-def _in_csv(record: Round, snapshot: Snapshot, selection: Selection) -> bytes:
+def _in_csv(record: Round, snapshot: Snapshot, selection: Selection, stale: bool) -> bytes:  # noqa: FBT001 - as above
     out = io.StringIO()
-    page = _page(record, snapshot, selection)
+    page = _page(record, snapshot, selection, stale)
     of_round = [getattr(page, name) for name in ROUND]
     sheets.write(out, COLUMNS, ([*_cells(row), *of_round] for row in page.kpis))
     return out.getvalue().encode(errors="replace")

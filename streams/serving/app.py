@@ -27,9 +27,9 @@ def create(settings: Settings, sources: Sources, closing: asyncio.Event | None =
     return Starlette(
         routes=[
             *files.routes(page),
-            exporter.route(sources.table, profile_of(settings), settings.working_hours(), telemetry.registry()),
+            exporter.route(sources.table, profile_of(settings), settings.working_hours(), telemetry.registry(), now),
             *health.routes(sources.table, ticks_are_wall=ticks_are_wall),
-            *api.routes(sources.table),
+            *api.routes(sources.table, settings.money.currency, now),
             leads.route(sources.leads),
             openapi.route(),
             waiting.route(sources.queue),
@@ -42,7 +42,8 @@ def create(settings: Settings, sources: Sources, closing: asyncio.Event | None =
 def profile_of(settings: Settings) -> Profile:
     """What Prometheus gets, as the settings say."""
     pairs = [pair_name(pair) for pair in settings.pairs]
-    return Profile(settings.profile.board_windows, settings.profile.max_series, (*settings.profile.also_by, *pairs))
+    shown = settings.profile
+    return Profile(shown.board_windows, shown.max_series, (*shown.also_by, *pairs), currency=settings.money.currency)
 
 
 async def run(settings: Settings, sources: Sources) -> None:

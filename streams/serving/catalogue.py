@@ -8,8 +8,7 @@ from msgspec import Struct
 from models.catalogue import FIGURES, VERSION
 from models.kpis import Figure, Formula
 from models.measures import Kind
-from models.windows import NOW, WINDOWS
-from streams.serving.profile import metrics_of, shown_by
+from streams.serving.profile import OWN_CURRENCY, metrics_of, shown_by
 
 WHOLE: Final = "whole"
 """What asks for everything together, beside the dimensions that it can be sliced by."""
@@ -43,41 +42,43 @@ class Catalogue(Struct, frozen=True):
     kpis: tuple[Entry, ...]
 
 
-def describe() -> Catalogue:
-    """The catalogue of this version."""
+def describe(currency: str = OWN_CURRENCY) -> Catalogue:
+    """The catalogue of this version; metrics of money have the currency in their names."""
     boards = shown_by()
-    return Catalogue(VERSION, tuple(_entry(figure, boards[figure.key]) for figure in FIGURES))
+    return Catalogue(VERSION, tuple(_entry(figure, boards[figure.key], currency) for figure in FIGURES))
 
 
-def _entry(figure: Figure, board: tuple[str, ...]) -> Entry:
+def _entry(figure: Figure, board: tuple[str, ...], currency: str) -> Entry:
     return Entry(
         id=figure.id,
         labels=dict(figure.labels),
         formula=str(figure.formula),
         unit=figure.unit,
         text=figure.text,
-        numerator=tuple(measure.id for measure in figure.numerator),
+        numerator=() if figure.product else tuple(measure.id for measure in figure.numerator),
         denominator=tuple(measure.id for measure in figure.denominator),
-        windows=tuple(window.name for window in WINDOWS) if figure.windowed else (NOW,),
+        windows=figure.windows,
         by=figure.dims,
         board=board,
-        metrics=metrics_of(figure),
+        metrics=metrics_of(figure, currency=currency),
         leads=opened(figure),
     )
 
 
 def opened(figure: Figure) -> tuple[str, ...]:
-    """Of which of its two parts, `numerator` and `denominator`, it is kept who is behind it: where all measures keep that."""
-    parts = {"numerator": figure.numerator, "denominator": figure.denominator}
-    return tuple(name for name, measures in parts.items() if measures and all(measure.drill for measure in measures))
+    """Of which of its two parts, `numerator` and `denominator`, it is kept who is behind it.
+
+    All their measures must count once, and keep who is behind them.
+    """
+    parts = {"numerator": None if figure.product else figure.over, "denominator": figure.under}
+    return tuple(name for name, part in parts.items() if part and part.plain and all(each.drill for each in part.measures))
 
 
 def _named() -> dict[str, tuple[Figure, ...]]:
     named: dict[str, tuple[Figure, ...]] = {}
     for figure in FIGURES:
-        measure = figure.numerator[0]
-        group = measure.kind is Kind.DURATION and figure.formula is not Formula.COUNT
-        for name in (measure.id, figure.id) if group else (figure.id,):
+        group = figure.product is None and figure.numerator[0].kind is Kind.DURATION and figure.formula is not Formula.COUNT
+        for name in (figure.id.rpartition("_")[0], figure.id) if group else (figure.id,):
             named[name] = (*named.get(name, ()), figure)
     return named
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -18,10 +18,12 @@ from starlette.routing import Route
 
 from models.calendars import WorkingHours
 from models.errors import LeadbeatError
+from models.snapshot import State
 from models.units import Millis, moment
 from streams.serving.documented import Operation, Told
 from streams.serving.exposition import gauges
-from streams.serving.profile import Profile, Shown
+from streams.serving.health import is_stale
+from streams.serving.profile import WITHOUT_VALUE, Profile, Shown
 from streams.serving.table import Round, Snapshot, Table
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,14 @@ STALE: Final = (
 )
 
 
+KPIS_STALE: Final = (
+    "1 if all KPIs are stale: their round says so of itself (leadbeat_round_stale), or its clock lies over 15 s behind."
+)
+WITHOUT_VALUE_TEXT: Final = (
+    "1 for each KPI of the whole that has no value, which has no series then; state says why: no_traffic, insufficient, stale."
+)
+
+
 class Scrape(NamedTuple):
     """What one scrape has to show. Without a table `snapshot` is None, and no KPI is shown, old ones least of all."""
 
@@ -40,14 +50,17 @@ class Scrape(NamedTuple):
     hours: WorkingHours
     snapshot: Snapshot | None
     started_s: float
+    stale: bool = False
 
 
 def page(registry: CollectorRegistry, scrape: Scrape) -> bytes:
     """One scrape: the process's own vitals, the KPIs, and what is to be known of them."""
-    profile, _, snapshot, _ = scrape
+    profile, _, snapshot, _, stale = scrape
     vitals = generate_latest(registry)
     shown = profile.show(snapshot) if snapshot else Shown([], 0)
-    return vitals + gauges(profile.helps, shown.series).encode() + generate_latest(_About(scrape, shown))
+    without = profile.without_value(snapshot, State.STALE if stale else None) if snapshot else []
+    kpis = gauges(profile.helps, shown.series) + gauges({WITHOUT_VALUE: WITHOUT_VALUE_TEXT}, without)
+    return vitals + kpis.encode() + generate_latest(_About(scrape, shown))
 
 
 class _About(Collector):
@@ -59,9 +72,10 @@ class _About(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """The last metrics of the page."""
-        _, hours, snapshot, started_s = self._scrape
+        _, hours, snapshot, started_s, stale = self._scrape
         if snapshot and snapshot.round:
             yield from _of_round(snapshot.round)
+            yield _gauge("kpis_stale", KPIS_STALE, float(stale))
             yield from _of_hours(_local(hours, snapshot.round), snapshot.round.clock)
         yield _gauge("redis_up", "Whether the KPI table could be read.", float(snapshot is not None))
         yield _gauge("exporter_series", "KPI series on this page.", len(self._shown.series))
@@ -111,8 +125,17 @@ OPERATION: Final = Operation(
 )
 
 
-def route(table: Table, profile: Profile, hours: WorkingHours, registry: CollectorRegistry) -> Route:
-    """GET /metrics. It answers 200 also without Redis, so that a scrape tells of that, and Prometheus ends the KPIs' series."""
+def route(
+    table: Table,
+    profile: Profile,
+    hours: WorkingHours,
+    registry: CollectorRegistry,
+    now: Callable[[], Millis] | None = None,
+) -> Route:
+    """GET /metrics. It answers 200 also without Redis, so that a scrape tells of that, and Prometheus ends the KPIs' series.
+
+    `now` is what the round's clock is held against; without it, its age says nothing.
+    """
 
     async def metrics(_: Request) -> Response:
         started_s = time.monotonic()
@@ -121,8 +144,9 @@ def route(table: Table, profile: Profile, hours: WorkingHours, registry: Collect
             snapshot = await table.read()
         except LeadbeatError as error:
             log.warning("table_unreadable", where=error.where, what=error.what, todo=error.todo)
+        stale = snapshot is not None and snapshot.round is not None and is_stale(snapshot.round, now() if now else None)
         # In a thread: a large page takes a while, in which health and API shall answer.
-        content = await asyncio.to_thread(page, registry, Scrape(profile, hours, snapshot, started_s))
+        content = await asyncio.to_thread(page, registry, Scrape(profile, hours, snapshot, started_s, stale))
         return Response(content, media_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     return Route("/metrics", metrics)

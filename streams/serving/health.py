@@ -48,6 +48,11 @@ def wall() -> Millis:
     return Millis(time.time_ns() // 1_000_000)
 
 
+def is_stale(record: Round, now: Millis | None) -> bool:
+    """Whether a round is out of date: it says so itself, or its clock lies too far behind `now`; None: that says nothing."""
+    return record.stale or (now is not None and now - record.clock > STALE_AFTER)
+
+
 def routes(table: Table, *, ticks_are_wall: bool, now: Callable[[], Millis] = wall) -> list[Route]:
     """GET /livez: 200 while the process answers. GET /readyz: 200 while there is a fresh round, else 503 with the reason.
 

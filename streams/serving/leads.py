@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from models.belief import EARLIEST, LATEST
 from models.catalogue import FIGURES
-from models.events import EARLIEST, LATEST
 from models.kpis import Figure
 from models.units import Millis
 from models.windows import DUE_LAG, WINDOWS
@@ -34,7 +34,7 @@ HIGHEST_LIMIT: Final = 1000
 
 WINDOW_NAMES: Final = tuple(window.name for window in WINDOWS)
 LABELS: Final[Mapping[str, tuple[str, ...]]] = {
-    name: tuple(dict(figure.labels)[name] for figure in FIGURES if name in dict(figure.labels))
+    name: tuple(dict.fromkeys(dict(figure.labels)[name] for figure in FIGURES if name in dict(figure.labels)))
     for name in dict.fromkeys(name for figure in FIGURES for name, _ in figure.labels)
 }
 """The labels by which KPIs of one name differ, and their values."""
@@ -116,8 +116,8 @@ def parse(kpi: str, query: Mapping[str, str]) -> Question:
     if bool(by) != bool(slice_):
         raise InvalidQueryError("slice", "goes with by: give both or none", "such as by=rep&slice=ana")
     if "window" not in given:
-        raise InvalidQueryError("window", "is missing", f"one of {', '.join(WINDOW_NAMES)}")
-    check("window", given["window"], WINDOW_NAMES)
+        raise InvalidQueryError("window", "is missing", f"one of {', '.join(figure.windows)}")
+    check("window", given["window"], figure.windows)
     cursor = given.get("cursor")
     limit = _limit(given.get("limit", str(USUAL_LIMIT)))
     return Question(figure, of, given["window"], by, slice_, limit, None if cursor is None else decode_cursor(cursor))

@@ -6,8 +6,8 @@ from rich.table import Table
 from rich.text import Text
 
 from models.kpis import MINIMUM_N, Formula
-from models.windows import WINDOWS
-from streams.serving.catalogue import Catalogue, Entry
+from models.windows import DAILY, WINDOWS
+from streams.serving.catalogue import BY_KEY, Catalogue, Entry
 
 _HEAD = """\
 # The KPIs
@@ -19,6 +19,8 @@ Every number that Leadbeat publishes: version {version} of the catalogue.
 - *Windows*: {windows}.
   Rolling ones are whole panes and slide with the log's clock; 30d, 60d, 90d and the calendar ones are made of local days of the
   organisation. Levels are now.
+- *previous(...)*: the same in the window before: as long as a rolling one and directly before it; of a calendar period the one
+  before, up to as many local days as there are in the period so far, today included.
 - *By*: what a KPI can be sliced by, beside the whole, in the KPI table, the topic and the API. In **bold**: in the default
   Prometheus profile, too, in the windows of the board, as the metric with `_by_<dimension>`.
 - *No value*: a ratio or mean with nothing to divide by, and a statistic of fewer than its least number of samples
@@ -52,13 +54,22 @@ def _line(entries: list[Entry]) -> str:
     """One id's line; those that differ in their labels share it."""
     first = entries[0]
     labels = "".join(f", `{name}`" for name in first.labels)
-    text = " ".join(entry.text for entry in entries)
+    text = " ".join(dict.fromkeys(BY_KEY[_key(entry)].common_text for entry in entries))
+    if BY_KEY[_key(first)].only:
+        text = f"{text.removesuffix('.')}. In {' '.join(f'`{window}`' for window in first.windows)} only."
+    elif first.windows[0] == DAILY[0].name:
+        text = f"{text.removesuffix('.')}. From `{first.windows[0]}`."
     by = " ".join(f"**{dim}**" if dim in first.board else dim for dim in first.by)
     metrics = "<br>".join(f"`{metric}`" for metric in first.metrics)
     return f"| `{first.id}`{labels} | {_unit(first)} | {text} | {by} | {metrics} |"
 
 
+def _key(entry: Entry) -> str:
+    labels = ",".join(f"{name}={value}" for name, value in entry.labels.items())
+    return f"{entry.id}{{{labels}}}" if labels else entry.id
+
+
 def _unit(entry: Entry) -> str:
     if entry.unit:
         return entry.unit.replace("_", " ")
-    return entry.formula if entry.formula in {Formula.LEVEL, Formula.MEAN} else "count"
+    return entry.formula if entry.formula in {Formula.LEVEL, Formula.MEAN, Formula.DERIVED} else "count"

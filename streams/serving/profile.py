@@ -13,9 +13,11 @@ from itertools import chain
 from typing import Final, NamedTuple, TypeAlias
 
 from models.catalogue import FIGURES, KPIS
-from models.kpis import Figure, Formula, board
+from models.kpis import Figure, Formula, board, formula_of
 from models.measures import Measure
+from models.money import Money
 from models.slices import dims_of, is_pair, split_values
+from models.snapshot import State
 from models.windows import NOW
 from streams.serving.exposition import Name, Series, name_of
 from streams.serving.table import MOST_KEYS, Place, Row, Snapshot, place_of
@@ -32,8 +34,14 @@ ORDER: Final = ("", "team", "lead_source", "channel", "segment", "origin", *FURT
 COUNTED: Final = frozenset({Formula.COUNT, Formula.SAMPLES, Formula.LEVEL})
 """Formulas whose 0 is a number as good as any; the others have a value or none."""
 
+OWN_CURRENCY: Final = Money().currency
+"""The currency of an organisation that names none."""
+
 MOST_GONE: Final = 2
 """How many times as many keys of a window are known as it has rows, before all are looked up anew."""
+
+WITHOUT_VALUE: Final = "leadbeat_kpi_without_value"
+"""The metric that says of the whole's KPIs that have no value why."""
 
 _UNTOLD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")
 
@@ -48,13 +56,17 @@ class Shown(NamedTuple):
 
 
 class _Plan(NamedTuple):
-    """A figure by one dimension (none for the whole), as a metric. `due`: the due time beside an oldest lead's inquiry time."""
+    """A figure by one dimension (none for the whole), as a metric. `due`: the due time beside an oldest lead's inquiry time.
+
+    `currency` is that of money.
+    """
 
     metric: str
     figure: Figure
     dim: str
     rank: int
     due: bool
+    currency: str
 
 
 class _Slot(NamedTuple):
@@ -89,16 +101,18 @@ class Profile:
         also_by: Sequence[str] = (),
         kpis: Sequence[Figure] = KPIS,
         figures: Sequence[Figure] = FIGURES,
+        currency: str = OWN_CURRENCY,
     ) -> None:
-        """`also_by`: dimensions of FURTHER, and pairs."""
+        """`also_by`: dimensions of FURTHER, and pairs; `currency`: that of money."""
         self._board_windows = frozenset((*board_windows, NOW))
         self._max_series = max_series
         self._plans: dict[tuple[str, str], list[_Plan]] = {}
+        self._figures = figures
         places = shown_by(kpis, figures, also_by)
         order = (*ORDER, *filter(is_pair, also_by))
         for figure in figures:
             for dim in ("", *places[figure.key]):
-                self._plans[figure.key, dim] = list(_plans(figure, dim, order.index(dim)))
+                self._plans[figure.key, dim] = list(_plans(figure, dim, order.index(dim), currency))
         self._slots: dict[str, dict[str, _Slots | None]] = {}
         self.helps = _helps(chain.from_iterable(self._plans.values()))
         """The HELP text of each metric, in the order of the page."""
@@ -111,6 +125,18 @@ class Profile:
         if dropped:
             found.sort(key=lambda item: item[0])
         return Shown([series for _, series in found[: self._max_series]], dropped)
+
+    def without_value(self, snapshot: Snapshot, state: State | None = None) -> Iterator[Series]:
+        """A series for each KPI of the whole that would be one and has no value; `state`: that of all of them.
+
+        They stand in place of the others, so that there are never more of both together than KPIs and windows.
+        """
+        for figure in self._figures:
+            for window in figure.windows:
+                row = snapshot.rows.get(window, {}).get(figure.key)
+                if row is not None and (row.value is None or not math.isfinite(row.value)):
+                    labels = {**dict(figure.labels), "kpi": figure.id, "window": window, "state": state or row.state}
+                    yield Series(name_of(WITHOUT_VALUE, labels), 1)
 
     def _found(self, snapshot: Snapshot, told: Mapping[str, Collection[str]]) -> Iterator[tuple[_Rank, Series]]:
         """Each series with its rank in what stays where there are too many."""
@@ -149,11 +175,11 @@ def shown_by(
     dims = {figure.key: set(_own_dims(figure, also_by)) for figure in kpis}
     parts: dict[Measure, set[str]] = {}
     for figure in kpis:
-        for measure in figure.measures if figure.denominator else ():
+        for measure in figure.measures if figure.composed else ():
             parts.setdefault(measure, set()).update(dims[figure.key])
     for figure in figures:
-        if figure.formula is Formula.COUNT and not figure.labels:
-            dims.setdefault(figure.key, set()).update(parts.get(figure.numerator[0], ()))
+        if figure.tells and not figure.labels:
+            dims.setdefault(figure.key, set()).update(parts.get(figure.tells, ()))
     order = (*ORDER, *filter(is_pair, also_by))
     return {figure.key: tuple(dim for dim in order if dim in dims.get(figure.key, ())) for figure in figures}
 
@@ -165,15 +191,16 @@ def _own_dims(figure: Figure, also_by: Sequence[str]) -> Iterator[str]:
     yield from (pair for pair in filter(is_pair, also_by) if (shown | further).intersection(dims_of(pair)) and figure.has(pair))
 
 
-def _plans(figure: Figure, dim: str, rank: int = 0) -> Iterator[_Plan]:
-    yield _Plan(metric_name(figure, dim), figure, dim, rank, due=False)
+def _plans(figure: Figure, dim: str, rank: int = 0, currency: str = OWN_CURRENCY) -> Iterator[_Plan]:
+    yield _Plan(metric_name(figure, dim, currency=currency), figure, dim, rank, due=False, currency=currency)
     if figure.formula is Formula.OLDEST:
-        yield _Plan(metric_name(figure, dim, "_due"), figure, dim, rank, due=True)
+        yield _Plan(metric_name(figure, dim, "_due"), figure, dim, rank, due=True, currency=currency)
 
 
-def metric_name(figure: Figure, dim: str = "", part: str = "") -> str:
-    """`leadbeat_<id>[_<unit>][_by_<dim>[_and_<dim>]]`; a ratio's id says what it is."""
-    unit = f"_{figure.unit}" if figure.unit and figure.formula is not Formula.RATIO else ""
+def metric_name(figure: Figure, dim: str = "", part: str = "", currency: str = OWN_CURRENCY) -> str:
+    """`leadbeat_<id>[_<unit>][_by_<dim>[_and_<dim>]]`; a ratio's id says what it is, and the unit of money is its currency."""
+    told = currency.lower() if figure.money else figure.unit
+    unit = f"_{told}" if told and told != "ratio" and figure.formula is not Formula.RATIO else ""
     return f"leadbeat_{figure.id}{part}{unit}{_by(dim)}"
 
 
@@ -181,9 +208,9 @@ def _by(dim: str) -> str:
     return f"_by_{'_and_'.join(dims_of(dim))}" if dim else ""
 
 
-def metrics_of(figure: Figure, dim: str = "") -> tuple[str, ...]:
+def metrics_of(figure: Figure, dim: str = "", currency: str = OWN_CURRENCY) -> tuple[str, ...]:
     """The names of all the metrics that a figure makes: one, or two for the oldest lead."""
-    return tuple(plan.metric for plan in _plans(figure, dim))
+    return tuple(plan.metric for plan in _plans(figure, dim, currency=currency))
 
 
 def _helps(plans: Iterator[_Plan]) -> dict[str, str]:
@@ -195,18 +222,24 @@ def _helps(plans: Iterator[_Plan]) -> dict[str, str]:
 
 def _text(plan: _Plan) -> str:
     figure, by = plan.figure, f" By {' and '.join(dims_of(plan.dim))}." if plan.dim else ""
-    if figure.denominator:
-        over, under = (_told(measures, plan.dim) for measures in (figure.numerator, figure.denominator))
-        return f"{over} ÷ {under}.{by}"
+    if figure.composed:
+        return f"{formula_of(figure, lambda measure: _metric(_PUBLISHED[measure], plan))}.{by}"
+    if figure.product:
+        return f"{figure.text}.{by}"
     if figure.formula is Formula.OLDEST:
         which = "Due time" if plan.due else "Inquiry time"
         return f"{which} of the lead that has waited longest.{by}"
-    return f"{figure.text}{by}"
+    return f"{figure.common_text}{by}"
 
 
-def _told(measures: Sequence[Measure], dim: str) -> str:
-    names = " + ".join(f"leadbeat_{measure.id}{_by(dim)}" for measure in measures)
-    return names if len(measures) == 1 else f"({names})"
+_PUBLISHED: Final[Mapping[Measure, Figure]] = {each.tells: each for each in FIGURES if each.tells}
+"""The figures that tell a measure as it is."""
+
+
+def _metric(part: Figure, plan: _Plan) -> str:
+    """A part of a ratio as it is published; labels that both have need not be told."""
+    labels = "" if part.labels == plan.figure.labels else ",".join(f'{name}="{value}"' for name, value in part.labels)
+    return f"{metric_name(part, plan.dim, currency=plan.currency)}{f'{{{labels}}}' if labels else ''}"
 
 
 def _slot(plan: _Plan, window: str, place: Place) -> _Slot:

@@ -48,6 +48,9 @@ class KpiRow(Struct, frozen=True, omit_defaults=True):
 
     Of a pair, `by` is as in `team,lead_source` and `slice` as in `north,inbound`; a backslash stands before commas of values.
 
+    `state`: `ok`, `no_traffic` (nothing to divide by), `insufficient` (fewer than the least number), or `stale` (its round is
+    out of date).
+
     An oldest lead's `numerator` and `denominator` are its inquiry and due time in ms; of other times the numerator is in ms.
     """
 
@@ -119,11 +122,11 @@ def check_by(value: str) -> None:
         check("by", value, VALID["by"])
 
 
-def select(snapshot: Snapshot, selection: Selection) -> list[KpiRow]:
+def select(snapshot: Snapshot, selection: Selection, state: State | None = None) -> list[KpiRow]:
     """The rows of a round that are asked for, in the catalogue's order of KPIs, then by window, labels, dimension and slice.
 
-    What another version of the catalogue has left there is not among them. Raises InvalidQueryError for what the round is not
-    sliced by, and for a slice that it does not have.
+    What another version of the catalogue has left there is not among them. `state`: that of all rows.
+    Raises InvalidQueryError for what the round is not sliced by, and for a slice that it does not have.
     """
     if snapshot.round:
         check_sliced(selection.by or (), snapshot.round.slices)
@@ -131,7 +134,7 @@ def select(snapshot: Snapshot, selection: Selection) -> list[KpiRow]:
         known = _slices(snapshot)
         for name in selection.slices:
             check("slice", name, known)
-    return sorted(_found(snapshot, selection), key=_order)
+    return sorted(_found(snapshot, selection, state), key=_order)
 
 
 def check_sliced(by: Iterable[str], told: Collection[str]) -> None:
@@ -154,7 +157,7 @@ def _order(answer: KpiRow) -> tuple[Any, ...]:
     return (kpi, window, *answer.labels.values(), len(by), by, answer.slice)
 
 
-def _found(snapshot: Snapshot, selection: Selection) -> Iterator[KpiRow]:
+def _found(snapshot: Snapshot, selection: Selection, state: State | None) -> Iterator[KpiRow]:
     for window, rows in snapshot.rows.items():
         if not _wanted(window, selection.windows):
             continue
@@ -177,7 +180,7 @@ def _found(snapshot: Snapshot, selection: Selection) -> Iterator[KpiRow]:
                 value=row.value,
                 numerator=row.numerator,
                 denominator=row.denominator,
-                state=row.state,
+                state=row.state if state is None else state,
                 unit=figure.unit,
                 text=figure.text if selection.texts else UNSET,
             )

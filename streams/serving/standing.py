@@ -30,8 +30,8 @@ _DRILLED: Final[Mapping[str, Measure]] = {measure.id: measure for measure in MEA
 class LeadBehind(Struct, frozen=True):
     """A lead that counts in a number: at which instant (ms UTC), in which measure of it, under which values.
 
-    `connection` and `lead` name it: the CRM that it came from, and its id there. Channel and sentiment are null where its
-    measure is not sliced by them.
+    `connection` and `lead` name it: the CRM that it came from, and its id there. Channel, sentiment and what follows are
+    null where its measure is not sliced by them.
     """
 
     connection: str
@@ -47,6 +47,10 @@ class LeadBehind(Struct, frozen=True):
     campaign: str
     channel: str | None
     sentiment: str | None
+    product: str | None = None
+    competitor: str | None = None
+    loss_reason: str | None = None
+    nurture_track: str | None = None
 
 
 class Part(NamedTuple):
@@ -106,7 +110,7 @@ def _told(story: Story, found: Occurrences, measure: Measure, members: Sequence[
     for dim in DIMS:
         names = story.codes.names(dim)
         is_told = dim in measure.dims
-        columns.append([names[code] if is_told else None for code in story.codes_of(found, dim).tolist()])
+        columns.append([names[code] for code in story.codes_of(found, dim).tolist()] if is_told else [None] * len(found))
     leads = {}
     for (place, member), values in zip(members, zip(*columns, strict=True), strict=True):
         connection, _, name = member.subject.partition(":")

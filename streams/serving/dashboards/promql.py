@@ -6,7 +6,7 @@ Several exporters tell the same numbers: an expression takes the greatest over t
 from typing import Final
 
 from models.kpis import MINIMUM_N, Figure, Formula
-from models.measures import Kind, Measure
+from models.measures import Kind, Measure, Sum
 from streams.serving.catalogue import BY_KEY
 from streams.serving.profile import metric_name, metrics_of
 
@@ -40,14 +40,17 @@ def due_in(key: str, dim: str = "") -> str:
 
 def numerator(key: str, dim: str = "", window: str = WINDOW) -> str:
     """How many of a ratio's n count for it."""
-    return " + ".join(value(_told_as(measure), dim, window) for measure in BY_KEY[key].numerator)
+    return _added_up(BY_KEY[key].over, dim, window)
 
 
 def n(key: str, dim: str = "", window: str = WINDOW) -> str:
     """How many a ratio, mean or statistic stands on."""
     figure = BY_KEY[key]
-    measures = figure.denominator or figure.numerator
-    return " + ".join(value(_told_as(measure), dim, window) for measure in measures)
+    return _added_up(figure.under or figure.over, dim, window)
+
+
+def _added_up(formula: Sum, dim: str, window: str) -> str:
+    return formula.told(lambda measure: value(_told_as(measure), dim, window), " * ")
 
 
 def ratio_by_hour_of_week(key: str) -> str:
@@ -84,7 +87,7 @@ def definition(*keys: str) -> str:
     """What figures mean, as Markdown: the catalogue's own words, and from how many samples on they are told."""
     figures = [BY_KEY[key] for key in keys]
     measures = dict.fromkeys(measure for figure in figures for measure in figure.measures)
-    lines = [f"**{figure.id}** = {figure.text}." for figure in figures if figure.denominator]
+    lines = [f"**{figure.id}** = {figure.text}." for figure in figures if figure.composed or figure.product]
     lines += [f"**{measure.id}**: {measure.text}" for measure in measures]
     return "\n\n".join(lines + _limits(figures))
 

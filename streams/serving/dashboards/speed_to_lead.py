@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from models.catalogue import KPIS
+from models.catalogue import activity, replies, speed
 from models.kpis import Formula
 from streams.serving.dashboards import promql
 from streams.serving.dashboards.panels import (
@@ -41,7 +41,9 @@ AS_KNOWN: Final = (
     "what came later, and without hours at whose end Prometheus or the pipeline stood still."
 )
 
-RATES: Final = tuple(figure.id for figure in KPIS if figure.formula is Formula.RATIO)
+RATES: Final = tuple(
+    figure.id for theme in (speed, activity, replies) for figure in theme.KPIS if figure.formula is Formula.RATIO
+)
 NAMES: Final = {
     SLA: "Within SLA",
     "leads_followed_up_ratio": "Followed up",
