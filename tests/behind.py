@@ -1,5 +1,6 @@
 """Who is behind numbers: as it is stored, as final states say, and as the oracle says, which shares no code with the engine."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeAlias
@@ -18,7 +19,8 @@ from models.windows import DUE_LAG, Calendar, Pane
 from streams.local.truth import Case
 from streams.local.truth_facts import Rules as TruthRules
 from streams.local.truth_facts import belonging, leads_of
-from streams.local.truth_gauges import Ledger, Slice, windows_at
+from streams.local.truth_gauges import Ledger, Slice
+from streams.local.truth_windows import windows_at
 from streams.tables import Keys, Redis, walk_states
 from streams.tables.rows import decode_member
 
@@ -26,6 +28,11 @@ Members: TypeAlias = dict[str, set[tuple[str, int, int]]]
 """By measure: whom and when, and which of what is of the same lead and instant."""
 
 DRILLED = tuple(measure.id for measure in MEASURES if measure.drill)
+
+
+def measure_of(name: str) -> str:
+    """The engine's measure of what the oracle calls `stage_entries{lead_stage=mql}`."""
+    return re.sub(r"\{\w+=(\w+)\}", r"_\1", name)
 
 
 def stored(tables: Mapping[str, Mapping[str, int]]) -> Members:
@@ -86,7 +93,8 @@ def told(events: Iterable[Mapping[str, Any]], rules: TruthRules, clock: int) -> 
         ledger = Ledger(rules.pairs)
         for lead in leads_of(own):
             Case(lead, rules, clock, ledger).enter()
-        for (measure, slice_), occurrences in ledger.flows.items():
+        for (name, slice_), occurrences in ledger.flows.items():
+            measure = measure_of(name)
             for window, (start, end) in windows.items() if measure in DRILLED else ():
                 times = sum(start <= at < end for at, _ in occurrences)
                 if times:

@@ -93,8 +93,8 @@ def _has_ended(service: Service) -> bool:
 
 
 def command(name: str, config: Path) -> list[str]:
-    """The command line of a service."""
-    words = ["worker", "--part", name] if name in {"normaliser", "processor"} else [name]
+    """The command line of a service, whose name may have options behind it."""
+    words = ["worker", "--part", name] if name in {"normaliser", "processor"} else name.split()
     return [sys.executable, "-m", "streams.cli", *words, "--config", str(config)]
 
 

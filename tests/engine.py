@@ -16,6 +16,8 @@ from models.catalogue import FIGURES, MEASURES
 from models.codes import NEVER, Codes
 from models.contributions import Contributions, difference, evaluate
 from models.events import Event
+from models.givens import givens
+from models.grids import Columns
 from models.kpis import MINIMUM_N, Formula
 from models.meaning import Meaning, Waiting, meanings
 from models.measures import USUAL
@@ -134,8 +136,10 @@ class Engine:
 
     def lines(self, minimum_n: Mapping[Formula, int] = MINIMUM_N) -> dict[str, Line]:
         """Every line of the catalogue by its key."""
-        told = slices(self.rules, self.totals.clock or BEGINNING)
-        return {line.key: line for line in lines_of(FIGURES, self.totals.sums, self.oldest(), told, minimum_n)}
+        clock = self.totals.clock or BEGINNING
+        columns = Columns(self.totals.sums).at_present(self.rules.money.minor_units, givens(self.rules, clock))
+        found = lines_of(FIGURES, columns, self.oldest(), slices(self.rules, clock), minimum_n)
+        return {line.key: line for line in found}
 
     def cell(self, key: str, window: str = "now", minimum_n: Mapping[Formula, int] = MINIMUM_N) -> Cell:
         """One figure in one window."""

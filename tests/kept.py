@@ -44,7 +44,7 @@ class Kept:
 
     async def tell(self, *events: Event) -> None:
         self.partition.remember(dict.fromkeys(self.partition.missing(event.subject.id for event in events)))
-        self.partition.apply(events, 1)
+        self.partition.apply((1, event) for event in events)
         await self.save()
 
     async def until(self, clock: int) -> None:

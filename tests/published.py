@@ -105,8 +105,9 @@ def _record(record: Round) -> Mapping[str, str]:
 
 @asynccontextmanager
 async def serving(snapshot: Snapshot | LeadbeatError, settings: Settings | None = None, queue: Queue | LeadbeatError = NOBODY):
-    """A client of the application over a table and a queue."""
-    transport = httpx.ASGITransport(app=create(settings or Settings(), shelves(snapshot, queue)))
+    """A client of the application over a table and a queue. Unless the settings say so, the clock's age says nothing."""
+    settings = settings or Settings(ticks="external")
+    transport = httpx.ASGITransport(app=create(settings, shelves(snapshot, queue)))
     async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
         yield client
 

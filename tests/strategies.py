@@ -9,21 +9,13 @@ from functools import cache
 from typing import Any
 
 import build
-from build import DAY, HOUR, MINUTE, NOON, SECOND, sla
+import build_subjects
+from build import DAY, HOUR, MINUTE, NOON, SECOND
 from hypothesis import strategies as st
 
+from models.data.leads import Line
 from models.events import Event
-from models.rules import Rules
 from models.units import Millis
-
-ZONES = (
-    "UTC",
-    "Europe/Berlin",
-    "America/Havana",  # its clocks go forward at midnight
-    "Australia/Lord_Howe",  # by half an hour
-    "Asia/Kathmandu",
-    "Pacific/Apia",
-)
 
 DAYS = (0, 0, 0, 0, 0, -1, 1, -7, -8, 7, -31, -400)
 EDGES_MS = (0, 0, 0, 0, 1, 30_000, 2_000, 8_000, 9_999, 10_000, 59_999)
@@ -92,7 +84,44 @@ MEETING = _record(
     outcome=_or_null("held", "held", "no_show", "cancelled"),
 )
 
-THINGS = ("inquiry:i1", "touch:t1", "touch:t2", "reply:r1", "meeting:m1")
+AMOUNT = _or_null(100_00, 99_99, 150, 3, 1, 0, 12_345_67, 10**13)
+"""Some of them are halves once they are converted, or shared out over the months of a contract."""
+
+CURRENCY = _or_null("EUR", "USD", "JPY", "GBP")
+WORTH = {
+    "list_amount": AMOUNT,
+    "currency": CURRENCY,
+    "kind": _or_null("new_business", "upsell", "cross_sell", "renewal"),
+    "term_months": _or_null(12, 24, 7, 1),
+}
+"""What an amount is of, and for."""
+
+LINE = st.builds(
+    Line,
+    quantity=st.sampled_from((1, 3, 100)),
+    unit_price=st.sampled_from((0, 1, 50_00)),
+    product=_or_null("basic", "pro", "other one"),
+)
+LINES = st.lists(LINE, max_size=2).map(tuple)
+
+DEAL = _record(
+    {"created_at": WHEN_OR_NULL, "amount": AMOUNT},
+    rep=REP,
+    stage=_or_null("qualified", "proposal", "contract", "limbo"),
+    stage_at=WHEN,
+    outcome=st.sampled_from(("won", "lost", None, None)),
+    closed_at=WHEN_OR_NULL,
+    loss_reason=_or_null("price", "no answer"),
+    competitor=_or_null("acme", "evil"),
+    lines=st.one_of(LINES, LINES, st.none()),
+    **WORTH,
+)
+CLOSE = st.fixed_dictionaries({"outcome": st.sampled_from(("won", "lost", "won", None)), "closed_at": WHEN_OR_NULL})
+
+PROPOSAL = _record({"sent_at": WHEN_OR_NULL, "signed_at": WHEN_OR_NULL}, rep=REP)
+NURTURE = _record({"entered_at": WHEN_OR_NULL, "track": _or_null("onboarding", "winback")})
+
+THINGS = ("inquiry:i1", "touch:t1", "touch:t2", "reply:r1", "meeting:m1", "deal:d1", "proposal:p1", "nurture:n1")
 
 
 def _object(make: Any, names: Sequence[str], fields: st.SearchStrategy[dict[str, Any]], of: str) -> st.SearchStrategy[Event]:
@@ -106,13 +135,17 @@ def events(of: str = "lead-1") -> st.SearchStrategy[Event]:
     inquiries = _object(build.inquiry, ("i1", "i2"), INQUIRY, of)
     replies = _object(build.reply, ("r1", "r2"), REPLY, of)
     meetings = _object(build.meeting, ("m1", "m2", "t1"), MEETING, of)
+    deals = _object(build.deal, ("d1", "d2", "t1"), st.one_of(DEAL, DEAL, DEAL, CLOSE), of)
     removals = st.builds(
         lambda make, thing, version: make(thing, of=of, **version),
         st.sampled_from((build.deleted, build.restored)),
         st.sampled_from((*THINGS, None)),
         VERSIONS,
     )
-    return st.one_of(heads, heads, heads, touches, touches, touches, replies, replies, meetings, meetings, inquiries, removals)
+    proposals = _object(build_subjects.proposal, ("p1", "p2"), PROPOSAL, of)
+    nurtures = _object(build_subjects.nurture, ("n1", "n2"), NURTURE, of)
+    usual = [heads, heads, heads, touches, touches, touches, replies, replies, meetings, meetings, deals, deals]
+    return st.one_of(*usual, inquiries, removals, proposals, nurtures)
 
 
 def merges(of: str = "lead-1") -> st.SearchStrategy[Event]:
@@ -147,7 +180,16 @@ OUTCOME = st.sampled_from(("held", "no_show", "held", "cancelled", None))
 def lives(of: str = "lead-1") -> st.SearchStrategy[list[Event]]:
     """What usually happens to a lead, from its creation to its close, in order, though some of it may be missing."""
 
-    def life(start: int, waits: list[int], happened: int, rep: str | None, how: str, came: str | None, went: str | None):
+    def life(
+        start: int,
+        waits: list[int],
+        happened: int,
+        rep: str | None,
+        how: str,
+        came: str | None,
+        went: str | None,
+        worth: dict[str, Any],
+    ):
         touched = start + waits[0]
         owned = start + waits[1] if happened % 3 else start
         replied = touched + waits[1]
@@ -166,11 +208,18 @@ def lives(of: str = "lead-1") -> st.SearchStrategy[list[Event]]:
             build.reply("r2", at=asked, kind="unsubscribe" if came else "bounce", of=of),
             build.lead(stage="customer" if went else "disqualified", stage_at=called, of=of),
             build.lead(owner="ben" if rep == "cleo" else "cleo", owner_at=touched + 1, of=of),
+            build.deal("d1", created_at=replied, stage="qualified", stage_at=asked, rep=None if came else rep, **worth, of=of),
+            build.deal("d1", stage="proposal" if went else "limbo", stage_at=called, of=of),
+            build_subjects.proposal(of=of, sent_at=asked, signed_at=called if went else None, rep=rep),
+            build_subjects.nurture(of=of, entered_at=touched, track="onboarding"),
+            build.deal("d1", outcome="won" if went in {"held", "no_show"} else "lost", closed_at=called + waits[0], of=of),
         ]
         return [event for number, event in enumerate(told) if happened >> number & 1]
 
     waits = st.lists(WAIT, min_size=4, max_size=4)
-    return st.builds(life, WHEN, waits, st.integers(0, 1023).map(lambda mask: 1023 - mask), REP, CHANNEL, SENTIMENT, OUTCOME)
+    happened = st.integers(0, 2**15 - 1).map(lambda mask: 2**15 - 1 - mask)
+    worth = st.fixed_dictionaries({"amount": AMOUNT}, optional=WORTH)
+    return st.builds(life, WHEN, waits, happened, REP, CHANNEL, SENTIMENT, OUTCOME, worth)
 
 
 @cache
@@ -191,48 +240,3 @@ def floors(leads: int = 3, longest: int = 4) -> st.SearchStrategy[list[Event]]:
     """The histories of a few leads, one after another."""
     every = [histories(f"lead-{number}", longest) for number in range(1, leads + 1)]
     return st.tuples(*every).map(lambda told: [event for history in told for event in history])
-
-
-ROSTERS = (build.ROSTER, (), (*build.ROSTER, build.member("stranger", "west", NOON + DAY)))
-POLICIES = (
-    (sla(5 * MINUTE),),
-    (),
-    (
-        sla(5 * MINUTE),
-        sla(7 * MINUTE, NOON + 10 * MINUTE),
-        sla(90 * SECOND, NOON - HOUR, team="north"),
-        sla(2 * MINUTE, NOON - DAY, lead_source="inbound"),
-        sla(4 * MINUTE, NOON - HOUR, team="south"),
-        sla(MINUTE, team="south", segment="enterprise"),
-        sla(2 * HOUR, lead_source="partner"),
-    ),
-)
-
-
-LISTED: tuple[dict[str, Any], ...] = (
-    {"lead_sources": ("inbound", "outbound")},
-    {"lead_sources": ("inbound",), "segments": ("smb",), "pairs": (("rep", "channel"), ("segment", "lead_source"))},
-    {
-        "lead_sources": ("inbound", "outbound"),
-        "origins": ("webinar", "fair, spring"),
-        "sales_regions": ("dach",),
-        "segments": ("enterprise", "smb"),
-        "campaigns": ("launch", "guide"),
-        "pairs": (("team", "origin"), ("channel", "sentiment"), ("sales_region", "campaign")),
-    },
-    {"lead_sources": (), "campaigns": ("guide",), "pairs": (("campaign", "channel"),)},
-)
-"""What is sliced by, from little to all."""
-
-
-def rules(zones: Sequence[str] = ZONES) -> st.SearchStrategy[Rules]:
-    """Rules of a small organisation, its zone and its strictness."""
-    return st.builds(
-        lambda listed, **others: Rules(**listed, **others),
-        st.sampled_from(LISTED),
-        zone=st.sampled_from(zones),
-        roster=st.sampled_from(ROSTERS),
-        sla=st.sampled_from(POLICIES),
-        meeting_grace_ms=st.sampled_from((HOUR, 0, 10 * MINUTE)),
-        unmarked_meetings_count_as_held=st.booleans(),
-    )

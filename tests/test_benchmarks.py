@@ -10,7 +10,8 @@ import pytest
 from services import CHECKOUT
 
 from benchmarks import latency, present, workload
-from models.events import believe, decode
+from models.belief import believe
+from models.events import decode
 from models.units import MINUTE, Millis
 from streams.local.truth import truth
 from streams.topics import partition_of
@@ -37,7 +38,7 @@ def test_every_event_of_the_present_counts_once_where_it_says():
     events = []
     for number, step in enumerate(islice(present.steps("crm"), STEPS)):
         event = step.event(Millis(NOW - MINUTE + number))
-        believe(decode(json.dumps(event).encode()), NOW)
+        believe(decode(json.dumps(event).encode()), NOW, set())
         events.append(event)
         told[step.gauge] += 1
     rules = {"roster": [{"rep": rep, "team": "north"} for rep in workload.REPS]}

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from models.catalogue import FIGURES
 from models.events import encode, schema
 from models.units import isoformat
-from streams import bootstrap, cli
+from streams import bootstrap, cli, commands
 from streams.config import Settings, load
 from streams.errors import Fatal, Retry
 from streams.local import demo
@@ -92,7 +92,7 @@ def test_replay_tells_bad_lines_and_goes_on(run, recording, config):
 def test_replay_tells_only_the_first_of_many_bad_lines(run, recording, config):
     recording.write_bytes(recording.read_bytes() + b"\n{" * 30)
     _, _, err = run("replay", recording, "--config", config)
-    assert len(err.splitlines()) == cli.MISTAKES_TOLD + 1
+    assert len(err.splitlines()) == commands.MISTAKES_TOLD + 1
     assert err.endswith("could not be read and left out: 31, the first 20 of them above\n")
 
 
@@ -226,7 +226,7 @@ def test_any_other_fault_is_a_bug_and_shows_itself(run, monkeypatch):
 
 
 def test_help_names_every_command():
-    told = CliRunner().invoke(cli.app, ["--help"], env={"COLUMNS": "120"}).output
+    told = CliRunner().invoke(commands.app, ["--help"], env={"COLUMNS": "120"}).output
     for command in ("kpis", "schema", "replay", "simulate", "exporter", "gateway", "worker", "demo"):
         assert command in told
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from services import free_port
 from structlog.testing import capture_logs
 
-from models.events import LATEST
+from models.belief import LATEST
 from models.units import SECOND
 from streams import topics
 from streams.errors import Fatal, Retry

@@ -5,12 +5,14 @@ from pathlib import Path
 
 import pytest
 from alerting import PROMETHEUS, tool
-from build import MINUTE, NOON, lead
+from build import MINUTE, NOON, RULES, lead
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 from published import at_noon, samples, serving
 from services import CHECKOUT, until_sync
 
-from streams.telemetry import GatewayMetrics, NormaliserMetrics, ProcessorMetrics
+from models.rules import Quota
+from streams.telemetry import AuditMetrics, GatewayMetrics, NormaliserMetrics, ProcessorMetrics
 
 CONFIG = PROMETHEUS / "prometheus.yml"
 TEXT = "".join(path.read_text() for path in sorted((PROMETHEUS / "rules").glob("*.yml")))
@@ -59,8 +61,10 @@ async def test_each_series_that_a_rule_asks_for_is_told_by_some_process():
     registry = CollectorRegistry()
     for metrics in (GatewayMetrics, NormaliserMetrics, ProcessorMetrics):
         metrics(registry)
+    AuditMetrics(registry).tell(0, 0, 0, 0)
     told = {family.name + suffix for family in registry.collect() for suffix in ("", "_total")}
-    async with serving(at_noon(lead(created_at=NOON - 9 * MINUTE, owner="ana"))) as client:
+    quotas = replace(RULES, quotas=(Quota("1", "year", rep="ana"),))
+    async with serving(at_noon(lead(created_at=NOON - 9 * MINUTE, owner="ana"), rules=quotas)) as client:
         told |= {metric for metric, _ in samples((await client.get("/metrics")).text)}
     asked = set(re.findall(r"\bleadbeat_\w+", TEXT))
     assert asked

@@ -58,7 +58,8 @@ def settings(bootstrap: str, prefix: str) -> Settings:
         "session_timeout_s": SESSION_S,
         "create_topics": False,
     }
-    plain = Settings.model_validate({"kafka": kafka, "ticks": "external"})
+    money = {"rates": [{"currency": "USD", "rate": "0.9"}]}
+    plain = Settings.model_validate({"kafka": kafka, "ticks": "external", "money": money})
     return plain.model_copy(update={"connections": (conversation.connection(),)})
 
 

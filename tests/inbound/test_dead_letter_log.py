@@ -128,7 +128,7 @@ def test_nothing_of_a_body_is_told(letters, lines, clock):
     dead = []
     for event in spoilt():
         body = json.dumps([event]).encode()
-        dead += normalise(Delivery("acme", RECEIVED, {}, body, "crm.deliveries.v1", 0, 0), standard).dead
+        dead += normalise(Delivery("acme", RECEIVED, {}, body, "crm.deliveries.v1", 0, 0), standard, {"EUR"}).dead
     assert any(CANARY in each.reason for each in dead)
     for each in dead:
         letters.add("acme", [each])

@@ -12,6 +12,8 @@ from streams.errors import Poison
 from streams.inbound.normalise import Delivery, Normalised, dead_letter_of, normalise
 from streams.inbound.providers import standard
 
+EUROS = {"EUR"}
+
 RECEIVED = millis(datetime(2026, 5, 4, 9, tzinfo=UTC))
 
 
@@ -32,7 +34,7 @@ def delivery(body: bytes) -> Delivery:
 def normalised(*elements: object) -> Normalised:
     """What becomes of an array; bytes stand as they are."""
     parts = [element if isinstance(element, bytes) else json.dumps(element).encode() for element in elements]
-    return normalise(delivery(b"[" + b",".join(parts) + b"]"), standard)
+    return normalise(delivery(b"[" + b",".join(parts) + b"]"), standard, EUROS)
 
 
 def letters(result: Normalised) -> list[dict[str, object]]:
@@ -40,7 +42,7 @@ def letters(result: Normalised) -> list[dict[str, object]]:
 
 
 def test_an_event_is_prefixed_with_its_connection_and_told_when_it_was_received():
-    ((key, value),) = normalise(delivery(json.dumps(event()).encode()), standard).events
+    ((key, value),) = normalise(delivery(json.dumps(event()).encode()), standard, EUROS).events
     assert key == b"lead:acme:42"
     canonical = decode(value)
     assert isinstance(canonical, LeadUpserted)
@@ -104,21 +106,33 @@ def test_what_happened_over_five_minutes_after_its_receipt_is_a_dead_letter_and_
 
 
 def test_a_delivery_that_cannot_be_taken_apart_is_one_dead_letter_without_an_index():
-    (letter,) = letters(normalise(delivery(b"[{"), standard))
+    (letter,) = letters(normalise(delivery(b"[{"), standard, EUROS))
     assert (letter["index"], letter["body"]) == (None, "[{")
 
 
 def test_a_single_event_that_is_bad_is_a_dead_letter_too():
-    (letter,) = letters(normalise(delivery(b"{}"), standard))
+    (letter,) = letters(normalise(delivery(b"{}"), standard, EUROS))
     assert (letter["index"], letter["body"], letter["reason"]) == (0, "{}", "Object missing required field `type`")
 
 
+def test_an_amount_in_a_currency_without_a_rate_is_a_dead_letter():
+    def deal(currency):
+        data = {"amount": 100, "currency": currency}
+        return event(type="deal.upserted", object={"kind": "deal", "id": "d1"}, data=data)
+
+    body = json.dumps([deal("EUR"), deal("GBP"), deal(None)]).encode()
+    result = normalise(delivery(body), standard, {"EUR", "USD"})
+    (letter,) = letters(result)
+    assert len(result.events) == 2
+    assert (letter["index"], letter["where"], letter["reason"]) == (1, "$.data.currency", "GBP has no rate")
+
+
 def test_an_empty_array_holds_nothing():
-    assert normalise(delivery(b"[]"), standard) == Normalised()
+    assert normalise(delivery(b"[]"), standard, EUROS) == Normalised()
 
 
 def test_events_of_unknown_types_are_counted_and_kept_out():
-    result = normalised(event(type="deal.upserted"), {"type": "zzz"}, event(), {"type": 1}, event(subject={"kind": "deal"}))
+    result = normalised(event(type="invoice.upserted"), {"type": "zzz"}, event(), {"type": 1}, event(subject={"kind": "deal"}))
     assert (len(result.events), len(result.dead), result.unknown) == (1, 2, 2)
 
 
@@ -156,21 +170,21 @@ def test_control_characters_in_names_are_kept():
     ],
 )
 def test_hostile_elements_die_alone(broken, reason):
-    (letter,) = letters(normalise(delivery(broken), standard))
+    (letter,) = letters(normalise(delivery(broken), standard, EUROS))
     assert reason in letter["reason"]
     result = normalised(event(), broken, event())
     assert (len(result.events), len(result.dead)) == (2, 1)
 
 
 def test_what_is_not_text_is_kept_as_base64():
-    (letter,) = letters(normalise(delivery(b"\xff\x00"), standard))
+    (letter,) = letters(normalise(delivery(b"\xff\x00"), standard, EUROS))
     assert base64.b64decode(letter["body_base64"]) == b"\xff\x00"
     assert "body" not in letter
 
 
 def test_a_dead_letter_is_hardly_longer_than_what_it_keeps():
     for body in (b'{"\x01' * 100_000, b'{"x":"' + b"y" * 300_000 + b'"}', b"\x00" * 300_000):
-        (letter,) = normalise(delivery(body), standard).dead
+        (letter,) = normalise(delivery(body), standard, EUROS).dead
         assert len(letter.record) < len(body) * 1.34 + 1000
 
 
@@ -210,7 +224,7 @@ def test_nothing_is_lost(elements):
 @example(b"[1,\xff]")
 @example(b"\xef\xbb\xbf{}")
 def test_any_bytes_are_read_or_kept(body):
-    result = normalise(delivery(body), standard)
+    result = normalise(delivery(body), standard, EUROS)
     kept = [
         letter["body"].encode() if "body" in letter else base64.b64decode(letter["body_base64"]) for letter in letters(result)
     ]

@@ -8,7 +8,8 @@ import tomllib
 import pytest
 from services import CHECKOUT, until
 
-from models.events import EVENT_TYPES, believe, decode, schema
+from models.belief import believe
+from models.events import EVENT_TYPES, decode, schema
 from models.units import millis
 from streams import server
 from streams.config import CloseFields, CloseSettings, load
@@ -16,6 +17,8 @@ from streams.inbound import gateway
 from streams.inbound.normalise import Delivery, normalise
 from streams.inbound.providers import standard
 from streams.inbound.providers.close import activities, records
+
+EUROS = {"EUR"}
 
 CLOSE = 1
 PAGE = (CHECKOUT / "docs" / "providers.md").read_text()
@@ -89,14 +92,14 @@ async def test_the_example_for_the_shell_works(url, topic):
     answer = await run("bash", "-euo", "pipefail", "-c", block("bash").replace("http://127.0.0.1:8080", url))
     assert json.loads(answer) == {"accepted": True}
     (delivery,) = topic.deliveries
-    result = normalise(delivery, standard)
+    result = normalise(delivery, standard, EUROS)
     assert [key for key, _ in result.events] == [b"lead:acme-crm:42"]
 
 
 async def test_the_example_in_python_works(url, topic):
     await run(sys.executable, "-W", "error", "-c", block("python").replace("http://127.0.0.1:8080", url))
     (delivery,) = topic.deliveries
-    result = normalise(delivery, standard)
+    result = normalise(delivery, standard, EUROS)
     assert [decode(value).id for _, value in result.events] == ["change-2", "change-3"]
 
 
@@ -108,7 +111,7 @@ async def test_the_example_in_python_fails_if_it_is_not_accepted(url, topic):
 
 def test_the_example_of_an_event_is_one():
     event = decode(block("json").encode())
-    believe(event, millis(event.timestamp))
+    believe(event, millis(event.timestamp), EUROS)
 
 
 def test_all_types_and_fields_of_events_are_described():

@@ -41,7 +41,7 @@ EVENTS = (
     event(received_at=1, data={"at": isoformat(NOON), "rep": None}),
     event(subject={"kind": "lead", "id": "x" * 196}),
 )
-UNKNOWN = (event(type="deal.upserted"), b'{"type": "body"}')
+UNKNOWN = (event(type="invoice.upserted"), b'{"type": "body"}')
 HOSTILE = (
     b'{"type": "erased", "id": "\\ud83d"}',
     b'{"type": "erased", "id": "\xff"}',
@@ -85,7 +85,7 @@ def to_normaliser(record) -> Said:
 
 def to_replay(record) -> Said:
     (line,) = io.BytesIO(recorded(record, PROVIDERS))
-    found = list(read(1, line))
+    found = list(read(1, line, {"EUR"}))
     facts = [each for each in found if isinstance(each, Fact)]
     mistakes = [each for each in found if isinstance(each, Mistake)]
     assert {fact.received_at for fact in facts} <= {RECEIVED}

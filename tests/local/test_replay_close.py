@@ -17,6 +17,7 @@ from streams.local.recording import Fact, read
 
 CONNECTIONS = {"acme": connection()}
 ROSTER = '[[roster]]\nrep = "ana"\nteam = "north"\n'
+CURRENCIES = {"EUR", "USD"}
 DAY = ("contact_created", "lead_created", "call_created", "call_completed", "email_received", "meeting_held", "note_created")
 
 
@@ -30,15 +31,15 @@ def line_of(body: bytes) -> bytes:
 @pytest.mark.parametrize("name", names())
 def test_a_recorded_body_says_to_replay_what_it_says_to_the_normaliser(name):
     body = case(name).raw
-    found = list(read(1, line_of(body), CONNECTIONS))
-    said = normalise(Delivery("acme", RECEIVED, {}, body), provider_of(connection()))
+    found = list(read(1, line_of(body), CURRENCIES, CONNECTIONS))
+    said = normalise(Delivery("acme", RECEIVED, {}, body), provider_of(connection()), CURRENCIES)
     assert [encode(each.event) for each in found if isinstance(each, Fact)] == [value for _, value in said.events]
     assert found.count(Unknown()) == said.unknown
     assert not said.dead
 
 
 def test_a_broken_body_is_a_mistake_with_its_place():
-    (mistake,) = read(3, line_of(b'{"event": {}}'), CONNECTIONS)
+    (mistake,) = read(3, line_of(b'{"event": {}}'), CURRENCIES, CONNECTIONS)
     assert str(mistake) == "line 3, event 1: $.event: Object missing required field `id`"
 
 
@@ -46,7 +47,7 @@ def test_a_broken_body_is_a_mistake_with_its_place():
     "connections", [{}, {"acme": connection().model_copy(update={"provider": "standard"})}], ids=["none", "of another kind"]
 )
 def test_without_settings_that_suit_it_is_read_as_close_comes(connections):
-    (call,) = read(1, line_of(case("call_completed").raw), connections)
+    (call,) = read(1, line_of(case("call_completed").raw), CURRENCIES, connections)
     assert (call.event.data.rep, call.event.data.connected) == ("user_N6Kh", True)
 
 

@@ -11,13 +11,18 @@ from zoneinfo import ZoneInfo
 import pytest
 from standardwebhooks.webhooks import Webhook
 
-from models.events import EVENT_TYPES, believe, decode
+from models.belief import believe
+from models.data.leads import DealData
+from models.events import EVENT_TYPES, decode
 from models.units import DAY, HOUR, MINUTE, Millis, millis, moment
 from streams.local.deliveries import secret_of
 from streams.local.floor import REPS, ZONES, demo_rules_toml, morning_zone
 from streams.local.simulator import Floor, recorded_at, write
 from streams.local.truth import truth
 from streams.local.truth_facts import OF_LEADS, rules_of
+
+CURRENCIES = {"EUR", "USD"}
+"""Those of the simulated deals."""
 
 NOW = millis(datetime.fromisoformat("2026-11-19T09:20:31.250Z"))
 ZONE = "Europe/Berlin"
@@ -57,7 +62,7 @@ def test_the_same_seed_gives_the_same_floor_and_another_another(history, live):
 
 def test_every_event_can_be_read_and_is_believed_when_it_is_delivered(history, live):
     for received_at, event in [*((recorded_at(event), event) for event in history), *live]:
-        believe(decode(json.dumps(event).encode()), Millis(received_at))
+        believe(decode(json.dumps(event).encode()), Millis(received_at), CURRENCIES)
 
 
 def test_every_event_has_an_id_of_its_own(history, live):
@@ -92,7 +97,8 @@ def test_all_that_can_happen_happens(history):
     told = [(event["type"].split(".")[0], *item) for event in history for item in event.get("data", {}).items()]
     seen = {(kind, name): set() for kind, name, _ in told}
     for kind, name, value in told:
-        seen[kind, name].add(value)
+        if name != "lines":
+            seen[kind, name].add(value)
     assert seen["touch", "channel"] == {"call", "email", "message"}
     assert seen["touch", "connected"] == {True, False}
     assert (True in seen["touch", "automated"], False in seen["touch", "delivered"]) == (True, True)
@@ -116,10 +122,87 @@ def test_all_that_can_happen_happens(history):
     assert any(event.get("sequence") for event in history)
 
 
+def test_all_that_can_happen_to_deals_happens(history, live):
+    events = [*history, *(event for _, event in live)]
+    told = [event["data"] for event in events if event["type"] == "deal.upserted"]
+    texts = {"lines": json.dumps}
+    seen = {
+        name: {texts.get(name, _itself)(data[name]) for data in told if name in data} for name in DealData.__struct_fields__
+    }
+    assert all(seen.values())
+    assert seen["kind"] == {"new_business", "upsell", "cross_sell", "renewal"}
+    assert (seen["outcome"], seen["currency"]) == ({"won", "lost", None}, {"EUR", "USD"})
+    assert seen["stage"] > set(_listed_stages())
+    created = [data for data in told if "created_at" in data]
+    assert {"product" in line for data in told for line in data.get("lines", [])} == {True, False}
+    assert {"amount" in data for data in created} == {"rep" in data for data in created} == {True, False}
+    assert any(set(data) == {"amount"} for data in told), "a price that is haggled over"
+    thing = {(event["type"], event["object"]["kind"]) for event in events if event.get("object")}
+    assert {("deleted", "deal"), ("restored", "deal")} <= thing
+    outcomes: dict[str, list[str | None]] = {}
+    for event in events:
+        if "outcome" in event.get("data", {}) and event["type"] == "deal.upserted":
+            outcomes.setdefault(event["object"]["id"], []).append(event["data"]["outcome"])
+    changes = {change for each in outcomes.values() for change in pairwise(each)}
+    assert {("lost", None), (None, "lost")} <= changes, "one that is opened again, and lost"
+    assert {("won", "lost"), ("lost", "won")} & changes, "one that was marked wrong"
+
+
+def _itself(value):
+    return value
+
+
+def test_all_that_can_happen_to_accounts_reps_and_campaigns_happens(history, live):
+    events = [*history, *(event for _, event in live)]
+    seen = {}
+    for event in events:
+        for name, value in event.get("data", {}).items():
+            if name != "lines":
+                seen.setdefault((event["subject"]["kind"], event["type"].split(".")[0], name), set()).add(value)
+    assert {0, None} < seen["account", "subscription", "mrr"]
+    assert seen["account", "subscription", "currency"] == {"EUR", "USD"}
+    assert seen["account", "survey", "kind"] == {"nps", "csat"}
+    assert {10, 1, 5} < seen["account", "survey", "score"]
+    assert seen["campaign", "cost", "category"] == {"marketing", "sales", "sdr"}
+    assert seen["campaign", "campaign", "channel"] == {"call", "email", "message"}
+    rules = tomllib.loads(demo_rules_toml(NOW, ZONE))
+    assert seen["campaign", "quote", "product"] > set(rules["products"])
+    assert seen["campaign", "quote", "competitor"] > set(rules["competitors"])
+    assert seen["lead", "nurture", "track"] > set(rules["nurture_tracks"])
+    assert seen["lead", "deal", "loss_reason"] > set(rules["loss_reasons"])
+    assert seen["rep", "rep", "employed_until"]
+    fate = {(event["subject"]["kind"], event["type"]) for event in events if "object" not in event}
+    assert {("account", what) for what in ("deleted", "restored", "erased", "merged")} <= fate
+    assert ("rep", "merged") in fate
+    objects = {(event["subject"]["kind"], event["type"]) for event in events if "object" in event}
+    assert {(kind, what) for kind in ("account", "campaign", "rep") for what in ("deleted", "restored")} <= objects
+
+
+def test_what_is_new_is_a_moderate_share_of_all(history, live):
+    for events in (history, [event for _, event in live]):
+        others = sum(event["subject"]["kind"] != "lead" or event["type"][:4] in {"prop", "nurt"} for event in events)
+        assert 0.05 < others / len(events) < 0.2
+
+
+def test_accounts_reps_and_campaigns_have_numbers(gauges):
+    for name in ("mrr_eur", "customers", "subscriptions_live", "reps_employed", "competitor_quotes", "competitor_prices_eur"):
+        assert gauges[f"leadbeat_{name}", frozenset()] > 0, name
+    assert gauges["leadbeat_reps_employed", frozenset()] == sum(rep.team(0) is not None for rep in REPS)
+    for name in ("new_mrr_eur", "expansion_mrr_eur", "contraction_mrr_eur", "churned_mrr_eur", "reactivation_mrr_eur"):
+        assert whole(gauges, name)["year"] > 0, name
+    for name in ("nps", "csat_mean", "click_through_ratio", "landing_page_conversion_ratio", "closing_ratio", "match_ratio"):
+        assert "year" in whole(gauges, name), name
+    assert 0.2 < whole(gauges, "selling_time_ratio")["7d"] < 0.8
+    assert 0.005 < whole(gauges, "landing_page_conversion_ratio")["30d"] < 0.05
+    assert whole(gauges, "customer_acquisition_cost_eur")["90d"] > 10
+    for name in ("orders", "proposals_signed", "nurtures", "leads_in_conversation", "demos_deals", "converted_revenue_eur"):
+        assert whole(gauges, name)["year"] > 0, name
+
+
 def test_people_turn_up_more_than_once(history, live):
     said = merges(history)
     standing = {subject: into[-1] for subject, into in said.items()}
-    everybody = {event["subject"]["id"] for event in history}
+    everybody = {event["subject"]["id"] for event in history if event["subject"]["kind"] == "lead"}
     assert {into for each in said.values() for into in each if into} <= everybody
     assert any(subject.startswith("email:") for subject in said)
     assert any(standing.get(into) not in {None, subject} for subject, into in standing.items()), "a chain"
@@ -142,11 +225,15 @@ def test_what_is_told_of_a_record_goes_on_after_it_was_merged(history):
     assert {"touch.upserted", "reply.upserted"} <= told
 
 
+def _listed_stages():
+    return {name for name, _ in rules_of(tomllib.loads(demo_rules_toml(NOW, ZONE))).deal_stages}
+
+
 def merges(events):
     """Whom each record was merged into, one time after another."""
     found = {}
     for event in events:
-        if event["type"] == "merged":
+        if event["type"] == "merged" and event["subject"]["kind"] == "lead":
             into = event["into"]
             found.setdefault(event["subject"]["id"], []).append(into and into["id"])
     return found
@@ -160,6 +247,12 @@ def test_the_numbers_are_a_sales_floor_s(gauges):
     assert 0.02 < whole(gauges, "positive_reply_ratio")["24h"] < 0.35
     assert all(whole(gauges, name)["24h"] > 0 for name in ("meetings_unmarked", "demos_held", "bounces", "opt_outs"))
     assert gauges["leadbeat_leads_overdue", frozenset()] > 0
+    assert 0.2 < whole(gauges, "win_ratio")["90d"] < 0.7
+    assert 2_000 < whole(gauges, "deal_size_mean_eur")["90d"] < 20_000
+    assert 0.03 < whole(gauges, "discount_ratio")["90d"] < 0.2
+    assert whole(gauges, "upsell_revenue_eur")["year"] > 0
+    pipeline = [gauges[f"leadbeat_{name}pipeline_value_eur", frozenset()] for name in ("", "weighted_")]
+    assert pipeline[0] > pipeline[1] > 0
     assert {name for name, _ in gauges if "_ratio" in name}
 
 
@@ -177,6 +270,9 @@ def test_live_leads_are_answered_warned_about_and_forgotten(history, live):
     assert whole(after, "sla_breaches")["15m"] > 2
     assert 0.6 < whole(after, "response_within_sla_ratio")["15m"] < 0.98
     assert whole(after, "meetings_booked")["15m"] > 5
+    before = truth(history, rules, NOW)
+    assert whole(after, "opportunities_created")["90d"] > whole(before, "opportunities_created")["90d"] + 5
+    assert whole(after, "revenue_eur")["90d"] > whole(before, "revenue_eur")["90d"]
 
 
 def test_a_floor_without_a_past_can_live():
@@ -217,7 +313,9 @@ def test_the_rules_tell_the_roster_of_the_floor():
         "channel": 4,
     }
     targets = [
-        rules.sla_ms(NOW - days * DAY, "Inbound", source, None) for source in ("inbound", "outbound") for days in (1, 200)
+        rules.sla(NOW - days * DAY, "Inbound", source, None).target_ms
+        for source in ("inbound", "outbound")
+        for days in (1, 200)
     ]
     assert targets == [5 * MINUTE, 10 * MINUTE, HOUR, HOUR]
 
@@ -257,7 +355,7 @@ def test_a_recording_is_in_the_order_of_receipt_and_signed(recording):
 def test_every_recorded_event_is_believed_at_its_receipt(recording):
     for line in recording[0]:
         for raw in told_in(line):
-            believe(decode(json.dumps(raw).encode()), Millis(line["received_at"]))
+            believe(decode(json.dumps(raw).encode()), Millis(line["received_at"]), CURRENCIES)
 
 
 def test_deliveries_are_repeated_late_and_out_of_order(recording, history):

@@ -1,5 +1,6 @@
 """The oracle against values worked out by hand: windows, slices, statistics, and the comparison with a scrape."""
 
+from collections import Counter
 from datetime import date
 from typing import Any
 
@@ -9,8 +10,8 @@ from histories import at, call, email, lead, meeting, reply
 from models.units import DAY, HOUR, MINUTE, SECOND
 from streams.local.truth import truth
 from streams.local.truth_facts import rules_of, span_ms
-from streams.local.truth_gauges import windows_at
 from streams.local.truth_page import compare, is_kpi, parse
+from streams.local.truth_windows import windows_at, windows_before
 
 NOON = at("2026-03-02 12:00")
 ROSTER = [
@@ -21,6 +22,53 @@ ROSTER = [
 ]
 RULES: dict[str, Any] = {"roster": ROSTER}
 SERVICE_LEVEL = {"responses_within_sla", "clocks_ended"}
+
+DAILY_PARTS = (
+    *("lead_to_mql", "mql_to_sql", "sql_to_opportunity", "sql_to_customer", "mql_to_customer"),
+    *("lead_to_opportunity", "lead_to_customer", "leads_qualified", "leads_acquired"),
+)
+"""The numerators that the whole of the funnel shows once each."""
+
+DEAL_PARTS = (
+    *("opportunities_created", "opportunity_value_eur", "opportunities_won", "opportunities_open"),
+    *("opportunities_stage_one", "opportunity_value_stage_one_eur", "stage_one_to_two", "stage_one_to_two_value_eur"),
+    *("opportunities_stage_two", "opportunity_value_stage_two_eur"),
+    *("stage_two_to_customer", "stage_two_to_customer_value_eur"),
+    *("deals_won", "deals_lost", "revenue_eur", "revenue_lost_eur"),
+    *("new_business_revenue_eur", "upsell_revenue_eur", "cross_sell_revenue_eur"),
+    *("contracts_won", "contract_revenue_eur", "discounted_deals", "list_revenue_eur", "discounts_eur"),
+    "sales_cycle_time_samples",
+)
+"""The counts and parts that the whole shows of deals, in windows of a day and longer."""
+
+SUBJECT_PARTS = (
+    *("new_mrr_eur", "reactivation_mrr_eur", "expansion_mrr_eur", "contraction_mrr_eur", "churned_mrr_eur"),
+    *("net_new_mrr_eur", "net_expansion_mrr_eur"),
+    *("accounts_added", "accounts_expanded", "accounts_contracted", "customers_gained", "customers_lost"),
+    *("new_customers", "returning_customers", "purchases", "purchase_revenue_eur", "referrals", "tickets_opened"),
+    *("platform_time_seconds", "ticket_resolution_time_samples"),
+    *("csat_answers", "csat_points", "nps_answers", "nps_promoters", "nps_detractors"),
+    *("reps_joined", "reps_left", "selling_time_seconds", "time_worked_seconds", "selling_dates"),
+    *("enps_answers", "enps_promoters", "enps_detractors"),
+    *("marketing_spend_eur", "sales_spend_eur", "sdr_spend_eur"),
+    *("visits", "impressions", "deliveries", "clicks", "sign_ups"),
+)
+"""The same of accounts, of reps and of campaigns."""
+
+FURTHER_PARTS = (
+    *("upsell_deals_won", "cross_sell_deals_won", "orders", "units_sold", "product_revenue_eur"),
+    *("touches_on_deals_won", "touches_on_deals_lost", "demos_deals", "demos_deals_won"),
+    *("commission_eur", "converted_revenue_eur", "attributed_revenue_eur", "outbound_revenue_eur", "referral_clients"),
+    *("proposals_sent", "proposals_signed", "proposals_closed", "leads_in_conversation", "touches_with_customers"),
+    *("nurtures", "nurtures_converted", "customer_lifecycle_time_samples"),
+)
+"""What leads tell besides."""
+
+SUBJECT_LEVELS = (
+    *("mrr_eur", "arr_eur", "customers", "subscriptions_live", "reps_employed", "rep_tenure_total_seconds"),
+    *("competitor_prices_eur", "competitor_quotes"),
+)
+DEAL_LEVELS = ("open_opportunities", "pipeline_value_eur", "weighted_pipeline_value_eur")
 
 
 def calls(clock: int, window: str, *instants: int, zone: str = "UTC") -> float:
@@ -85,6 +133,15 @@ def test_a_week_begins_on_monday_and_thirty_days_are_local_days():
     assert windows["week"] == (at("2026-03-22 23:00"), at("2026-03-29 22:00"))
     assert windows["30d"] == (at("2026-02-27 23:00"), at("2026-03-29 22:00"))
     assert windows["quarter"] == (at("2025-12-31 23:00"), at("2026-03-29 22:00"))
+
+
+def test_a_period_so_far_is_compared_with_as_many_days_of_the_one_before():
+    found = windows_before(at("2026-03-31 12:00"), rules_of({}))
+    assert found["month"] == (at("2026-02-01 00:00"), at("2026-03-01 00:00"))
+    assert found["quarter"] == (at("2025-10-01 00:00"), at("2025-12-30 00:00"))
+    assert found["week"] == (at("2026-03-23 00:00"), at("2026-03-25 00:00"))
+    assert found["30d"] == (at("2026-01-31 00:00"), at("2026-03-02 00:00"))
+    assert found["24h"] == (at("2026-03-29 12:05"), at("2026-03-30 12:05"))
 
 
 def test_a_meeting_marked_held_ahead_of_its_time_counts_in_the_windows_that_reach_it():
@@ -152,14 +209,32 @@ def test_of_nothing_the_whole_shows_every_count_as_zero_and_no_ratio():
         *("leads_created", "leads_followed_up", "leads_judged", "leads_never_contacted"),
         *("follow_up_attempts", "follow_ups_ended"),
         *("lead_response_time_samples", "lead_contact_time_samples", "routing_delay_samples", "rep_delay_samples"),
+        "lead_response_time_business_samples",
         *("time_to_first_meeting_samples", "reply_time_samples"),
         *("touches", "automated_touches", "calls", "emails", "messages", "calls_connected", "touches_connected"),
         *("meetings_booked", "meetings_held", "meeting_no_shows", "meetings_cancelled", "meetings_unmarked", "demos_held"),
         *("leads_contacted", "leads_first_contacted", "leads_first_reached", "leads_replied"),
         *("leads_replied_positive", "leads_replied_negative", "replies", "bounces", "opt_outs"),
+        *("stage_entries", "leads_lost_in_stage", "time_in_stage_samples", *DAILY_PARTS, "leads_known", "leads_in_stage"),
+        *(*DEAL_PARTS, *DEAL_LEVELS, *SUBJECT_PARTS, *SUBJECT_LEVELS, *FURTHER_PARTS),
     }
     assert set(gauges.values()) == {0}
-    assert len([key for key in gauges if "_by_" not in key[0]]) == (len(whole) - 2 + 1) * 14 + 2
+    shown = Counter(name.removeprefix("leadbeat_") for name, _ in gauges if "_by_" not in name)
+    levels = {
+        "leads_awaiting_response": 1,
+        "leads_overdue": 1,
+        "leads_known": 1,
+        **dict.fromkeys(DEAL_LEVELS + SUBJECT_LEVELS, 1),
+    }
+    daily = {"stage_entries": 8, "leads_lost_in_stage": 6, "time_in_stage_samples": 8, **dict.fromkeys(DAILY_PARTS, 1)}
+    daily |= dict.fromkeys(DEAL_PARTS + SUBJECT_PARTS + FURTHER_PARTS, 1)
+    assert shown == {
+        **dict.fromkeys(whole, 14),
+        "sla_warnings": 2 * 14,
+        **{name: 10 * stages for name, stages in daily.items()},
+        **levels,
+        "leads_in_stage": 8,
+    }
 
 
 @pytest.mark.parametrize(
@@ -170,9 +245,11 @@ def test_of_nothing_the_whole_shows_every_count_as_zero_and_no_ratio():
             "bo",
             {
                 *("lead_response_time_samples", "lead_contact_time_samples", *SERVICE_LEVEL, "sla_breaches"),
+                "lead_response_time_business_samples",
                 *("leads_awaiting_response", "leads_overdue", "leads_created", "leads_followed_up"),
                 *("touches", "calls", "emails", "calls_connected", "meetings_booked", "meetings_held", "meeting_no_shows"),
                 *("leads_replied", "leads_first_reached", "leads_replied_positive", "leads_first_contacted", "replies"),
+                *("deals_won", "deals_lost", "revenue_eur"),
             },
         ),
         (
@@ -181,6 +258,8 @@ def test_of_nothing_the_whole_shows_every_count_as_zero_and_no_ratio():
             {
                 *("lead_response_time_samples", *SERVICE_LEVEL, "leads_replied", "leads_first_reached"),
                 *("leads_replied_positive", "leads_first_contacted", "meetings_booked", "meetings_held", "meeting_no_shows"),
+                *("leads_created", "stage_entries", "lead_to_opportunity", "lead_to_customer", "leads_acquired"),
+                *("opportunities_created", "deals_won", "deals_lost", "revenue_eur", "marketing_spend_eur"),
             },
         ),
         (
@@ -188,7 +267,7 @@ def test_of_nothing_the_whole_shows_every_count_as_zero_and_no_ratio():
             "meeting",
             {
                 *("lead_response_time_samples", "leads_replied", "leads_first_reached"),
-                *("leads_replied_positive", "leads_first_contacted"),
+                *("leads_replied_positive", "leads_first_contacted", "leads_acquired"),
             },
         ),
     ],
@@ -231,9 +310,10 @@ def test_of_equally_old_clocks_the_one_due_first_is_the_oldest():
 
 
 def test_spans_are_typed():
-    assert [span_ms(text) for text in ("30s", "5m", "2h", "1d")] == [30 * SECOND, 5 * MINUTE, 2 * HOUR, DAY]
-    with pytest.raises(ValueError, match="5bm"):
-        span_ms("5bm")
+    spans = ("30s", "5m", "2h", "1d", "5bm", "2bh", "1bd")
+    assert [span_ms(text) for text in spans] == [30 * SECOND, 5 * MINUTE, 2 * HOUR, DAY, 5 * MINUTE, 2 * HOUR, DAY]
+    with pytest.raises(ValueError, match="5w"):
+        span_ms("5w")
 
 
 # --- comparison ------------------------------------------------------------------------------------------------------

@@ -4,19 +4,21 @@ import json
 from datetime import UTC, datetime
 
 import build
+import build_subjects
 import msgspec
 import pytest
 import strategies
-from build import HOUR, MINUTE, NOON, SECOND
+from build import DAY, HOUR, MINUTE, NOON, SECOND
+from build_subjects import subject_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.belief import AHEAD_LIMIT, EARLIEST, LATEST, believe, instants
+from models.data.leads import Line
+from models.data.refs import SubjectRef
 from models.errors import InvalidEventError
 from models.events import (
-    AHEAD_LIMIT,
-    EARLIEST,
     EVENT_TYPES,
-    LATEST,
     Absorbed,
     Deleted,
     Erased,
@@ -24,14 +26,13 @@ from models.events import (
     LeadUpserted,
     Merged,
     Restored,
-    SubjectRef,
     TouchUpserted,
-    believe,
     decode,
     decode_logged,
     encode,
-    instants,
 )
+
+EUROS = {"EUR"}
 
 EVENTS = st.one_of(strategies.events(), strategies.merges(), st.just(build.erased()))
 VALUES = st.recursive(
@@ -162,9 +163,10 @@ def test_absent_and_null_are_told_apart():
 def test_every_event_type_is_read_and_written():
     found = set()
     for kind in EVENT_TYPES:
-        name = kind.partition(".")[0]
-        body = EVENT | {"type": kind, "object": {"kind": name, "id": "1"}, "data": {}, "into": None}
-        if name not in {"inquiry", "touch", "reply", "meeting"}:
+        name = kind.removesuffix(".upserted")
+        subject = {"kind": subject_of(kind), "id": "1"}
+        body = EVENT | {"type": kind, "subject": subject, "object": {"kind": name, "id": "1"}, "data": {}, "into": None}
+        if name in {"lead", "account", "rep", "campaign", "deleted", "restored", "erased", "merged"}:
             body["object"] = None
         found.add(json.loads(encode(decode(json.dumps(body).encode())))["type"])
     assert found == EVENT_TYPES
@@ -183,9 +185,9 @@ def test_a_merge_names_another_subject_or_nobody_and_says_so():
 
 def test_a_merge_of_a_subject_into_itself_is_not_believed():
     with pytest.raises(InvalidEventError) as caught:
-        believe(build.merged("1", of="1"), NOON)
+        believe(build.merged("1", of="1"), NOON, EUROS)
     assert caught.value.where == "$.into"
-    believe(build.merged("2", of="1"), NOON)
+    believe(build.merged("2", of="1"), NOON, EUROS)
 
 
 def test_events_are_told_apart_by_type():
@@ -214,7 +216,7 @@ def test_an_event_is_believed_unless_something_happened_over_five_minutes_after_
     received_at = NOON + after
     happened = [at for _, at, planned in instants(event) if not planned]
     try:
-        believe(event, received_at)
+        believe(event, received_at, {"EUR", "USD", "JPY", "GBP"})
     except InvalidEventError:
         assert max(happened) > received_at + 5 * MINUTE
     else:
@@ -232,22 +234,22 @@ def test_an_event_is_believed_unless_something_happened_over_five_minutes_after_
     ],
 )
 def test_five_minutes_ahead_are_believed_and_not_a_millisecond_more(make):
-    believe(make(NOON + AHEAD_LIMIT), NOON)
+    believe(make(NOON + AHEAD_LIMIT), NOON, EUROS)
     with pytest.raises(InvalidEventError, match="over 5 minutes after"):
-        believe(make(NOON + AHEAD_LIMIT + 1), NOON)
+        believe(make(NOON + AHEAD_LIMIT + 1), NOON, EUROS)
 
 
 def test_a_plan_may_lie_ahead_but_not_out_of_this_world():
-    believe(build.meeting(scheduled_at=NOON + 10_000 * HOUR), NOON)
-    believe(build.meeting(scheduled_at=LATEST - 1), NOON)
+    believe(build.meeting(scheduled_at=NOON + 10_000 * HOUR), NOON, EUROS)
+    believe(build.meeting(scheduled_at=LATEST - 1), NOON, EUROS)
     with pytest.raises(InvalidEventError, match="outside the years"):
-        believe(build.meeting(scheduled_at=LATEST), NOON)
+        believe(build.meeting(scheduled_at=LATEST), NOON, EUROS)
 
 
 def test_an_instant_before_1990_is_a_unit_mistaken_for_another():
-    believe(build.touch(at=EARLIEST), NOON)
+    believe(build.touch(at=EARLIEST), NOON, EUROS)
     with pytest.raises(InvalidEventError) as caught:
-        believe(build.touch(at=EARLIEST - 1), NOON)
+        believe(build.touch(at=EARLIEST - 1), NOON, EUROS)
     assert caught.value.where == "$.data.at"
 
 
@@ -257,7 +259,7 @@ def test_the_edges_of_the_calendar_are_not_believed_but_do_no_harm(local, offset
     event = decode(json.dumps(EVENT | {"timestamp": local + offset}).encode())
     assert decode(encode(event)) == event
     with pytest.raises(InvalidEventError):
-        believe(event, NOON)
+        believe(event, NOON, EUROS)
 
 
 def test_an_instant_is_the_same_in_any_zone():
@@ -272,3 +274,37 @@ def test_what_leadbeat_derives_lies_in_the_log_and_is_no_event_of_a_webhook():
     assert decode_logged(encode(build.merged("2"))) == build.merged("2")
     with pytest.raises(InvalidEventError, match="absorbed"):
         decode(encode(part))
+
+
+def test_an_amount_is_in_a_currency_that_has_a_rate():
+    deal = build.deal(amount=1, currency="USD")
+    believe(deal, NOON, {"EUR", "USD"})
+    believe(build.deal(amount=1, currency=None), NOON, {"EUR"})
+    with pytest.raises(InvalidEventError) as caught:
+        believe(deal, NOON, {"EUR"})
+    assert (caught.value.where, caught.value.what) == ("$.data.currency", "USD has no rate")
+
+
+@pytest.mark.parametrize(
+    ("event", "where"),
+    [
+        (build_subjects.cost(date="2026-02-30"), "$.data.date"),
+        (build_subjects.day(date="1989-12-31"), "$.data.date"),
+        (build_subjects.subscription(mrr=1, currency="USD"), "$.data.currency"),
+        (build_subjects.survey(kind="csat", score=0), "$.data.score"),
+        (build_subjects.purchase(at=NOON + HOUR), "$.data.at"),
+        (build.deal(lines=(Line(10**6, 10**13),)), "$.data.lines"),
+        (build.merged("account/crm:a1", of="lead-1"), "$.into.kind"),
+    ],
+)
+def test_what_is_not_believed_of_other_subjects_and_of_what_was_sold(event, where):
+    with pytest.raises(InvalidEventError) as caught:
+        believe(event, NOON, EUROS)
+    assert caught.value.where == where
+
+
+def test_a_change_of_a_subscription_and_the_end_of_an_employment_may_be_planned():
+    for planned in (build_subjects.subscription(mrr=0, effective_at=NOON + DAY), build_subjects.rep(employed_until=NOON + DAY)):
+        believe(planned, NOON, EUROS)
+    believe(build_subjects.day(date="2026-02-28"), NOON, EUROS)
+    believe(build.deal(lines=(Line(2, 50_00),)), NOON, EUROS)

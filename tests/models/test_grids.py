@@ -28,10 +28,9 @@ def grids(columns: Columns, totals, waiting) -> list[Grid]:
     columns.sums.values[:] = 0
     for (series, rep), amount in totals.items():
         columns.sums.values[ROW, columns.sums.id_of(f"{series}|rep={rep}")] = amount
-    columns.at_present()
-    return [
-        grid_of(figure, "rep", columns, waiting, ["ana"], 0 if figure.formula is Formula.MEAN_TIME else 3) for figure in FIGURES
-    ]
+    columns.at_present(100)
+    least = dict.fromkeys(Formula, 3) | {Formula.MEAN_TIME: 0}
+    return [grid_of(figure, "rep", columns, waiting, ["ana"], least) for figure in FIGURES]
 
 
 def told(grid: Grid):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import strategies
+import strategies_rules
 from build import NOON, RULES, folded, lead, reply
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,7 +47,7 @@ def played(members, moves):
     return members
 
 
-@given(LEADS, strategies.rules(), strategies.WHEN, strategies.WHEN)
+@given(LEADS, strategies_rules.rules(), strategies.WHEN, strategies.WHEN)
 def test_what_comes_and_goes_turns_the_members_of_leads_into_those_of_what_they_have_become(pairs, rules, one, two):
     codes = Codes(rules)
     old = evaluated([before for before, _ in pairs], codes, one)
@@ -55,7 +56,7 @@ def test_what_comes_and_goes_turns_the_members_of_leads_into_those_of_what_they_
     assert played(set(), moved(new.contributions)) == members_of(new)
 
 
-@given(LEADS, strategies.rules(), strategies.WHEN)
+@given(LEADS, strategies_rules.rules(), strategies.WHEN)
 def test_what_changes_nothing_moves_nobody(pairs, rules, known_until):
     codes = Codes(rules)
     old = evaluated([before for before, _ in pairs], codes, known_until)
@@ -81,7 +82,7 @@ def test_of_what_is_of_one_instant_the_last_comes_and_goes():
     assert (went.measure, went.k.tolist(), went.came.tolist()) == ("replies", [2], [False])
 
 
-@given(LEADS, strategies.rules(), strategies.WHEN)
+@given(LEADS, strategies_rules.rules(), strategies.WHEN)
 def test_what_can_be_drilled_into_is_a_flow_of_ones(pairs, rules, known_until):
     story = Story([facts(folded(*before), Codes(rules)) for before, _ in pairs], Codes(rules), Millis(known_until))
     for measure in MEASURES:
@@ -90,7 +91,7 @@ def test_what_can_be_drilled_into_is_a_flow_of_ones(pairs, rules, known_until):
             assert (measure.select(story).value == 1).all(), measure.id
 
 
-@given(LEADS, strategies.rules(), strategies.WHEN)
+@given(LEADS, strategies_rules.rules(), strategies.WHEN)
 def test_every_member_stands_for_a_row_of_its_own_and_any_other_for_none(pairs, rules, known_until):
     codes = Codes(rules)
     story = Story([facts(folded(*before), codes) for before, _ in pairs], codes, Millis(known_until))

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import build
 import pytest
 import strategies
+import strategies_rules
 from build import DAY, HOUR, MINUTE, NOON, RULES, folded
 from engine import Listed, listed
 from hypothesis import given, settings
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from models.codes import Codes
 from models.contributions import Evaluation, difference, evaluate
-from models.neighbourhood import few, more_and_more, neighbourhood
+from models.neighbourhood import Columns, few, more_and_more, neighbourhood
 from models.state.facts import NOTHING, TOUCH, Facts, facts
 from models.state.lead import fold
 from models.units import Millis
@@ -48,7 +49,7 @@ CHANGE = st.one_of(TOUCHES, NEW, NEW, strategies.events())
 @st.composite
 def changes(draw: st.DrawFn) -> Any:
     """A lead's facts before and after a change, the codes of rules and two clocks."""
-    codes, (then, now) = Codes(draw(strategies.rules())), sorted((draw(CLOCKS), draw(CLOCKS)))
+    codes, (then, now) = Codes(draw(strategies_rules.rules())), sorted((draw(CLOCKS), draw(CLOCKS)))
     history = draw(st.one_of(HEAD, HEAD, strategies.histories()))
     touches, others = draw(st.lists(TOUCHES, min_size=10, max_size=40)), draw(st.lists(strategies.events(), max_size=5))
     lead = folded(*history, *touches, *others)
@@ -142,7 +143,8 @@ def counts(*known: Facts) -> list[int]:
         build.reply("r", at=NOON + 1_500 * MINUTE, in_reply_to="t7"),
         build.inquiry("i", at=NOON + 1_000 * MINUTE),
         build.meeting("m", booked_at=NOON + 300 * MINUTE, scheduled_at=NOON + 10 * DAY, rep="ana"),
-        build.lead(stage="customer", stage_at=NOON + 500 * MINUTE),
+        build.lead(stage="sql", stage_at=NOON + 500 * MINUTE),
+        build.deal("d", created_at=NOON + 20 * MINUTE, amount=100),
     ],
     ids=lambda event: type(event).__name__,
 )
@@ -153,6 +155,21 @@ def test_of_thousands_of_touches_a_few_are_left(event):
     fewer = neighbourhood(old, new, CODES, *CLOCKED)
     assert max(counts(*fewer)) < 25
     assert added(*fewer) == added(old, new)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        build.lead(stage="customer", stage_at=NOON + 500 * MINUTE),
+        build.deal("d", created_at=NOON, outcome="lost", closed_at=NOON + 500 * MINUTE),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_of_a_customer_and_of_a_deal_that_ended_all_touches_matter(event):
+    lead, old = many()
+    fold(lead, event)
+    new = facts(lead, CODES)
+    assert neighbourhood(old, new, CODES, *CLOCKED) == (old, new)
 
 
 def test_a_contact_before_the_creation_is_one_where_another_comes():
@@ -185,3 +202,20 @@ def test_another_owner_changes_no_touch_that_names_its_rep():
     named = [build.call(f"c{number}", NOON + number, rep="ana") for number in range(100)]
     old, new = (facts(folded(build.lead(created_at=NOON, owner=owner), *named), CODES) for owner in ("ana", "ben"))
     assert max(counts(*neighbourhood(old, new, CODES, Millis(NOON + DAY), Millis(NOON + DAY)))) < 10
+
+
+def test_of_a_lead_that_came_or_went_all_touches_matter():
+    _, known = many(touches=3)
+    now = Millis(NOON + DAY)
+    assert neighbourhood(NOTHING, known, CODES, now, now) == (NOTHING, known)
+    assert neighbourhood(known, NOTHING, CODES, now, now) == (known, NOTHING)
+
+
+def test_columns_are_kept_for_the_same_touches_only():
+    _, known = many(touches=3)
+    columns = Columns(known.touches)
+    assert columns.of(known.touches) is columns
+    assert columns.of(known.touches[: TOUCH.itemsize]).at.tolist() == columns.at.tolist()[:1]
+    now = Millis(NOON + DAY)
+    same = neighbourhood(known, known, CODES, now, now, (columns, columns))
+    assert same == neighbourhood(known, known, CODES, now, now)

@@ -1,9 +1,12 @@
 """Totals: whatever the way, they are those of a run in which all had been known from the start."""
 
+from collections import Counter
+
 import build
 import strategies
+import strategies_rules
 from build import DAY, HOUR, MINUTE, NOON, SECOND
-from engine import Engine, apply, once, panes_of, sums_of
+from engine import Engine, Stored, apply, once, panes_of, sums_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,13 +17,14 @@ from models.measures import Kind
 from models.rollup import Totals
 from models.rules import Rules
 from models.state.facts import NOTHING
-from models.sums import LEVEL_ROW
+from models.sums import LEVEL_ROW, series_name, split_name
 from models.units import Millis
 from models.windows import RETENTION, WINDOWS, Calendar, Pane
 
 FACTS = strategies.floors()
 CLOCKS = st.one_of(strategies.WHEN, strategies.WHEN.map(lambda at: at + 3 * DAY), st.just(NOON + 900 * DAY))
-RULEBOOKS = strategies.rules()
+RULEBOOKS = strategies_rules.rules()
+GROWING = {measure.id for measure in MEASURES if measure.grows}
 RESTART, SAVE, CLOSE = "restart", "save", "close"
 
 
@@ -104,12 +108,40 @@ def test_window_totals_are_the_sum_of_the_panes_in_the_window(run, rules, end):
     sums, panes = sums_of(totals), panes_of(totals)
     for row, window in enumerate(WINDOWS):
         span = totals.calendar.span(window, totals.clock)
-        expected = {}
+        before = totals.calendar.previous_span(window, totals.clock)
+        expected = Counter()
         for (pane, start), cells in panes.items():
-            for name, amount in cells.items() if pane is window.pane and start in span else ():
-                expected[name] = expected.get(name, 0) + amount
+            for name, amount in cells.items() if pane is window.pane else ():
+                measure, part, dim, value = split_name(name)
+                if start in span:
+                    expected[name] += amount
+                if start in before and measure in GROWING:
+                    expected[series_name(measure, dim and f"{dim}={value}", f"{part}previous")] += amount
         found = {name: values[row] for name, values in sums.items() if values[row]}
         assert found == {name: amount for name, amount in expected.items() if amount}
+
+
+@given(
+    st.sampled_from(strategies_rules.ZONES),
+    st.lists(st.tuples(CLOCKS, st.integers(1, 9), st.booleans()), min_size=1, max_size=12),
+    st.lists(st.integers(-100 * DAY, 400 * DAY), max_size=3),
+    CLOCKS,
+)
+def test_what_grows_is_kept_of_the_windows_before_too_and_nothing_else_is(zone, occurrences, pauses, clock):
+    totals, stored = Totals(Codes(Rules(zone=zone))), Stored([], {}, {}, {})
+    for at, amount, pause in occurrences:
+        totals.add([once("leads_created", at, amount), once("calls", at)])
+        if pause and pauses:
+            totals.advance(Millis(at + pauses.pop()))
+            apply(totals.cut(), stored)
+            totals = Totals.load(totals.codes, totals.clock, stored)
+    totals.advance(clock)
+    sums = sums_of(totals)
+    assert {name for name in sums if "#" in name} <= {"leads_created#previous"}
+    for row, window in enumerate(WINDOWS):
+        span = Calendar(zone).previous_span(window, totals.clock)
+        expected = sum(amount for at, amount, _ in occurrences if at in span)
+        assert sums.get("leads_created#previous", [0] * len(WINDOWS))[row] == expected
 
 
 @given(runs(), RULEBOOKS, CLOCKS)
@@ -146,7 +178,7 @@ def test_partitions_together_are_one_partition_with_all_leads(facts, clock, rule
 
 
 @given(
-    st.sampled_from(strategies.ZONES),
+    st.sampled_from(strategies_rules.ZONES),
     st.lists(st.tuples(CLOCKS, st.booleans()), min_size=1, max_size=12),
     st.lists(st.integers(-100 * DAY, 400 * DAY), max_size=3),
     CLOCKS,

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from models.calendars import WorkCalendar
 from models.codes import NEVER, Codes
 from models.errors import InvalidRulesError
-from models.rules import OTHER, UNASSIGNED, UNKNOWN, Rules
+from models.rules import OTHER, UNASSIGNED, UNKNOWN, Absence, CalendarUse, Rules
 from models.units import Millis
 
 INSTANTS = st.integers(0, 5).map(lambda number: Millis(NOON + number * MINUTE))
@@ -33,6 +34,9 @@ ENTRIES = st.lists(
 )
 
 
+OFFICE = WorkCalendar("office", "Europe/Berlin")
+
+
 def team_of(rules, rep, at):
     codes = Codes(rules)
     (found,) = codes.teams(np.array([codes.rep.code(rep)]), np.array([at])).tolist()
@@ -49,8 +53,8 @@ def target_of(rules, at, team, source=None, segment=None):
     codes = Codes(rules)
     named = {UNASSIGNED: 0, OTHER: 1}.get(team, codes.team.code(team))
     asked = (at, named, codes.lead_source.code(source), codes.segment.code(segment))
-    (target,) = codes.sla_targets(*(np.array([each]) for each in asked)).tolist()
-    return target or None
+    (policy,) = codes.sla_policies(*(np.array([each]) for each in asked)).tolist()
+    return int(codes.sla[policy]) or None
 
 
 @given(POLICIES, INSTANTS, NAMES.filter(bool), NAMES, NAMES)
@@ -166,6 +170,9 @@ def test_a_changed_copy_looks_up_anew():
 def test_sound_rules_pass():
     Rules().check()
     RULES.check()
+    uses = (CalendarUse("ana", "office"), CalendarUse("ana", None, NOON))
+    away = (Absence("ana", NOON, Millis(NOON + 1)), Absence("ben", NOON, Millis(NOON + 1)))
+    replace(RULES, calendars=(OFFICE,), team_calendars=uses, rep_calendars=uses, absences=away).check()
 
 
 @pytest.mark.parametrize(
@@ -180,6 +187,10 @@ def test_sound_rules_pass():
         (Rules(sla=(sla(5 * SECOND), sla(0))), "sla", "not positive"),
         (Rules(sla=(sla(-1),)), "sla", "not positive"),
         (Rules(pairs=(("rep", "channel"), ("segment", "rep"))), "pairs[1]", "no value of segment"),
+        (Rules(calendars=(OFFICE, replace(OFFICE, zone="UTC"))), "calendars", "one name"),
+        (Rules(team_calendars=(CalendarUse("north", "office"),)), "team_calendars", "no calendar 'office'"),
+        (Rules(rep_calendars=(CalendarUse("ana"), CalendarUse("ana"))), "rep_calendars", "from the same instant"),
+        (Rules(absences=(Absence("ana", NOON, NOON),)), "absences", "back before"),
     ],
 )
 def test_rules_that_contradict_themselves_are_told(rules, where, what):

@@ -8,7 +8,9 @@ from datetime import datetime
 import build
 import pytest
 import strategies
+import strategies_subjects
 from build import NOON
+from build_subjects import subject_of
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +36,7 @@ OBEYS = {
     "maxLength": lambda value, wanted: len(value) <= wanted,
     "minimum": lambda value, wanted: value >= wanted,
     "maximum": lambda value, wanted: value <= wanted,
+    "pattern": lambda value, wanted: re.search(wanted, value) is not None,
     "format": lambda value, wanted: wanted == "date-time" and is_zoned(value),
 }
 """The keywords that our schema uses, each beside a `type` that is looked at first; any other one is an error of this test."""
@@ -52,14 +55,21 @@ def is_zoned(text: str) -> bool:
         return False
 
 
+ALL = [name for names in strategies_subjects.NAMES.values() for name in names[:1]]
 EXAMPLE = json.loads(encode(build.touch("t1", at=NOON, channel="call", rep=None)))
-EVENTS = st.one_of(strategies.events(), strategies.merges(), st.just(build.erased()))
+EVENTS = st.one_of(strategies.events(), strategies.merges(), st.just(build.erased()), *map(strategies_subjects.events, ALL))
 
-KINDS = ("inquiry", "touch", "reply", "meeting", "lead", "account")
+OBJECTS = (
+    *("inquiry", "touch", "reply", "meeting", "deal", "proposal", "nurture", "subscription", "purchase", "survey", "ticket"),
+    *("usage", "referral", "time", "employee_survey", "day", "cost", "quote"),
+)
+SUBJECTS = ("lead", "account", "rep", "campaign")
+KINDS = (*OBJECTS, *SUBJECTS, "planet")
 VALUES = st.sampled_from(
     (
         *(None, True, 0, -1, 2, 1.5, 2**53, 2**53 + 1, [], {}, "", "x" * 200, "x" * 201),
         *(EXAMPLE["timestamp"], "2026-03-02T12:00:00", "call", "human", "held", "mql"),
+        *("won", "upsell", "EUR", "eur", 12, 10**13, 10**13 + 1),
         *(*EVENT_TYPES, *KINDS, *({"kind": kind, "id": "1"} for kind in KINDS)),
     )
 )
@@ -70,7 +80,10 @@ FIELDS = {
     "subject": ("kind", "id"),
     "object": ("kind", "id"),
     "into": ("kind", "id"),
-    "data": ("created_at", "owner", "owner_at", "stage", "at", "channel", "automated", "kind", "sentiment", "outcome", "rep"),
+    "data": (
+        *("created_at", "owner", "owner_at", "stage", "at", "channel", "automated", "kind", "sentiment", "outcome", "rep"),
+        *("amount", "currency", "term_months"),
+    ),
 }
 
 
@@ -109,10 +122,21 @@ def test_what_the_decoder_takes_the_schema_takes_and_nothing_else(raw):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("event_type", sorted(EVENT_TYPES))
 def test_an_object_is_of_the_kind_that_the_type_names(event_type, kind):
-    raw = EXAMPLE | {"type": event_type, "object": {"kind": kind, "id": "1"}, "data": {}, "into": None}
+    subject = {"kind": subject_of(event_type), "id": "1"}
+    raw = EXAMPLE | {"type": event_type, "subject": subject, "object": {"kind": kind, "id": "1"}, "data": {}, "into": None}
     named = event_type.removesuffix(".upserted")
-    free = named in {"deleted", "restored"} and kind in {"inquiry", "touch", "reply", "meeting"}
-    assert valid(raw, SCHEMA) == decodes(raw) == (free or named in {kind, "lead", "erased", "merged"})
+    free = named in {"deleted", "restored"} and kind in OBJECTS
+    assert valid(raw, SCHEMA) == decodes(raw) == (free or named in {kind, *SUBJECTS, "erased", "merged"})
+
+
+@pytest.mark.parametrize("kind", SUBJECTS)
+@pytest.mark.parametrize("event_type", sorted(EVENT_TYPES))
+def test_a_subject_is_of_the_kind_that_the_type_is_of(event_type, kind):
+    named = event_type.removesuffix(".upserted")
+    thing = {"kind": named if named in OBJECTS else "touch", "id": "1"}
+    raw = EXAMPLE | {"type": event_type, "subject": {"kind": kind, "id": "1"}, "object": thing, "data": {}, "into": None}
+    free = named in {"deleted", "restored", "erased", "merged"}
+    assert valid(raw, SCHEMA) == decodes(raw) == (free or kind == subject_of(event_type))
 
 
 def test_an_array_of_events_obeys_the_schema():

@@ -9,9 +9,12 @@ from hypothesis import strategies as st
 
 from models.catalogue import FIGURES
 from models.catalogue.activity import calls, calls_connected, meeting_no_shows, meetings_held, touches
+from models.catalogue.deals import deals_won, pipeline_value, revenue
+from models.catalogue.funnel import leads_known
 from models.catalogue.speed import lead_response_time, leads_awaiting_response
 from models.codes import Codes
-from models.kpis import Formula, count, latency, level_now, oldest, ratio
+from models.grids import Columns
+from models.kpis import Formula, count, latency, level_now, mean, oldest, ratio, total
 from models.rollup import Totals
 from models.rules import Rules
 from models.snapshot import Cell, Line, State, evaluate, slices
@@ -37,7 +40,7 @@ def named(values: dict[str, int], row: int = HOUR_ROW) -> Sums:
 
 
 def lines(figure, totals, told=WHOLE, minimum_n=None, oldest=None) -> dict[str, Line]:
-    return {line.key: line for line in evaluate([figure], totals, oldest or {}, told, minimum_n or {})}
+    return {line.key: line for line in evaluate([figure], Columns(totals).at_present(100), oldest or {}, told, minimum_n or {})}
 
 
 def hour(figure, totals, minimum_n=None) -> Cell:
@@ -58,6 +61,37 @@ def test_a_sum_in_a_ratio_adds_up(held, missed):
     cell = hour(figure, sums(meetings_held=held, meeting_no_shows=missed))
     assert (cell.numerator, cell.denominator) == (held, held + missed)
     assert cell.value == (held / (held + missed) if held + missed else None)
+
+
+@given(AMOUNTS, AMOUNTS, AMOUNTS)
+def test_in_a_formula_each_measure_counts_so_many_times_and_a_level_as_it_is_now(now, gained, lost):
+    totals = sums(calls=gained, touches=lost, leads_known=-1)
+    totals.values[LEVEL_ROW, totals.ids["leads_known"]] = now
+    start = leads_known - 2 * calls + touches
+    found = lines(total("start", start), totals)["start"].cells
+    for window, cell in zip(WINDOWS, found, strict=True):
+        at_start = now - 2 * gained + lost if window.name == "1h" else now
+        assert cell == Cell(float(at_start), at_start, None, State.OK)
+    assert lines(total("yearly", 12 * leads_known), totals)["yearly"].cells == (Cell(12.0 * now, 12 * now, None, State.OK),)
+    cell = hour(ratio("churn", touches / start), totals)
+    under = now - 2 * gained + lost
+    value = lost / under if under > 0 else None
+    assert cell == Cell(value, lost, under, State.OK if under > 0 else State.NO_TRAFFIC)
+
+
+def test_four_of_seven_who_promote_less_two_who_do_not_are_two_in_seven():
+    cell = hour(ratio("nps", 100 * (calls_connected - touches) / calls), sums(calls_connected=4, touches=2, calls=7))
+    assert (cell.value, cell.numerator, cell.denominator) == (200 / 7, 200, 7)
+
+
+def test_money_is_told_in_major_units_and_shares_of_it_are_not_divided_by_them():
+    totals = named({"pipeline_value": 5000}, LEVEL_ROW)
+    totals.values[WINDOW_INDEX["24h"], totals.id_of("revenue")] = 2500
+    totals.values[WINDOW_INDEX["24h"], totals.id_of("deals_won")] = 2
+    assert lines(total("yearly", 12 * pipeline_value), totals)["yearly"].cells[0].value == 600
+    assert lines(ratio("share", revenue / pipeline_value), totals)["share"].cells[0].value == 0.5
+    assert lines(mean("size", revenue / deals_won), totals)["size"].cells[0].value == 12.5
+    assert lines(mean("shared", revenue / pipeline_value), totals)["shared"].cells[0].value == 0.5
 
 
 @given(AMOUNTS)

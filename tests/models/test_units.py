@@ -7,8 +7,8 @@ from build import NOON
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.belief import EARLIEST, LATEST
 from models.errors import InvalidEventError, InvalidRulesError, LeadbeatError
-from models.events import EARLIEST, LATEST
 from models.units import isoformat, millis, moment
 
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from models.units import Millis, millis, moment
 from models.windows import (
+    DAILY,
     DUE_LAG,
+    EMPTY,
     PANE_LENGTH,
     RETENTION,
     WINDOW_INDEX,
@@ -152,6 +154,48 @@ def test_retention_never_cuts_a_pane_that_a_window_needs_nor_one_of_the_window_b
         before = calendar.span(window, Millis(span.start - 1))
         for start in (span.start, before.start):
             assert start >= calendar.oldest_start(window.pane, clock), window.name
+
+
+@given(ZONES, CLOCKS)
+def test_the_window_before_is_kept_whole_ends_where_the_window_starts_or_earlier_and_has_no_more_days(zone, clock):
+    calendar = Calendar(zone)
+    for window in WINDOWS:
+        span, before = calendar.span(window, clock), calendar.previous_span(window, clock)
+        if window not in DAILY:
+            assert before == EMPTY
+            continue
+        assert calendar.oldest_start(window.pane, clock) <= before.start < before.end <= span.start
+        days = [[calendar.days.date_of(Millis(at)).toordinal() for at in (each.start, each.end - 1)] for each in (span, before)]
+        (first, last), (first_before, last_before) = days
+        if window.pane is not Pane.DAY:
+            assert before == (span.start - window.length_ms, span.start)
+        elif window.length_ms:
+            assert (last_before + 1, last_before - first_before) == (first, last - first)
+        else:
+            assert first_before == calendar.days.date_of(calendar.span(window, Millis(span.start - 1)).start).toordinal()
+            assert last_before == min(first_before + last - first, first - 1)
+
+
+@pytest.mark.parametrize(
+    ("window", "today", "first", "last"),
+    [
+        ("month", "2026-03-10", "2026-02-01", "2026-02-10"),
+        ("month", "2026-03-31", "2026-02-01", "2026-02-28"),
+        ("month", "2026-01-01", "2025-12-01", "2025-12-01"),
+        ("today", "2026-03-01", "2026-02-28", "2026-02-28"),
+        ("week", "2026-03-04", "2026-02-23", "2026-02-25"),
+        ("quarter", "2026-06-30", "2026-01-01", "2026-03-31"),
+        ("quarter", "2026-03-31", "2025-10-01", "2025-12-29"),
+        ("year", "2026-12-31", "2025-01-01", "2025-12-31"),
+        ("year", "2024-12-31", "2023-01-01", "2023-12-31"),
+        ("year", "2026-03-02", "2025-01-01", "2025-03-02"),
+        ("30d", "2026-03-02", "2026-01-02", "2026-01-31"),
+    ],
+)
+def test_a_period_so_far_is_compared_with_as_many_days_of_the_one_before(window, today, first, last):
+    noon = millis(datetime.fromisoformat(f"{today}T12:00:00+00:00"))
+    span = Calendar("UTC").previous_span(WINDOWS[WINDOW_INDEX[window]], noon)
+    assert [moment(at).date().isoformat() for at in (span.start, Millis(span.end - 1))] == [first, last]
 
 
 @given(ZONES, CLOCKS, st.integers(0, 40 * DAY))

@@ -6,7 +6,8 @@ from build import MINUTE, NOON, RULES, SECOND, folded, lead, sla
 from engine import Engine, panes_of, sums_of
 from hypothesis import given
 from msgspec import structs
-from strategies import floors, rules
+from strategies import floors
+from strategies_rules import rules
 from ticking import tick
 
 from models.codes import Codes

@@ -50,6 +50,9 @@ NO_FILLS = (
 )
 """What is packed where members and their instants should be."""
 
+NO_TEXTS = (1, [], {"a": "1"}, ["a"], [1, "m"], ["m", 1], ["m", None], ["a", "m"] * 501)
+"""What is packed where fields and their texts should be."""
+
 packed = msgspec.msgpack.encode
 
 
@@ -250,6 +253,9 @@ class TestValidation:
             [b"ZFILL", b"KEY", b"1", b"\xc1"],
             [b"ZFILL", b"KEY", b"2", packed([1, "m"]), packed([1, "n"])],
             *([b"ZFILL", b"KEY", b"1", packed(strange)] for strange in NO_FILLS),
+            [b"HFILL", b"KEY", b"1", b"\xc1"],
+            [b"HFILL", b"KEY", b"2", packed(["a", "m"]), packed(["b", "n"])],
+            *([b"HFILL", b"KEY", b"1", packed(strange)] for strange in NO_TEXTS),
         ],
         ids=lambda operation: " ".join(part.decode(errors="backslashreplace") for part in operation[:8])[:80],
     )

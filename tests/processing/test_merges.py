@@ -4,12 +4,15 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from copy import deepcopy
+from itertools import islice
 from random import Random
 from typing import Any, NoReturn
 
 import build
 import msgspec
+import pytest
 import strategies
+import strategies_rules
 from build import HOUR, MINUTE, NOON, RULES, SECOND
 from engine import Engine, panes_of, sums_of
 from hypothesis import given, settings
@@ -176,7 +179,7 @@ CLOCKS = st.sampled_from((NOON, NOON + 7 * MINUTE, NOON + HOUR, NOON + 9 * 24 * 
 
 
 @settings(max_examples=settings().max_examples // 2)
-@given(strategies.families(5), strategies.rules(), st.integers(0, 2**30), CLOCKS, st.data())
+@given(strategies.families(5), strategies_rules.rules(), st.integers(0, 2**30), CLOCKS, st.data())
 def test_totals_over_partitions_are_those_of_survivors_that_were_told_everything(events, rules, seed, clock, data):
     events = data.draw(st.permutations(events))
     cluster = Cluster([*events, *events[:2]], rules, seed, clock)
@@ -206,6 +209,19 @@ def test_a_message_goes_to_the_partition_and_key_of_its_target_under_a_name_of_i
     assert (message.key, message.partition) == (b"lead:lead-2", partition_of(b"lead:lead-2", PARTITIONS))
     assert event.channel == HASHING.digest("lead-1").hex()
     assert message.id == event.id == f"absorbed-{event.channel}-{event.sequence}"
+
+
+@pytest.mark.parametrize("cuts", [[3], [1, 2], [2, 1], [1, 1, 1]], ids=str)
+def test_what_is_told_to_others_follows_from_the_log_however_it_is_cut_into_batches(cuts):
+    """Else something that was sent before a checkpoint was lost is never taken back."""
+    member = Member(0, RULES, Random(1))
+    log = [build.call("t1", NOON), build.merged("lead-2"), build.merged(None, changed_at=NOON + HOUR)]
+    member.partition.remember({"lead-1": None})
+    offsets = iter(enumerate(log))
+    for size in cuts:
+        member.partition.apply(islice(offsets, size))
+    sent = [decode_logged(message.value) for message in member.partition.cut().outgoing]
+    assert [(event.sequence, bool(event.lead)) for event in sent] == [(1, True), (2, False)]
 
 
 def stored(cluster: Cluster) -> bytes:

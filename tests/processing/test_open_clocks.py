@@ -39,7 +39,7 @@ def test_a_lead_waits_in_every_slice_that_the_rules_have_before_and_after_a_rest
         lead(of="b", created_at=NOON + 1, owner="ana", owner_at=NOON),
     ]
     held.remember({"a": None, "b": None})
-    held.apply(told, 1)
+    held.apply(enumerate(told))
     cut = held.cut()
     first, second = Oldest(NOON, NOON + 5 * MINUTE), Oldest(NOON + 1, NOON + 1 + 5 * MINUTE)
     assert cut.open_clocks.oldest == {

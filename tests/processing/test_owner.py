@@ -100,7 +100,7 @@ async def test_a_partition_that_catches_up_saves_less_often_but_never_more_at_on
     near, far = module.BACKLOG, module.BACKLOG + 1
     assert [await moving(0.4), await moving(0.5)] == [0, 1]
     assert [await moving(0.4, end=near), await moving(0.5, end=near)] == [0, 1]
-    assert [await moving(0.5, end=far), await moving(1.9, end=far), await moving(2.0, end=far)] == [0, 0, 1]
+    assert [await moving(0.5, end=far), await moving(2.9, end=far), await moving(3.0, end=far)] == [0, 0, 1]
     assert [await moving(0, unsaved=LARGEST_CUT - 1, end=far), await moving(0, unsaved=LARGEST_CUT, end=far)] == [0, 1]
     assert await moving(0.5, end=near) == 1
 

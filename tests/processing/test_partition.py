@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 import behind
 import strategies
+import strategies_rules
 from build import DAY, NOON, SECOND
 from engine import Engine, panes_of, sums_of
 from hypothesis import given
@@ -115,7 +116,7 @@ def logs(draw: st.DrawFn) -> tuple[list[Any], list[Any]]:
     return facts, log
 
 
-@given(logs(), strategies.rules(), st.integers(0, 2**30), strategies.WHEN)
+@given(logs(), strategies_rules.rules(), st.integers(0, 2**30), strategies.WHEN)
 def test_batches_crashes_and_forgetting_change_nothing_and_the_totals_are_those_of_a_clean_run(
     history: tuple[list[Any], list[Any]], rules: Any, seed: int, end: int
 ) -> None:
@@ -150,7 +151,7 @@ def test_batches_crashes_and_forgetting_change_nothing_and_the_totals_are_those_
     assert sums_of(rough.store.load(rules, 1).totals) == sums_of(rough.partition.totals)
 
 
-@given(logs(), strategies.rules(), st.integers(0, 2**30))
+@given(logs(), strategies_rules.rules(), st.integers(0, 2**30))
 def test_the_same_alerts_leave_once_each_however_the_log_is_cut_and_wherever_it_crashes(
     history: tuple[list[Any], list[Any]], rules: Any, seed: int
 ) -> None:

@@ -7,7 +7,8 @@ import pytest
 from build import NOON, RULES
 
 from models.codes import Codes
-from models.events import Absorbed, SubjectRef, encode
+from models.data.refs import SubjectRef
+from models.events import Absorbed, encode
 from models.rollup import Totals
 from streams.processing.partition import Partition
 from streams.processing.processor import Stored, process

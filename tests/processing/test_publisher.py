@@ -63,7 +63,7 @@ class Floor:
     async def save(self, number: int, *events: Any, valuation: str = MINE) -> None:
         partition, applied = self.partitions[number], self.applied[number]
         partition.remember({event.subject.id: None for event in events})
-        partition.apply(events, applied.seq)
+        partition.apply((applied.seq, event) for event in events)
         progress = Progress(applied.seq, "x", partition.clock, dict(partition.ticks), 1, valuation)
         checkpoint = cut_checkpoint(Keys("lb", number), applied, writes_of(partition.cut()), progress)
         assert (await commit(self.redis, checkpoint)).written
@@ -149,6 +149,52 @@ async def test_other_rules_take_over_between_two_rounds_and_the_table_is_stale_m
     assert await floor.told("calls") == 3
 
 
+def told_round(floor: Floor) -> Any:
+    return json.loads(floor.topic.rows[b"round"] or b"")
+
+
+async def test_the_topic_is_told_of_each_round_and_once_that_its_rows_are_stale(redis: Any, monkeypatch: Any) -> None:
+    floor = Floor(redis, build.RULES)
+    floor.publisher.edition = replace(floor.publisher.edition, ticking=True)
+    await floor.begin()
+    await floor.look()
+    assert floor.topic.rows == {}
+    await floor.save(0, call("1"))
+    await floor.look()
+    first = told_round(floor)
+    known = {name: first[name] for name in ("round", "clock", "known_until", "exact", "stale", "rules")}
+    assert known == {"round": 1, "clock": NOON, "known_until": NOON - 2000, "exact": True, "stale": False, "rules": 1}
+
+    del floor.topic.rows[b"round"]
+    await floor.look()
+    assert b"round" not in floor.topic.rows, "nothing new, and not for long"
+    monkeypatch.setattr(publisher, "STILL_S", 0.0)
+    await floor.look()
+    assert told_round(floor) == first | {"stale": True}
+    del floor.topic.rows[b"round"]
+    await floor.look()
+    assert b"round" not in floor.topic.rows, "once is enough"
+
+    await floor.save(0, call("2"))
+    await floor.look()
+    assert (told_round(floor)["round"], told_round(floor)["stale"]) == (2, False)
+
+
+async def test_the_topic_is_told_that_rows_are_stale_while_partitions_go_by_other_rules(redis: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr(publisher, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(publisher, "STILL_S", 0.0)
+    floor = Floor(redis, build.RULES)
+    await floor.begin()
+    await floor.save(0, call("1"))
+    await floor.look(times=2)
+    assert told_round(floor)["stale"] is False, "where others write the ticks, to stand still means nothing"
+    floor.publisher = floor.new_publisher()
+    await floor.publisher._claim()
+    await floor.save(0, call("2"), valuation=OTHERS)
+    await floor.look()
+    assert (told_round(floor)["clock"], told_round(floor)["stale"]) == (NOON, True)
+
+
 async def test_rules_that_change_while_a_round_is_worked_out_are_those_of_the_next(redis: Any, monkeypatch: Any) -> None:
     floor = Floor(redis, build.RULES)
     await floor.begin()
@@ -203,4 +249,4 @@ async def test_a_row_that_goes_is_told_gone_even_if_the_publisher_dies_before_it
 
 
 def test_events_have_their_turn_but_a_long_round_does_not_hold_up_the_next_for_long():
-    assert [pause_after(took_s) for took_s in (0, 2.0, 60)] == [LOOK_S, 1.0, LONGEST_PAUSE_S]
+    assert [pause_after(took_s) for took_s in (0, 2.0, 60)] == [LOOK_S, 0.5, LONGEST_PAUSE_S]

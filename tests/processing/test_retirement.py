@@ -29,7 +29,7 @@ def partition():
 
 def told(partition, *events):
     partition.remember(dict.fromkeys(partition.missing(event.subject.id for event in events)))
-    partition.apply(events, OFFSET)
+    partition.apply((OFFSET, event) for event in events)
 
 
 def until(partition, instant):
@@ -98,7 +98,7 @@ def test_whose_record_is_told_again_does_not_wait(partition):
     forgotten(partition)
     told(partition, lead(changed_at=NOON + 1, created_at=NOON, owner="ben"))
     until(partition, ENDS + QUIET + DAY)
-    assert sums(partition) == {}
+    assert {name.partition("|")[0] for name in sums(partition)} == {"leads_known"}
 
 
 def test_what_comes_later_counts_as_if_nothing_had_been_forgotten(partition):

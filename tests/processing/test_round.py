@@ -6,10 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.catalogue import FIGURES
+from models.givens import givens
 from models.grids import Columns
 from models.kpis import MINIMUM_N
+from models.rules import Rules
 from models.snapshot import evaluate, grids
 from models.sums import Sums
+from models.units import Millis
 from models.windows import WINDOW_INDEX
 from streams.processing.round import NOTHING, Told, work_out
 
@@ -32,6 +35,9 @@ TOTALS = st.dictionaries(
 )
 
 
+GIVEN = givens(Rules(), Millis(1_772_452_800_000))
+
+
 def content(row: bytes) -> tuple[object, ...]:
     told = json.loads(row)
     return told["value"], told["numerator"], told["denominator"], told["state"]
@@ -45,7 +51,7 @@ def test_a_table_that_follows_rounds_says_what_stands(rounds, left):
         sums = Sums(SERIES)
         for (name, row), amount in totals.items():
             sums.values[row, sums.ids[name]] = amount
-        found = work_out(said, grids(FIGURES, Columns(sums).at_present(), oldest, TOLD, MINIMUM_N), version)
+        found = work_out(said, grids(FIGURES, Columns(sums).at_present(100, GIVEN), oldest, TOLD, MINIMUM_N), version)
         before = dict(table)
         written = {(window, key): content(packed) for window, rows in found.written.items() for key, packed in rows.items()}
         table |= written
@@ -53,7 +59,7 @@ def test_a_table_that_follows_rounds_says_what_stands(rounds, left):
             del table[row]
         expected = {
             (window, line.key): (cell.value, cell.numerator, cell.denominator, cell.state)
-            for line in evaluate(FIGURES, sums, oldest, TOLD, MINIMUM_N)
+            for line in evaluate(FIGURES, Columns(sums).at_present(100, GIVEN), oldest, TOLD, MINIMUM_N)
             for window, cell in zip(line.windows, line.cells, strict=True)
         }
         assert table == expected
@@ -65,7 +71,7 @@ def test_a_table_that_follows_rounds_says_what_stands(rounds, left):
 def test_nothing_new_is_nothing_to_write():
     sums = Sums(SERIES)
     sums.values[WINDOW_INDEX["1h"], :] = 30
-    first = work_out(NOTHING, grids(FIGURES, Columns(sums).at_present(), {}, TOLD, MINIMUM_N), 1)
-    again = work_out(Told(first.grids), grids(FIGURES, Columns(sums).at_present(), {}, TOLD, MINIMUM_N), 2)
+    first = work_out(NOTHING, grids(FIGURES, Columns(sums).at_present(100, GIVEN), {}, TOLD, MINIMUM_N), 1)
+    again = work_out(Told(first.grids), grids(FIGURES, Columns(sums).at_present(100, GIVEN), {}, TOLD, MINIMUM_N), 2)
     assert first.written
     assert (again.written, again.farewells) == ({}, {})

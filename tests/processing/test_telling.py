@@ -59,6 +59,19 @@ async def test_what_the_topic_did_not_take_waits_but_for_what_has_been_replaced(
     assert sorted(topic.sent) == [(b"calls@1h", b"2"), (b"emails@1h", b"1")]
 
 
+async def test_of_the_rounds_that_are_announced_the_newest_is_sent_under_a_key_of_its_own() -> None:
+    topic = Topic(fails=1)
+    telling = Telling(topic, "kpis")
+    telling.put_round(b"1")
+    with pytest.raises(KafkaTimeoutError):
+        await telling.tell()
+    telling.put(said(calls=b"1"))
+    telling.put_round(b"2")
+    await telling.tell()
+    assert sorted(topic.sent) == [(b"calls@1h", b"1"), (b"round", b"2")]
+    assert telling.ended() == set()
+
+
 async def test_an_end_is_known_once_it_is_acknowledged() -> None:
     topic = Topic(fails=1)
     telling = Telling(topic, "kpis")
@@ -147,3 +160,8 @@ async def test_telling_goes_on_after_the_topic_was_away(monkeypatch: pytest.Monk
     await asyncio.wait_for(topic.told.wait(), 10)
     keeping.cancel()
     assert topic.sent == [(b"calls@1h", b"1"), (b"calls@1h", b"2")]
+
+
+def test_the_longer_a_sending_took_the_longer_the_next_one_waits() -> None:
+    took = (0, 0.5, 60)
+    assert [module.pause_after(took_s) for took_s in took] == [module.PAUSE_S, 2.0, module.LONGEST_PAUSE_S]

@@ -6,7 +6,8 @@ import build
 from build import DAY, MINUTE, NOON, RULES, call, folded, lead
 from hypothesis import given, settings
 from msgspec import structs
-from strategies import histories, rules
+from strategies import histories
+from strategies_rules import rules
 
 from models.codes import Codes
 from models.contributions import WHOLE, evaluate

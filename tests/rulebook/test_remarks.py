@@ -88,6 +88,8 @@ ROSTER = 'roster = [{ rep = "ana", team = "north" }, { rep = "ana", from = 2026-
             "never applies: nobody is in north from its beginning on",
         ),
         ('roster = [{ rep = "ana", team = "n" }, { rep = "Ana", team = "n" }]', "rep", "are two names to Leadbeat"),
+        (ROSTER + 'calendars = [{ name = "a", hours = {} }]', "calendars[0]", "a is nobody's calendar"),
+        (ROSTER + 'sla = [{ target = "5bm" }]', "sla[0].target", "nobody has a calendar"),
         (ROSTER + 'lead_sources = ["web", "web"]', "lead_sources", "'web' is there twice"),
     ],
 )

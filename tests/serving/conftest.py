@@ -4,6 +4,7 @@ import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import pytest_asyncio
 from browsing import browsing
@@ -11,6 +12,10 @@ from playwright.async_api import Browser
 from queued import Floor, Partitions
 from services import Chromium, Redis, Server, answers, free_port
 
+from streams.config import Settings
+from streams.serving.app import create
+from streams.serving.sources import sources
+from streams.tables import Redis as Client
 from streams.tables import connect
 
 
@@ -24,6 +29,21 @@ def started_exporter(redis: Redis, folder: Path) -> tuple[Server, str]:
     server = Server("exporter", command, folder, lambda: answers(f"{url}/livez"))
     server.start()
     return server, url
+
+
+@pytest_asyncio.fixture
+async def redis(redis_server: Redis) -> AsyncIterator[Client]:
+    """A connection to a Redis that is empty."""
+    async with connect(redis_server.url) as connected:
+        yield connected
+
+
+@pytest_asyncio.fixture
+async def client(redis: Client) -> AsyncIterator[httpx.AsyncClient]:
+    """The exporter's application over that Redis."""
+    transport = httpx.ASGITransport(app=create(Settings(), sources(redis, Settings())))
+    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as asking:
+        yield asking
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from published import Shelf, at_noon, serving
 from starlette.applications import Starlette
 
 from models.units import Millis
+from streams.config import Settings
 from streams.errors import Fatal, Retry
 from streams.serving import health
 from streams.serving.table import Snapshot
@@ -53,7 +54,7 @@ async def test_a_process_that_answers_lives_whatever_redis_does():
 
 
 async def test_the_application_goes_by_this_machines_time():
-    async with serving(at_noon()) as client:
+    async with serving(at_noon(), Settings()) as client:
         assert (await client.get("/readyz")).json()["where"] == "clock"
-    async with serving(at_noon(clock=health.wall())) as client:
+    async with serving(at_noon(clock=health.wall()), Settings()) as client:
         assert (await client.get("/readyz")).status_code == 200

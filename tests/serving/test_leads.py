@@ -16,32 +16,16 @@ from models.catalogue import FIGURES
 from models.events import decode, encode
 from models.rules import Rules
 from models.slices import join_values, pair_name
+from models.state.facts import STAGES
 from models.units import Millis
 from streams.config import Settings
 from streams.local.simulator import Floor as Simulated
 from streams.local.truth_facts import rules_of
 from streams.local.truth_gauges import WHOLE
 from streams.serving import behind as reading
-from streams.serving.app import create
 from streams.serving.catalogue import opened
 from streams.serving.leads import HIGHEST_LIMIT, LABELS
-from streams.serving.sources import sources
-from streams.tables import connect
 from streams.tables.rules import RulesDocument, put_in_force
-
-
-@pytest.fixture
-async def redis(redis_server):
-    async with connect(redis_server.url) as client:
-        yield client
-
-
-@pytest.fixture
-async def client(redis):
-    """The application over a Redis."""
-    transport = httpx.ASGITransport(app=create(Settings(), sources(redis, Settings())))
-    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-        yield client
 
 
 async def all_of(client, kpi, **query):
@@ -80,6 +64,7 @@ async def test_a_lead_is_named_with_the_instant_and_the_values_that_it_counts_un
                 **dict.fromkeys(("origin", "sales_region", "segment", "campaign"), "unknown"),
                 "channel": "email",
                 "sentiment": "positive",
+                **dict.fromkeys(("product", "competitor", "loss_reason", "nurture_track")),
             }
         ],
         "next": None,
@@ -125,7 +110,8 @@ async def test_behind_every_number_of_a_floor_are_as_many_as_it_says_and_those_w
             measures = [measure.id for measure in getattr(figure, of)]
             places = {(window, slice_) for measure, window, slice_ in told if measure in measures}
             for window, slice_ in sorted(places, key=repr):
-                if slice_ != WHOLE and (window != "90d" or not figure.has(pair_name(slice_[0]))):
+                sliced = slice_ == WHOLE or (window == "90d" and figure.has(pair_name(slice_[0])))
+                if window not in figure.windows or not sliced:
                     continue
                 query = dict(figure.labels) | {"window": window, "of": of, "limit": HIGHEST_LIMIT} | asked_by(slice_)
                 expected = sum((told.get((measure, window, slice_), Counter()) for measure in measures), Counter())
@@ -209,6 +195,8 @@ class TestRefusals:
         [
             ("replies", {"window": ""}, "window"),
             ("replies", {"window": "2h"}, "window"),
+            ("stage_entries", {"window": "1h", "lead_stage": "mql"}, "window"),
+            ("stage_entries", {}, "lead_stage"),
             ("replies", {"window": "now"}, "window"),
             ("replies", {"who": "ana"}, "query"),
             ("replies", {"by": "weather", "slice": "rain"}, "by"),
@@ -254,7 +242,7 @@ class TestRefusals:
 
 
 def test_labels_are_those_of_the_catalogue():
-    assert LABELS == {"sla_percent": ("50", "80")}
+    assert LABELS == {"sla_percent": ("50", "80"), "lead_stage": STAGES}
 
 
 class TestWhileWorkersGoOn:

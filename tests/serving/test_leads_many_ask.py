@@ -4,30 +4,11 @@ import asyncio
 import threading
 from collections import Counter
 
-import httpx
 import pytest
 from build import RULES
 from leads_asked import SOME, ask, floor_of
 
-from streams.config import Settings
 from streams.serving import behind as reading
-from streams.serving.app import create
-from streams.serving.sources import sources
-from streams.tables import connect
-
-
-@pytest.fixture
-async def redis(redis_server):
-    async with connect(redis_server.url) as client:
-        yield client
-
-
-@pytest.fixture
-async def client(redis):
-    """The application over a Redis."""
-    transport = httpx.ASGITransport(app=create(Settings(), sources(redis, Settings())))
-    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
-        yield client
 
 
 @pytest.fixture

@@ -25,6 +25,10 @@ PEOPLE = {
     "lead_response_time_mean_seconds",
     "lead_response_time_p50_seconds",
     "lead_response_time_p90_seconds",
+    "lead_response_time_business_samples",
+    "lead_response_time_business_mean_seconds",
+    "lead_response_time_business_p50_seconds",
+    "lead_response_time_business_p90_seconds",
     "lead_contact_time_samples",
     "lead_contact_time_mean_seconds",
     "lead_contact_time_p50_seconds",
@@ -38,7 +42,9 @@ PEOPLE = {
     *("reply_ratio", "leads_replied", "leads_first_reached"),
     *("positive_reply_ratio", "leads_replied_positive", "leads_first_contacted"),
     *("meeting_acceptance_ratio", "replies"),
+    *("win_ratio", "deals_won", "deals_lost", "revenue_eur", "quota_attainment_ratio"),
 }
+PUBLISHED = {each.numerator[0]: each for each in FIGURES if each.formula in {Formula.COUNT, Formula.LEVEL}}
 CHANNELS = {
     "lead_response_time_samples",
     "lead_response_time_mean_seconds",
@@ -46,10 +52,15 @@ CHANNELS = {
     "lead_response_time_p90_seconds",
     *("reply_ratio", "leads_replied", "leads_first_reached"),
     *("positive_reply_ratio", "leads_replied_positive", "leads_first_contacted"),
+    *("client_acquisition_ratio", "leads_acquired"),
 }
 SOURCES = CHANNELS | {
     *("response_within_sla_ratio", "responses_within_sla", "clocks_ended"),
     *("meetings_booked", "meeting_show_ratio", "meetings_held", "meeting_no_shows"),
+    *("leads_created", "stage_entries"),
+    *("opportunities_created", "win_ratio", "deals_won", "deals_lost", "revenue_eur"),
+    *("lead_to_opportunity_ratio", "lead_to_opportunity", "lead_to_customer_ratio", "lead_to_customer"),
+    *("cost_per_lead_eur", "marketing_spend_eur"),
 }
 WITHOUT_QUANTILES = SOURCES - {"lead_response_time_p50_seconds", "lead_response_time_p90_seconds"}
 
@@ -88,18 +99,20 @@ def test_further_dimensions_are_shown_where_they_are_asked_for():
         f"leadbeat_{name}_by_campaign" for name in WITHOUT_QUANTILES
     }
     launch = [each for each in asked.show(at_noon(rules=TINY)).series if each.name.labels.get("campaign") == "launch"]
-    assert len(launch) == (1 + 2 + 1 + 2 + 2 + 2) * 5
+    assert len(launch) == (1 + 2 + 1 + 2 + 2 + 2 + 1) * 5 + (2 + 1 + 1 + 1 + 2 + 1 + 1) * 4
 
 
 def test_a_pair_shows_what_one_of_its_dimensions_shows_and_both_have():
     quantiles = {name for name in PEOPLE | SOURCES if "_p50_" in name or "_p90_" in name}
+    of_people = {"quota_attainment_ratio", "cost_per_lead_eur", "marketing_spend_eur"}
     shown = {
         pair: {metric for metric in profile(50_000, pair).helps if metric.endswith(f"_by_{pair.replace(',', '_and_')}")}
         for pair in ("team,lead_source", "rep,channel", "sales_region,campaign", "channel,sentiment")
     }
-    both = CHANNELS - quantiles | {"touches", "lead_contact_time_samples", "lead_contact_time_mean_seconds"}
+    durations = {f"lead_{name}_time{kind}" for name, kind in (("contact", ""), ("response", "_business"))}
+    both = CHANNELS - quantiles | {"touches"} | {f"{name}_{each}" for name in durations for each in ("samples", "mean_seconds")}
     assert shown == {
-        "team,lead_source": {f"leadbeat_{name}_by_team_and_lead_source" for name in (PEOPLE | SOURCES) - quantiles},
+        "team,lead_source": {f"leadbeat_{name}_by_team_and_lead_source" for name in (PEOPLE | SOURCES) - quantiles - of_people},
         "rep,channel": {f"leadbeat_{name}_by_rep_and_channel" for name in both},
         "sales_region,campaign": {f"leadbeat_{name}_by_sales_region_and_campaign" for name in WITHOUT_QUANTILES},
         "channel,sentiment": set(),
@@ -133,12 +146,13 @@ def test_the_whole_shows_every_figure():
 
 
 def test_the_series_of_a_tiny_roster_counted_by_hand():
-    whole = sum(figure.formula in {Formula.COUNT, Formula.SAMPLES} for figure in FIGURES) * 14 + 2
+    counts = [figure for figure in FIGURES if figure.formula in {Formula.COUNT, Formula.SAMPLES}]
+    whole = sum(len(figure.windows) for figure in counts) + 2 + 1 + 8 + 3 + 8
     # Nothing has happened: counts and samples are 0, and no ratio, mean, quantile or oldest lead has a value.
-    rep_or_team = (2 + 3 + 3 + 3 + 4 + 5 - 1) * 5 + 2
-    lead_source = (1 + 2 + 1 + 2 + 2 + 2) * 5
+    rep_or_team = (3 + 3 + 3 + 3 + 4 + 5 - 1) * 5 + 2 + (2 + 1) * 4
+    lead_source = (1 + 2 + 1 + 2 + 2 + 2 + 1) * 5 + (2 + 1 + 1 + 1 + 2 + 1 + 1) * 4
     origin = lead_source
-    channel = (1 + 2 + 2) * 5
+    channel = (1 + 2 + 2) * 5 + 4
     shown = profile().show(at_noon(rules=TINY))
     assert len(shown.series) == whole + 3 * rep_or_team + 2 * lead_source + origin + 4 * channel
     assert shown.dropped == 0
@@ -247,7 +261,19 @@ def test_a_ratio_tells_the_metrics_that_it_is_made_of():
     )
     for figure in FIGURES:
         if figure.denominator:
-            assert {f"leadbeat_{measure.id}" for measure in figure.measures} <= helps.keys()
+            assert {metric_name(PUBLISHED[measure]) for measure in figure.measures} <= helps.keys()
+    assert helps["leadbeat_win_value_ratio"] == "leadbeat_revenue_eur ÷ (leadbeat_revenue_eur + leadbeat_revenue_lost_eur)."
+    entered = 'leadbeat_stage_entries_by_origin{lead_stage="lead"}'
+    assert helps["leadbeat_lead_to_customer_ratio_by_origin"] == f"leadbeat_lead_to_customer_by_origin ÷ {entered}. By origin."
+    assert helps["leadbeat_funnel_leakage_ratio"] == "leadbeat_leads_lost_in_stage ÷ leadbeat_stage_entries."
+    assert "*lead_stage*" in helps["leadbeat_stage_entries"]
+
+
+def test_money_has_its_currency_in_the_name():
+    shown = Profile(BOARD, 50_000, currency="CHF")
+    assert {"leadbeat_revenue_chf", "leadbeat_deal_size_mean_chf", "leadbeat_pipeline_value_chf"} <= shown.helps.keys()
+    assert {"leadbeat_win_value_ratio", "leadbeat_discount_ratio", "leadbeat_deals_won"} <= shown.helps.keys()
+    assert shown.helps["leadbeat_deal_size_mean_chf"] == "leadbeat_revenue_chf ÷ leadbeat_deals_won."
 
 
 def test_rows_of_another_catalogue_and_an_empty_table_are_no_series():

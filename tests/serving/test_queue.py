@@ -12,13 +12,7 @@ from streams.errors import Fatal, Retry
 from streams.processing.checkpoint import claim_partition
 from streams.processing.cut import Writes, cut_aside, cut_checkpoint
 from streams.serving.queue import DIMS, Lead, Queue, RedisQueue, nearest, queue_of, tallies
-from streams.tables import Keys, OpenClocks, Progress, connect, read_open
-
-
-@pytest.fixture
-async def redis(redis_server):
-    async with connect(redis_server.url) as client:
-        yield client
+from streams.tables import Keys, OpenClocks, Progress, read_open
 
 
 @pytest.fixture

@@ -12,8 +12,9 @@ from engine import standing
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.data.refs import SubjectRef
 from models.errors import InvalidEventError
-from models.events import Absorbed, Event, SubjectRef, decode, encode
+from models.events import Absorbed, Event, decode, encode
 from models.state.absorption import NOTHING_GIVEN, check_part, handed, settle, stands_alone, target_of, whole
 from models.state.absorption import given as given_by
 from models.state.lead import Lead, Portion, fold, merge, pack, unpack

@@ -2,9 +2,11 @@
 
 import build
 import strategies
+import strategies_subjects
 from build import MINUTE, NOON, RULES, folded
 from engine import standing
 from hypothesis import given
+from hypothesis import strategies as st
 
 from models.codes import Codes
 from models.state.facts import NOTHING, facts, facts_after
@@ -13,7 +15,7 @@ from models.state.lead import Change, Lead, fold
 CODES = Codes(RULES)
 
 
-@given(strategies.histories())
+@given(st.one_of(strategies.histories(), strategies_subjects.histories()))
 def test_after_every_event_facts_are_what_the_whole_lead_gives(history):
     lead, known = Lead(), NOTHING
     for event in history:

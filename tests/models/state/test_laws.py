@@ -5,6 +5,7 @@ from itertools import permutations
 
 import build
 import strategies
+import strategies_subjects
 from build import HOUR, NOON, folded
 from engine import standing
 from hypothesis import given
@@ -15,7 +16,11 @@ from models.state.registers import MERGED, fields_of, register
 from models.state.told import Told
 
 MERGES = st.lists(strategies.merges(), max_size=3)
-HISTORIES = st.builds(lambda told, merges: [*merges, *told, *merges[:1]], strategies.histories(), MERGES)
+HISTORIES = st.builds(
+    lambda told, merges: [*merges, *told, *merges[:1]],
+    st.one_of(strategies.histories(), strategies.histories(), strategies_subjects.histories()),
+    MERGES,
+)
 """Histories in which the lead may also be merged into others."""
 
 
