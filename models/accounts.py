@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from models.codes import AT_BITS, NEVER, Ints, Mask, key, rows_where
-from models.state.accounts import MOMENT, MOVE, PURCHASE, SURVEY, SURVEY_KINDS, TICKET, USAGE
+from models.state.accounts import MOMENT, MOVE, PURCHASE, RESPONSE_ROW, SURVEY, SURVEY_KINDS, TICKET, USAGE
 from models.state.deals import NO_AMOUNT
 from models.tables import Occurrences, Table, firsts, in_order, ints, ones, summed
 from models.views import Rows, Views
@@ -192,6 +192,11 @@ class Accounts(Views):
         of, found = self._known_rows("account.referrals", MOMENT)
         return self.by_account(of, ints(found["at"]))
 
+    def responses(self) -> Occurrences:
+        """Replies of the leads of accounts, as the leads' owners have them."""
+        of, found = self._known_rows("account.responses", RESPONSE_ROW)
+        return in_order(self.acted(Table(self.leads, of, ints(found["at"])), ints(found["rep"])))
+
     def usage(self) -> Occurrences:
         """Use, and how long, in ms."""
         of, found = self._known_rows("account.usage", USAGE)
@@ -242,4 +247,5 @@ _TABLES: Final = {
     "tickets": TICKET,
     "usage": USAGE,
     "referrals": MOMENT,
+    "responses": RESPONSE_ROW,
 }

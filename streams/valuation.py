@@ -54,6 +54,7 @@ SOURCES: Final = (
     "state/pages.py",
     "state/registers.py",
     "state/reps.py",
+    "state/responses.py",
     "state/rows.py",
     "state/spans.py",
     "state/subjects.py",

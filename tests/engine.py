@@ -125,6 +125,10 @@ class Engine:
         self.meanings = dict(zip(self.facts, meanings(again, self.codes, self.known_until), strict=True))
         return self
 
+    def untold(self) -> dict[str, Lead]:
+        """All that nobody has told anything: how often others are told depends on the way that things came in."""
+        return {of: lead for of, lead in self.leads.items() if not lead.absorbed}
+
     def oldest(self) -> dict[str, tuple[Millis, Millis | None]]:
         """By slice, the open clock that started first; of equally old ones the one that is due first."""
         found: dict[str, tuple[Millis, Millis | None]] = {}

@@ -59,6 +59,7 @@ LEAD = _record(
     lead_source=_or_null("inbound", "outbound", "partner"),
     segment=_or_null("smb", "enterprise"),
     origin=_or_null("webinar", "fair, spring"),
+    account=_or_null("crm:a1", "crm:a2", "crm:a3"),
     sales_region=_or_null("dach", "iberia"),
     campaign=_or_null("launch", "guide"),
 )
@@ -197,7 +198,14 @@ def lives(of: str = "lead-1") -> st.SearchStrategy[list[Event]]:
         called = asked + waits[3]
         told = [
             build.lead(
-                created_at=start, owner=rep, owner_at=owned, lead_source="inbound", segment="smb", origin="webinar", of=of
+                created_at=start,
+                owner=rep,
+                owner_at=owned,
+                lead_source="inbound",
+                segment="smb",
+                origin="webinar",
+                account="crm:a1",
+                of=of,
             ),
             build.touch("t1", at=touched, channel=how, rep=rep, connected=True, of=of),
             build.reply("r1", at=replied, channel=how, sentiment=came, in_reply_to="t1", of=of),

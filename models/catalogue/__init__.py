@@ -5,7 +5,7 @@ from models.extension import Own, own
 from models.kpis import Figure, fitted, parts
 from models.measures import Measure
 
-VERSION = 7
+VERSION = 8
 """Counts up whenever a definition changes, so that an older worker knows that it is older."""
 
 _THEMES = (speed, activity, replies, funnel, deals, people, customers, marketing, dealings)

@@ -82,6 +82,12 @@ def opt_outs(story: Story) -> Occurrences:
     return _of_kind(story, UNSUBSCRIBE)
 
 
+@distinct(reads=("account",), timed=True)
+def companies_responded(story: Story) -> Occurrences:
+    """Distinct accounts of whose leads one replied, each once, at the last reply by a person; the rep is that lead's owner."""
+    return story.responses()
+
+
 @duration(WITH_CHANNEL)
 def reply_time(story: Story) -> Occurrences:
     """The touch that a reply answers to the reply, at the reply."""
@@ -99,6 +105,7 @@ MEASURES: tuple[Measure, ...] = (
     replies,
     bounces,
     opt_outs,
+    companies_responded,
     reply_time,
 )
 
@@ -111,6 +118,7 @@ KPIS: tuple[Figure, ...] = (
     count(replies),
     count(bounces),
     count(opt_outs),
+    count(companies_responded),
     *latency(reply_time),
     ratio("meeting_acceptance_ratio", meetings_booked / replies, board.REPS),
 )

@@ -1,4 +1,4 @@
-"""Leads that were merged: what each gives the one that it was merged into, and what thereby stands for whom.
+"""What leads tell others: merged, all that they know to the one that they were merged into; else their account, who replied.
 
 A merged lead counts nothing. It gives what it knows, and what it was given, to its target, with the path that each part has
 come. So all that belongs together meets at the last one, which counts it, over any chain. A part that comes to somebody over
@@ -17,6 +17,7 @@ from models.errors import InvalidEventError
 from models.events import Absorbed
 from models.state.lead import Lead, fold, merge, pack, unpack
 from models.state.registers import DELETED, MERGED, register
+from models.state.responses import responses
 from models.state.subjects import CALLED, kind_of
 
 SubjectId: TypeAlias = str
@@ -103,10 +104,13 @@ def _is_smallest_of_circle(lead: Lead, own: SubjectId, target: SubjectId) -> boo
 
 
 def given(lead: Lead, own: SubjectId) -> Given:
-    """What a lead gives to the one that it was merged into."""
-    target = target_of(lead, own)
-    if target is None:
-        return NOTHING_GIVEN
+    """What a lead gives to the one that it was merged into, and to its account if it stands for itself."""
+    target, told = target_of(lead, own), responses(whole(lead, own), own)
+    account: Given = NOTHING_GIVEN if told is None else {(told[0], (own,)): told[1]}
+    return account if target is None else {**_given_to(target, lead, own), **account}
+
+
+def _given_to(target: SubjectId, lead: Lead, own: SubjectId) -> Given:
     parts: dict[Path, bytes] = {(own,): _own_part(lead)}
     parts.update(
         ((*portion.path, own), portion.lead) for portion in lead.absorbed.values() if portion.path and own not in portion.path

@@ -10,6 +10,7 @@ import numpy as np
 
 from models.codes import NEVER, Codes
 from models.state.deals import NO_AMOUNT
+from models.state.responses import RESPONSE
 from models.state.spans import MRR_FROM, spans
 from models.units import SECOND, Millis
 
@@ -22,6 +23,7 @@ PURCHASE: Final = np.dtype([("at", "<i8"), ("amount", "<i8")])
 SURVEY: Final = np.dtype([("at", "<i8"), ("rep", "<i4"), ("kind", "u1"), ("score", "u1")])
 TICKET: Final = np.dtype([("at", "<i8"), ("closed_at", "<i8"), ("rep", "<i4")])
 USAGE: Final = np.dtype([("at", "<i8"), ("ms", "<i8")])
+RESPONSE_ROW: Final = np.dtype([("at", "<i8"), ("rep", "<i4")])
 MOMENT: Final = np.dtype([("at", "<i8")])
 
 SCALES: Final = {"nps": range(11), "csat": range(1, 6)}
@@ -40,6 +42,7 @@ class AccountFacts(NamedTuple):
     tickets: bytes = b""
     usage: bytes = b""
     referrals: bytes = b""
+    responses: bytes = b""
 
 
 NO_ACCOUNT: Final = AccountFacts()
@@ -61,6 +64,7 @@ def account_facts(own: Fields, objects: Mapping[str, list[tuple[str, Fields]]], 
         _packed([_ticket(fields, codes) for fields in having("opened_at", "ticket")], TICKET),
         _packed(usage, USAGE),
         _packed([(fields["at"],) for fields in having("at", "referral")], MOMENT),
+        _packed([(fields["at"], codes.rep.code(fields["rep"])) for fields in having("at", RESPONSE)], RESPONSE_ROW),
     )
 
 

@@ -33,6 +33,11 @@ def identity(kind: str, connection: str, name: str) -> SubjectId:
     return SubjectId(own if kind == LEAD else f"{kind}/{own}")
 
 
+def beside(own: str, kind: Kind, name: str) -> SubjectId:
+    """The id of a subject that a lead names, which is of the same CRM."""
+    return SubjectId(f"{kind}/{own[: own.find(':') + 1]}{name}")
+
+
 def kind_of(subject: str) -> Kind:
     """The kind of a subject, by its id."""
     kind, slash, _ = subject.partition("/")

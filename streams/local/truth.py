@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from streams.local.truth_acts import MEETING, Act, order
 from streams.local.truth_business import business_span, passed_of
+from streams.local.truth_companies import responded
 from streams.local.truth_deals import further_dims, levels_of, told_by_deal
 from streams.local.truth_facts import Lead, Rules, channel_of, is_connected, leads_of, rules_of
 from streams.local.truth_findings import Findings
@@ -42,6 +43,8 @@ def ledger_of(events: Iterable[Json], rules: Rules, clock: int) -> Ledger:
         Case(lead, rules, clock, ledger).enter()
     for told in told_by_others(events, rules, clock - BEHIND_MS):
         ledger.enter(told)
+    for replies in responded(events, rules, clock - BEHIND_MS):
+        ledger.distinct("companies_responded", replies, clock)
     return ledger
 
 

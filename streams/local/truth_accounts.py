@@ -83,10 +83,11 @@ class Account(Owned):
 def told_by_accounts(events: Iterable[Json], rules: Rules, known_until: int) -> Iterator[Told]:
     """What all accounts tell."""
     for history in standing_of(events, "account").values():
-        yield from Reading(_account(Record(history)), rules, known_until).told()
+        yield from Reading(account_of(Record(history)), rules, known_until).told()
 
 
-def _account(record: Record) -> Account:
+def account_of(record: Record) -> Account:
+    """An account as its record has it."""
     return Account(
         fields={name: record.head.get(name) for name in OF_LEADS},
         owners=record.timeline("owner"),

@@ -41,6 +41,7 @@ COUNTS = [
     "leads_contacted",
     "leads_first_contacted",
     "replies",
+    "companies_responded",
     "bounces",
     "opt_outs",
     "follow_up_attempts",

@@ -41,7 +41,7 @@ class Record:
             if name in TIMELINES.values():
                 continue
             value = instant_of(raw) if name in INSTANTS and raw is not None else raw
-            version = version_of(event, raw if value is raw else _isoformat(value))
+            version = version_of(event, raw if value is raw else isoformat(value))
             if name in TIMELINES:
                 effective = instant_of(data.get(TIMELINES[name], event["timestamp"]))
                 _keep_larger(self.timelines.setdefault((key, name), {}), effective, version, value)
@@ -108,5 +108,6 @@ def millis_of(moment: datetime) -> int:
     return (moment.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-def _isoformat(at: int) -> str:
+def isoformat(at: int) -> str:
+    """An instant as events tell it."""
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at)).isoformat(timespec="milliseconds")

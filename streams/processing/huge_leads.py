@@ -84,7 +84,7 @@ class HugeLeads:
             each = self._leads.get(subject)
             if each is None or each.huge is None:
                 continue
-            if not each.given and stands_alone(each.lead):
+            if stands_alone(each.lead):
                 each.facts = each.stands(subject, self.codes)
             old, new = each.counted, each.facts
             before[place], after[place] = neighbourhood(old, new, self.codes, then, now, each.huge.columns_of(old, new))

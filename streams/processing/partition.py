@@ -18,9 +18,10 @@ from models.measures import USUAL
 from models.members import moved
 from models.news import News, news
 from models.rollup import Cut, Totals
-from models.state.absorption import given, handed, stands_alone, whole
+from models.state.absorption import NOTHING_GIVEN, given, handed, stands_alone, whole
 from models.state.facts import facts, facts_after
 from models.state.lead import Lead, fold, is_huge, pack, retire, unpack
+from models.state.responses import told_of_replies
 from models.state.told import RETRACTED
 from models.units import DAY, Duration, Millis
 from models.windows import DUE_LAG
@@ -179,9 +180,11 @@ class Partition:
             if change is None:
                 self.unchanging += 1
                 continue
-            if remembered.given or not stands_alone(remembered.lead):
-                bound[subject] = None
+            alone = stands_alone(remembered.lead)
+            if not alone or told_of_replies(change.key):
                 self._hand_on(remembered, subject, offset)
+            if not alone:
+                bound[subject] = None
             elif huge is None:
                 remembered.facts = facts_after(change, remembered.facts, remembered.lead, codes)
             if remembered.lead.erased:
@@ -259,6 +262,7 @@ class Partition:
                 if not changed and since >= meaning.ends_at + QUIET:
                     due = None
                     retire(each.lead, meaning.last_at)
+                    each.given = NOTHING_GIVEN
                     each.facts = each.counted = facts(each.lead, self.codes)
                     self._unsaved.add(subject)
             if meaning.thresholds or each.told:
