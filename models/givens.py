@@ -24,6 +24,8 @@ class Given(NamedTuple):
     money: bool = False
 
 
+_AHEAD: Final = {"highest": 1, "lowest": -1, None: 0}
+
 Givens: TypeAlias = Mapping[tuple[str, str, str], Fraction]
 """Numbers by the id of what is given, window, and slice, such as `rep=ana`; money is in minor units.
 
@@ -47,16 +49,40 @@ rep_quota = Given("rep_quota", "The quota of each rep, by team and rep.", ("team
 reps_with_quota = Given("reps_with_quota", "How many reps have a quota.", ("team",))
 
 
+def target_of(kpi: str) -> Given:
+    """What a KPI shall be, in the units in which it is told."""
+    return Given(f"target of {kpi}", "The configured target of the KPI.")
+
+
+def ahead_of(kpi: str) -> Given:
+    """Which reps are ahead on the leaderboard of a KPI."""
+    return Given(f"leaderboard of {kpi}", "1: those with most; -1: those with least; 0: the quickest, else those with most.")
+
+
 def givens(rules: Rules, clock: Millis) -> Givens:
     """All numbers that are given at an instant."""
     return dict(_found(rules, clock))
 
 
-def _found(rules: Rules, clock: Millis) -> Iterator[tuple[tuple[str, str, str], Fraction]]:
+_One: TypeAlias = tuple[tuple[str, str, str], Fraction]
+
+
+def _found(rules: Rules, clock: Millis) -> Iterator[_One]:
+    yield from _time(rules, clock)
+    yield from _aims(rules, clock)
+    yield from _quotas(rules, clock)
+
+
+def _time(rules: Rules, clock: Millis) -> Iterator[_One]:
+    """Where the clock stands."""
     calendar = Calendar(rules.zone)
     yield (known_until.id, NOW, ""), Fraction(clock - DUE_LAG)
     for window in DAILY:
         yield (elapsed_days.id, window.name, ""), Fraction(_days(calendar, window, clock))
+
+
+def _aims(rules: Rules, clock: Millis) -> Iterator[_One]:
+    """What is set for the organisation as a whole."""
     if rules.gross_margin_percent is not None:
         for name in (*(window.name for window in WINDOWS), NOW):
             yield (gross_margin.id, name, ""), Fraction(rules.gross_margin_percent, PERCENT)
@@ -64,6 +90,14 @@ def _found(rules: Rules, clock: Millis) -> Iterator[tuple[tuple[str, str, str], 
     if yearly is not None:
         for name, times in PER_YEAR.items():
             yield (revenue_target.id, name, ""), yearly * rules.money.minor_units / times
+    for (kpi, period), aim in rules.targets_at(clock).items():
+        yield (target_of(kpi).id, period, ""), aim
+    for board in rules.leaderboards:
+        yield (ahead_of(board.kpi).id, NOW, ""), Fraction(_AHEAD[board.best])
+
+
+def _quotas(rules: Rules, clock: Millis) -> Iterator[_One]:
+    """What is set for reps and teams."""
     for due in quotas(rules, clock):
         yield (quota.id, due.window, due.slice), due.amount * rules.money.minor_units
         yield (quota_due.id, due.window, due.slice), due.by_now * rules.money.minor_units

@@ -30,6 +30,8 @@ class Formula(StrEnum):
     LEVEL = "level"
     OLDEST = "oldest"
     DERIVED = "derived"
+    ATTAINMENT = "attainment"
+    PLACE = "place"
 
 
 QUANTILES = {Formula.P50: 0.5, Formula.P90: 0.9, Formula.P95: 0.95}
@@ -87,6 +89,7 @@ class Figure(NamedTuple):
     """One published number: its id and labels, formula, what it is made of, and where it is shown.
 
     `only`: the windows that it is told in, if these are not all that it has. `product`: what a derived figure is made of.
+    `of`: which figure it compares, with a target or between reps.
     """
 
     id: str
@@ -98,6 +101,7 @@ class Figure(NamedTuple):
     labels: tuple[tuple[str, str], ...] = ()
     only: tuple[str, ...] = ()
     product: Product | None = None
+    of: "Figure | None" = None
 
     @property
     def numerator(self) -> tuple[Measure, ...]:
@@ -128,6 +132,8 @@ class Figure(NamedTuple):
     @property
     def dims(self) -> tuple[str, ...]:
         """The dimensions that all its measures have; of quantiles, those that sketches are kept for."""
+        if self.of is not None:
+            return ("rep",) if self.formula is Formula.PLACE else ()
         first, *others = (*(measure.dims for measure in self.measures), *_given_by(self.product))
         shared = tuple(dim for dim in first if all(dim in dims for dims in others))
         return tuple(dim for dim in shared if dim in SKETCHED) if self.sketched else shared
@@ -140,11 +146,14 @@ class Figure(NamedTuple):
     def has(self, dim: str) -> bool:
         """Whether it can be sliced by a dimension, or a pair of them; pairs have no sketches, and nothing given."""
         dims = dims_of(dim)
-        return set(dims) <= set(self.dims) and (len(dims) == 1 or not (self.sketched or any(_given_by(self.product))))
+        alone = self.sketched or self.of is not None or any(_given_by(self.product))
+        return set(dims) <= set(self.dims) and (len(dims) == 1 or not alone)
 
     @property
     def money(self) -> bool:
         """Whether its value is an amount of money; its numerator is in minor units then."""
+        if self.of is not None:
+            return False
         if self.product is not None:
             return sum(map(_is_money, self.product.times)) > sum(map(_is_money, self.product.per))
         per_money = any(measure.money for measure in self.denominator)
@@ -153,7 +162,7 @@ class Figure(NamedTuple):
     @property
     def seconds(self) -> bool:
         """Whether its value is in seconds, and its numerator in ms: of measures that are told so."""
-        return self.product is None and self.numerator[0].seconds and self.formula is not Formula.RATIO
+        return self.product is None and self.of is None and self.numerator[0].seconds and self.formula is not Formula.RATIO
 
     @property
     def unit(self) -> str:
@@ -167,7 +176,7 @@ class Figure(NamedTuple):
                 return "ratio" if self.share else "points"
             case Formula.OLDEST:
                 return "timestamp_seconds"
-            case Formula.DERIVED if self.id.endswith("_ratio"):
+            case Formula.DERIVED | Formula.ATTAINMENT if self.id.endswith("_ratio"):
                 return "ratio"
             case _:
                 return ""

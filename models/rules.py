@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cached_property
+from operator import attrgetter
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -112,12 +113,19 @@ PER_YEAR: Final = {"month": 12, "quarter": 4, "year": 1}
 
 
 class KpiTarget(Struct, frozen=True, forbid_unknown_fields=True):
-    """What a KPI shall be in a window, from `valid_from` on; money in major units, as a decimal number."""
+    """What a KPI shall be in a window (`now` for levels), from `valid_from` on, in the units in which it is told, as text."""
 
     kpi: str
     value: str
     window: str
     valid_from: Millis = Millis(0)
+
+
+class Leaderboard(Struct, frozen=True, forbid_unknown_fields=True):
+    """Reps are ranked by a KPI, the `highest` or `lowest` first; without a word of it the quickest, or else the highest."""
+
+    kpi: str
+    best: Literal["highest", "lowest"] | None = None
 
 
 class Quota(Struct, frozen=True, forbid_unknown_fields=True):
@@ -173,6 +181,7 @@ class Rules(Struct, frozen=True, dict=True, forbid_unknown_fields=True):
     deal_stages: tuple[DealStage, ...] = ()
     """The pipeline's qualified stages, in order: the first two are the stages one and two of the catalogue."""
     targets: tuple[KpiTarget, ...] = ()
+    leaderboards: tuple[Leaderboard, ...] = ()
     quotas: tuple[Quota, ...] = ()
     plans: tuple[Plan, ...] = ()
     gross_margin_percent: int | None = None
@@ -234,11 +243,17 @@ class Rules(Struct, frozen=True, dict=True, forbid_unknown_fields=True):
 
     def yearly_revenue_target(self, at: Millis) -> Fraction | None:
         """The target of the revenue at an instant, for a whole year, in major units: that which was set last."""
-        valid = [target for target in self.targets if target.kpi == "revenue" and target.valid_from <= at]
+        periods = [target for target in self.targets if target.kpi == "revenue" and target.window in PER_YEAR]
+        valid = [target for target in periods if target.valid_from <= at]
         if not valid:
             return None
         latest = max(enumerate(valid), key=lambda item: (item[1].valid_from, item[0]))[1]
         return Fraction(latest.value) * PER_YEAR[latest.window]
+
+    def targets_at(self, at: Millis) -> dict[tuple[str, str], Fraction]:
+        """The targets at an instant, by KPI and window: those that were set last."""
+        valid = sorted((target for target in self.targets if target.valid_from <= at), key=attrgetter("valid_from"))
+        return {(target.kpi, target.window): Fraction(target.value) for target in valid}
 
     def listed(self, dim: str) -> tuple[str, ...]:
         """The values of a dimension of LISTS that are known; others are told as `other`."""

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from models.grids import NONE, Columns, Grid, Oldest, grid_of
 from models.kpis import Figure, Formula
+from models.places import attained, placed
 from models.rules import CHANNELS, LISTS, SENTIMENTS, UNKNOWN, Rules
 from models.slices import is_pair, pair_name
 from models.units import Millis
@@ -85,9 +86,22 @@ def grids(
 ) -> Iterator[Grid]:
     """Every figure by every dimension it has, in the slices always told and those in which it is not 0."""
     pairs = [dim for dim in told if is_pair(dim)]
+
+    def ask(figure: Figure, dim: str) -> Grid:
+        return grid_of(figure, dim, columns, oldest, told.get(dim, ()), minimum_n)
+
     for figure in figures:
-        for dim in ("", *figure.dims, *filter(figure.has, pairs)):
-            yield grid_of(figure, dim, columns, oldest, told.get(dim, ()), minimum_n)
+        if figure.of is None:
+            yield from (ask(figure, dim) for dim in ("", *figure.dims, *filter(figure.has, pairs)))
+            continue
+        ranks = figure.formula is Formula.PLACE
+        found = (
+            placed(figure, figure.of, columns.givens, ask, told.get("rep", ()))
+            if ranks
+            else attained(figure, figure.of, columns.givens, ask)
+        )
+        if found is not None:
+            yield found
 
 
 def evaluate(

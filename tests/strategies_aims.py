@@ -2,15 +2,44 @@
 
 from build import DAY, HOUR, MINUTE, NOON
 
-from models.rules import KpiTarget, Plan, Quota
+from models.rules import KpiTarget, Leaderboard, Plan, Quota
 from models.units import Millis
 
 TARGETS = (
-    (KpiTarget("revenue", "1000.50", "month"), KpiTarget("revenue", "1500", "year", Millis(NOON + HOUR))),
-    (KpiTarget("revenue", "3", "quarter", Millis(NOON + 10 * MINUTE)), KpiTarget("revenue", "7", "year")),
+    (
+        KpiTarget("revenue", "1000.50", "month"),
+        KpiTarget("revenue", "1500", "year", Millis(NOON + HOUR)),
+        KpiTarget("touches", "3", "1h"),
+        KpiTarget("reply_ratio", "0.7", "7d"),
+        KpiTarget("reply_ratio", "0.3", "90d", Millis(NOON + 10 * MINUTE)),
+        KpiTarget("lead_response_time_p90", "400", "24h"),
+        KpiTarget("mrr", "33.1", "now"),
+        KpiTarget("leads_contacted", "7", "90d"),
+    ),
+    (
+        KpiTarget("revenue", "3", "quarter", Millis(NOON + 10 * MINUTE)),
+        KpiTarget("revenue", "7", "year"),
+        KpiTarget("revenue", "8", "5m", Millis(NOON - DAY)),
+    ),
     (),
 )
-"""What the revenue shall be: reached soon, or late, or without a target."""
+"""What the revenue and others shall be: reached soon, or late, or without a target."""
+
+LEADERBOARDS = (
+    (),
+    (
+        Leaderboard("touches"),
+        Leaderboard("reply_ratio"),
+        Leaderboard("lead_response_time_mean"),
+        Leaderboard("leads_overdue", "lowest"),
+    ),
+    (
+        Leaderboard("call_connect_ratio", "lowest"),
+        Leaderboard("meeting_acceptance_ratio", "highest"),
+        Leaderboard("leads_contacted", "lowest"),
+        Leaderboard("routing_delay_mean", "highest"),
+    ),
+)
 
 
 QUOTAS = (

@@ -7,7 +7,7 @@ from typing import Any
 import build
 from build import DAY, HOUR, MINUTE, NOON, SECOND, sla
 from hypothesis import strategies as st
-from strategies_aims import PLANS, QUOTAS, TARGETS
+from strategies_aims import LEADERBOARDS, PLANS, QUOTAS, TARGETS
 
 from models.calendars import Hours, OwnDay, Shift, WorkCalendar
 from models.money import Money, Rate
@@ -167,5 +167,6 @@ def rules(zones: Sequence[str] = ZONES) -> st.SearchStrategy[Rules]:
         quotas=st.sampled_from(QUOTAS),
         plans=st.sampled_from(PLANS),
         targets=st.sampled_from(TARGETS),
+        leaderboards=st.sampled_from(LEADERBOARDS),
         gross_margin_percent=st.sampled_from((None, 80)),
     )

@@ -57,6 +57,7 @@ def test_kpis_as_a_table_and_as_json(run):
     _, table, _ = run("kpis")
     assert "sla_warnings sla_percent=80" in table
     assert "responses_within_sla ÷ clocks_ended" in table
+    assert table.count("rank kpi=…") == 1
     _, text, _ = run("kpis", "--format", "json")
     assert len(json.loads(text)["kpis"]) == len(FIGURES)
 

@@ -58,7 +58,7 @@ def test_nothing_given_is_the_defaults():
 
 def test_the_example_loads_and_shows_each_key_with_its_default():
     example = load(EXAMPLE)
-    examples = {"connections", "roster", "sla", "money", "deal_stages", "targets", "quotas", "plans", *WORKTIME}
+    examples = {"connections", "roster", "sla", "money", "deal_stages", "targets", "leaderboards", "quotas", "plans", *WORKTIME}
     assert example.model_dump(exclude=examples) == Settings().model_dump(exclude=examples)
     text = EXAMPLE.read_text()
     models = [Settings, *(type(getattr(Settings(), name)) for name in Settings.model_fields)]

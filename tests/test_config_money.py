@@ -3,7 +3,7 @@
 import pytest
 
 from models.money import Rate
-from models.rules import DealStage, KpiTarget, Plan, Quota
+from models.rules import DealStage, KpiTarget, Leaderboard, Plan, Quota
 from models.units import Millis
 from streams.config import load
 from streams.config.values import decimal_places, instant
@@ -96,6 +96,30 @@ def test_all_that_is_wrong_with_targets_is_told(write):
     ]
     twice = '[[targets]]\nkpi = "revenue"\nvalue = "1"\nwindow = "year"\n'
     assert mistakes(write(2 * twice)) == ["targets[1].from: is the same as in targets[0]"]
+    assert len(load(write(twice + twice.replace("year", "7d"))).rules().targets) == 2
+    of = ("calls", "now"), ("leads_known", "7d"), ("oldest_lead_waiting", "now"), ("reply_ratio", "7d"), ("cals", "7d")
+    assert mistakes(
+        write("".join(f'[[targets]]\nkpi = "{kpi}"\nvalue = "1"\nwindow = "{window}"\n' for kpi, window in of))
+    ) == [
+        "targets[0].window: calls is told in 5m, 15m, 1h, 4h, 24h, 7d, 30d, 60d, 90d, today, week, month, quarter, year only",
+        "targets[1].window: leads_known is told in now only",
+        "targets[2].kpi: 'oldest_lead_waiting' is no KPI that can have a target: see `leadbeat kpis`",
+        "targets[4].kpi: 'cals' is no KPI that can have a target: see `leadbeat kpis`",
+    ]
+
+
+def test_leaderboards_are_of_kpis_that_reps_have(write):
+    entries = 'kpi = "calls"\n', 'kpi = "lead_response_time_p90"\nbest = "lowest"\n', 'kpi = "net_new_mrr"\n', 'kpi = "rank"\n'
+    text = [f"[[leaderboards]]\n{entry}" for entry in entries]
+    assert load(write("".join(text[:2]))).rules().leaderboards == (
+        Leaderboard("calls"),
+        Leaderboard("lead_response_time_p90", "lowest"),
+    )
+    assert mistakes(write("".join([text[0], *text]))) == [
+        "leaderboards[3].kpi: 'net_new_mrr' is no KPI that reps have: see `leadbeat kpis`",
+        "leaderboards[4].kpi: 'rank' is no KPI that reps have: see `leadbeat kpis`",
+        "leaderboards[1].kpi: is the same as in leaderboards[0]",
+    ]
 
 
 ROSTER = '[[roster]]\nrep = "ada"\nteam = "north"\n'

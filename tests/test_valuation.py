@@ -18,7 +18,8 @@ DECIDES_NOTHING = {
     # What comes in is folded into states, which stay as they are; alerts are no totals.
     *("events.py", "belief.py", "state/told.py", "data/refs.py", "data/fields.py"),
     *(f"data/{kind}.py" for kind in ("leads", "accounts", "reps", "campaigns")),
-    *("givens.py", "kpis.py", "panes.py", "quotas.py", "sums.py"),  # how totals are kept and told, not what is in them
+    # How totals are kept and told, not what is in them.
+    *("compared.py", "givens.py", "kpis.py", "panes.py", "quotas.py", "sums.py"),
 }
 
 

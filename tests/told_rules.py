@@ -52,6 +52,7 @@ def tables(rules: Rules) -> dict[str, Any]:
         "targets": [
             _table(kpi=each.kpi, value=each.value, window=each.window, since=each.valid_from) for each in rules.targets
         ],
+        "leaderboards": [{"kpi": each.kpi} | ({} if each.best is None else {"best": each.best}) for each in rules.leaderboards],
         "deal_stages": [{"name": each.name, "probability": each.probability} for each in rules.deal_stages],
         "calendars": [_calendar(each) for each in rules.calendars],
         "team_calendars": [_table(team=use.name, calendar=use.calendar, since=use.valid_from) for use in rules.team_calendars],

@@ -1,6 +1,7 @@
 """The catalogue: every measure and every figure that Leadbeat keeps, one theme a file."""
 
 from models.catalogue import activity, customers, dealings, deals, funnel, marketing, people, replies, speed
+from models.compared import comparisons
 from models.extension import Own, own
 from models.kpis import Figure, fitted, parts
 from models.measures import Measure
@@ -19,7 +20,9 @@ OWN: Own = own(_MEASURES, _KPIS)
 MEASURES: tuple[Measure, ...] = _MEASURES + OWN.measures
 """All measures; a measure's place is its number in packed keys of one process only."""
 
-KPIS: tuple[Figure, ...] = fitted(_KPIS + OWN.kpis)
+_FITTED: tuple[Figure, ...] = fitted(_KPIS + OWN.kpis)
+
+KPIS: tuple[Figure, ...] = _FITTED + comparisons(_FITTED)
 """All KPIs of the catalogue, as figures."""
 
 FIGURES: tuple[Figure, ...] = KPIS + parts(KPIS)

@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
+from models.compared import is_compared
 from models.rules import LISTS, OTHER, UNASSIGNED
 from streams.config.calendars import mistakes_in
 from streams.config.settings import Settings
@@ -36,6 +37,7 @@ RULES: Final = (
     "money",
     "deal_stages",
     "targets",
+    "leaderboards",
     "quotas",
     "plans",
     "rules_version",
@@ -297,9 +299,29 @@ def _twin_stages(settings: Settings) -> Iterator[Mistake]:
     yield from _twins("deal_stages", "name", [entry.name for entry in settings.deal_stages])
 
 
-def _twin_targets(settings: Settings) -> Iterator[Mistake]:
+def _odd_targets(settings: Settings) -> Iterator[Mistake]:
+    """A target is of a KPI that is told in its window, and there is one at a time."""
+    from models.catalogue import KPIS  # noqa: PLC0415 - own KPIs are named by the settings
+
+    known = {figure.id: figure.windows for figure in KPIS if is_compared(figure)}
+    for index, entry in enumerate(settings.targets):
+        if entry.kpi not in known:
+            yield ("targets", index, "kpi"), f"{entry.kpi!r} is no KPI that can have a target: see `leadbeat kpis`"
+        elif entry.window not in known[entry.kpi]:
+            yield ("targets", index, "window"), f"{entry.kpi} is told in {', '.join(known[entry.kpi])} only"
     zone = settings.organisation.zone
-    yield from _twins("targets", "from", [(entry.kpi, instant(entry.since, zone)) for entry in settings.targets])
+    yield from _twins("targets", "from", [(entry.kpi, entry.window, instant(entry.since, zone)) for entry in settings.targets])
+
+
+def _odd_leaderboards(settings: Settings) -> Iterator[Mistake]:
+    """Reps are ranked by a KPI that they have, once."""
+    from models.catalogue import KPIS  # noqa: PLC0415 - own KPIs are named by the settings
+
+    known = {figure.id for figure in KPIS if is_compared(figure) and "rep" in figure.dims}
+    for index, entry in enumerate(settings.leaderboards):
+        if entry.kpi not in known:
+            yield ("leaderboards", index, "kpi"), f"{entry.kpi!r} is no KPI that reps have: see `leadbeat kpis`"
+    yield from _twins("leaderboards", "kpi", [entry.kpi for entry in settings.leaderboards])
 
 
 def _odd_quotas(settings: Settings) -> Iterator[Mistake]:
@@ -353,7 +375,8 @@ CHECKS: tuple[tuple[frozenset[str], Callable[[Settings], Iterator[Mistake]]], ..
     (frozenset({"roster", "organisation"}), _twin_entries),
     (frozenset({"money", "organisation"}), _twin_rates),
     (frozenset({"deal_stages"}), _twin_stages),
-    (frozenset({"targets", "organisation"}), _twin_targets),
+    (frozenset({"targets", "organisation"}), _odd_targets),
+    (frozenset({"leaderboards"}), _odd_leaderboards),
     (frozenset({"quotas", "roster", "organisation"}), _odd_quotas),
     (frozenset({"plans", "roster", "organisation"}), _odd_plans),
     (frozenset({"sla", "roster", "lead_sources"}), _strangers_in_sla),

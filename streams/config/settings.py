@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, SecretStr, StringConstraints
 from models.calendars import WorkingHours
 from models.kpis import MINIMUM_N, Formula
 from models.money import Money, Rate
-from models.rules import DealStage, KpiTarget, Membership, Plan, Quota, Rules, SlaPolicy
+from models.rules import DealStage, KpiTarget, Leaderboard, Membership, Plan, Quota, Rules, SlaPolicy
 from models.slices import Pair
 from models.units import DAY, HOUR, SECOND, Duration
 from streams.config.calendars import (
@@ -169,12 +169,19 @@ class CustomerSettings(Section):
 
 
 class TargetEntry(Section):
-    """What a KPI shall be in a period, from an instant on; money in major units. The latest holds."""
+    """What a KPI shall be in a window (`now` for levels) from an instant on, in the units it is told in. The latest holds."""
 
-    kpi: Literal["revenue"]
+    kpi: GivenName
     value: Amount
-    window: Literal["month", "quarter", "year"]
+    window: WindowName | Literal["now"]
     since: Since = Field(default=None, alias="from")
+
+
+class LeaderboardEntry(Section):
+    """Reps are ranked by a KPI; those with the `highest` or the `lowest` value first."""
+
+    kpi: GivenName
+    best: Literal["highest", "lowest"] | None = None
 
 
 class QuotaEntry(Section):
@@ -256,6 +263,7 @@ class Settings(Section):
     money: MoneySettings = MoneySettings()
     deal_stages: tuple[DealStageEntry, ...] = ()
     targets: tuple[TargetEntry, ...] = ()
+    leaderboards: tuple[LeaderboardEntry, ...] = ()
     quotas: tuple[QuotaEntry, ...] = ()
     plans: tuple[PlanEntry, ...] = ()
     calendars: tuple[CalendarEntry, ...] = ()
@@ -305,6 +313,7 @@ class Settings(Section):
             targets=tuple(
                 KpiTarget(entry.kpi, entry.value, entry.window, instant(entry.since, zone)) for entry in self.targets
             ),
+            leaderboards=tuple(Leaderboard(entry.kpi, entry.best) for entry in self.leaderboards),
             quotas=tuple(
                 Quota(entry.amount, entry.per, entry.rep, entry.team, entry.ramp, instant(entry.since, zone))
                 for entry in self.quotas

@@ -49,8 +49,8 @@ def pipeline_velocity(asked: Asked) -> Fraction | None:
 def leads_needed(asked: Asked) -> Fraction | None:
     """What is left of the year's target ÷ deal size ÷ lead-to-customer ratio."""
     target = None
-    for target_since, worth, window in asked.rules.revenue_targets:
-        if target_since <= asked.clock:
+    for target_since, kpi, worth, window in asked.rules.targets:
+        if kpi == "revenue" and window in A_YEAR and target_since <= asked.clock:
             target = Fraction(worth) * A_YEAR[window] * asked.rules.money.minor_units
     deal_size = asked.divided(asked.sum("revenue"), asked.sum("deals_won"), "mean")
     conversion = asked.divided(asked.sum("lead_to_customer"), asked.sum("stage_entries{lead_stage=lead}"), "ratio")

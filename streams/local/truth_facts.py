@@ -84,8 +84,10 @@ class Rules:
     """Oldest first."""
     plans: list[PlanRow]
     """Oldest first."""
-    revenue_targets: list[tuple[int, str, str]]
-    """From when on, how much, and in which period; the one that counts last."""
+    targets: list[tuple[int, str, str, str]]
+    """From when on, of which KPI, how much, and in which window; the one that counts last."""
+    leaderboards: list[tuple[str, str | None]]
+    """Of which KPI, and what comes first."""
     worktime: Worktime
 
     def turns(self, rep: str | None) -> Iterator[tuple[int, int, Plan]]:
@@ -205,10 +207,11 @@ def rules_of(toml: Json) -> Rules:
         plans=sorted(
             (plan_row(entry, _valid_from(entry, zone)) for entry in toml.get("plans", [])), key=lambda plan: plan.since
         ),
-        revenue_targets=sorted(
-            ((_valid_from(entry, zone), entry["value"], entry["window"]) for entry in toml.get("targets", [])),
+        targets=sorted(
+            ((_valid_from(entry, zone), entry["kpi"], entry["value"], entry["window"]) for entry in toml.get("targets", [])),
             key=lambda entry: entry[0],
         ),
+        leaderboards=[(entry["kpi"], entry.get("best")) for entry in toml.get("leaderboards", [])],
         worktime=worktime_of(toml, zone.key, _instant_of, partial(team_of, roster)),
     )
 

@@ -2,15 +2,39 @@
 
 from bisect import bisect_left
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import partial
 
-from streams.local.truth_deals import DEALS
+from streams.local.truth_compared import Result, attained, places
 from streams.local.truth_derived import DERIVED, DERIVED_NOW, ONLY, Asked
-from streams.local.truth_derived import MONEY as MONEY_DERIVED
 from streams.local.truth_facts import Rules
 from streams.local.truth_funnel import FUNNEL
 from streams.local.truth_ledger import WHOLE, Ledger, Slice
 from streams.local.truth_sections import MORE
+from streams.local.truth_shown import (
+    BOARD,
+    BY_SOURCE,
+    COUNTS,
+    DAILY,
+    DURATIONS,
+    FURTHER,
+    GROWTHS,
+    LEVELS,
+    MEANS,
+    MONEY,
+    OLDEST,
+    QUANTILES,
+    RATIOS,
+    RESULTS,
+    SHORT,
+    SLICE_STATISTICS,
+    WARNINGS,
+    WHOLE_STATISTICS,
+    WITH_FURTHER,
+    WITH_QUANTILES,
+    WITHOUT_PAIRS,
+    WITHOUT_PEOPLE,
+)
 from streams.local.truth_windows import windows_at, windows_before
 
 Key = tuple[str, frozenset[tuple[str, str]]]
@@ -23,167 +47,6 @@ Gauges = dict[Key, Value]
 
 WITHIN = 0.01
 """The relative tolerance of quantiles and maxima."""
-
-COUNTS = [
-    "sla_breaches",
-    "touches",
-    "automated_touches",
-    "calls",
-    "emails",
-    "messages",
-    "calls_connected",
-    "meetings_booked",
-    "meetings_held",
-    "meeting_no_shows",
-    "meetings_cancelled",
-    "meetings_unmarked",
-    "demos_held",
-    "leads_contacted",
-    "leads_first_contacted",
-    "replies",
-    "companies_responded",
-    "bounces",
-    "opt_outs",
-    "follow_up_attempts",
-    *FUNNEL.counts,
-    *DEALS.counts,
-    *MORE.counts,
-]
-WARNINGS = {"50": "sla_warnings_50", "80": "sla_warnings_80"}
-DURATIONS = [
-    "lead_response_time",
-    "lead_response_time_business",
-    "lead_contact_time",
-    "routing_delay",
-    "rep_delay",
-    "time_to_first_meeting",
-    "reply_time",
-    *FUNNEL.durations,
-    *DEALS.durations,
-    *MORE.durations,
-]
-RATIOS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "response_within_sla_ratio": ("responses_within_sla", ("clocks_ended",)),
-    "leads_followed_up_ratio": ("leads_followed_up", ("leads_created",)),
-    "never_contacted_ratio": ("leads_never_contacted", ("leads_judged",)),
-    "call_connect_ratio": ("calls_connected", ("calls",)),
-    "touches_connected_ratio": ("touches_connected", ("touches",)),
-    "meeting_show_ratio": ("meetings_held", ("meetings_held", "meeting_no_shows")),
-    "reply_ratio": ("leads_replied", ("leads_first_reached",)),
-    "positive_reply_ratio": ("leads_replied_positive", ("leads_first_contacted",)),
-    "negative_reply_ratio": ("leads_replied_negative", ("leads_first_contacted",)),
-    "meeting_acceptance_ratio": ("meetings_booked", ("replies",)),
-    **FUNNEL.ratios,
-    **DEALS.ratios,
-    **MORE.ratios,
-}
-"""Numerator, and the measures whose sum is the denominator."""
-
-MEANS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "follow_up_attempts_mean": ("follow_up_attempts", ("follow_ups_ended",)),
-    **DEALS.means,
-    **MORE.means,
-}
-GROWTHS = {**FUNNEL.growths, **DEALS.growths}
-"""What is compared with what it was in the window before."""
-
-LEVELS = ("leads_awaiting_response", "leads_overdue", *FUNNEL.levels, *DEALS.levels, *MORE.levels)
-DAILY = FUNNEL.daily | DEALS.daily | MORE.daily | set(DERIVED)
-MONEY = DEALS.money | MORE.money | MONEY_DERIVED
-SHORT = ("5m", "15m", "1h", "4h")
-"""The windows in which what is told daily is not."""
-
-OLDEST = "oldest_lead_waiting"
-
-QUANTILES = {"p50": 50, "p90": 90, "p95": 95, "max": 100}
-WHOLE_STATISTICS = ("mean", "p50", "p90", "p95", "max")
-SLICE_STATISTICS = ("mean", "p50", "p90")
-
-BY_PEOPLE = [
-    "lead_response_time",
-    "lead_response_time_business",
-    "lead_contact_time",
-    "response_within_sla_ratio",
-    "sla_breaches",
-    "leads_awaiting_response",
-    "leads_overdue",
-    "oldest_lead_waiting",
-    "leads_followed_up_ratio",
-    "touches",
-    "calls",
-    "emails",
-    "call_connect_ratio",
-    "meetings_booked",
-    "meeting_show_ratio",
-    "reply_ratio",
-    "positive_reply_ratio",
-    "meeting_acceptance_ratio",
-    "leads_created",
-    "deals_won",
-    "win_ratio",
-    "revenue",
-    "quota_attainment_ratio",
-]
-BY_SOURCE = [
-    "leads_created",
-    "lead_response_time",
-    "response_within_sla_ratio",
-    "reply_ratio",
-    "positive_reply_ratio",
-    "leads_first_contacted",
-    "meetings_booked",
-    "meeting_show_ratio",
-    "lead_to_opportunity_ratio",
-    "lead_to_customer_ratio",
-    "client_acquisition_ratio",
-    "opportunities_created",
-    "win_ratio",
-    "revenue",
-    "cost_per_lead",
-]
-RESULTS = {"quota_attainment_ratio": "revenue"}
-"""What is compared with what rules give, which is there where nothing happened, too."""
-
-WITHOUT_PAIRS = ["quota_attainment_ratio"]
-"""What is by rep or by team, and by nothing with it."""
-
-WITHOUT_PEOPLE = ["cost_per_lead"]
-"""Of all these, what has no rep and no team."""
-
-WITH_CHANNEL = [
-    "client_acquisition_ratio",
-    "lead_response_time",
-    "lead_response_time_business",
-    "lead_contact_time",
-    "reply_ratio",
-    "positive_reply_ratio",
-    "leads_first_contacted",
-    "touches",
-]
-"""Of all these, what has a channel."""
-
-WITH_FURTHER = {
-    "channel": WITH_CHANNEL,
-    "competitor": ["deals_won", "win_ratio"],
-    **dict.fromkeys(("sentiment", "product", "loss_reason", "nurture_track"), ()),
-}
-"""The same by each dimension that not all of it has."""
-
-BOARD = {
-    "rep": BY_PEOPLE,
-    "team": BY_PEOPLE,
-    "lead_source": BY_SOURCE,
-    "origin": BY_SOURCE,
-    "segment": BY_SOURCE,
-    "channel": [kpi for kpi in BY_SOURCE if kpi in WITH_CHANNEL],
-}
-"""What is shown by which dimension, in the board's windows."""
-
-FURTHER = ("sales_region", "campaign")
-"""What is shown by itself only if that is asked for."""
-
-WITH_QUANTILES = ("rep", "team", "lead_source", "origin", "segment", "channel")
-"""The dimensions in which durations have quantiles; pairs have none."""
 
 
 def gauges_of(ledger: Ledger, rules: Rules, clock: int) -> Gauges:
@@ -230,7 +93,36 @@ class Page:
             statistics = SLICE_STATISTICS if dims[0] in WITH_QUANTILES and len(dims) == 1 else ("mean",)
             for values in sorted(seen | always):
                 self.write_slice((dims, values), kpis, list(self.rules.board_windows), statistics)
+        self.write_comparisons()
         return self.gauges
+
+    def write_comparisons(self) -> None:
+        """How much of their targets KPIs reach, and the places of reps by others."""
+        for kpi, window, value in list(attained(self.gauges, self.rules, self.clock)):
+            self.put("target_attainment_ratio", WHOLE, value, kpi=kpi, **({} if window == "now" else {"window": window}))
+        for kpi, best in self.rules.leaderboards:
+            lowest_first = (best or ("lowest" if kpi.removesuffix("_mean") in DURATIONS else "highest")) == "lowest"
+            for window in [""] if kpi in LEVELS else self.rules.board_windows:
+                results = [found for rep in self.configured["rep"] if (found := self.result(kpi, rep, window)) is not None]
+                for rep, place in places(results, lowest_first=lowest_first).items():
+                    labels = {"kpi": kpi, **({"window": window} if window else {})}
+                    self.put("rank", (("rep",), (rep,)), float(place), **labels)
+
+    def result(self, kpi: str, rep: str, window: str) -> Result | None:
+        """What a rep has of a count, a level, a ratio or a mean; None without a value."""
+        key = (("rep",), (rep,))
+        if kpi in LEVELS:
+            return Result(rep, Fraction(self.ledger.levels[kpi, key]))
+        if window in SHORT and kpi in DAILY:
+            return None
+        if kpi in COUNTS:
+            return Result(rep, Fraction(sum(self.amounts(kpi, key, window))))
+        if kpi in RATIOS:
+            part, wholes = RATIOS[kpi]
+            n = sum(sum(self.amounts(whole, key, window)) for whole in wholes)
+            return Result(rep, Fraction(sum(self.amounts(part, key, window))), n) if n > 0 else None
+        spans = self.amounts(kpi.removesuffix("_mean"), key, window)
+        return Result(rep, Fraction(sum(spans), len(spans))) if spans and len(spans) >= self.rules.minimum_n["mean"] else None
 
     def boards(self) -> Iterator[tuple[tuple[str, ...], list[str]]]:
         """What is sliced by, and the KPIs that are shown so: by a pair what is by one of its dimensions and has both."""

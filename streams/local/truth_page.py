@@ -7,8 +7,9 @@ from typing import Literal, NamedTuple
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.local.truth_derived import DERIVED, DERIVED_NOW
-from streams.local.truth_gauges import COUNTS, DURATIONS, GROWTHS, LEVELS, MEANS, OLDEST, RATIOS, Gauges, Key, Value
+from streams.local.truth_gauges import Gauges, Key, Value
 from streams.local.truth_sections import MORE
+from streams.local.truth_shown import COUNTS, DURATIONS, GROWTHS, LEVELS, MEANS, OLDEST, RATIOS
 
 ROUNDING = 1e-9
 """Seconds by which a value on the edge of its tolerance may miss it, from floating point."""

@@ -87,6 +87,8 @@ def work_out(told: Told, grids: Iterable[Grid], version: int) -> Round:
 
 
 def _write(grid: Grid, before: Grid | None, version: int, written: Rows) -> None:
+    if before is not None and before.figure.windows != grid.figure.windows:
+        before = None
     mask = changed(grid, before)
     rows, columns = (places.tolist() for places in np.nonzero(mask))
     if not rows:
@@ -101,6 +103,7 @@ def _write(grid: Grid, before: Grid | None, version: int, written: Rows) -> None
 
 
 def _vanished(grid: Grid, after: Grid | None) -> Iterator[Row]:
-    left = set(grid.names).difference(after.names if after is not None else ())
-    keys = [key_of(grid.figure, grid.dim, name) for name in left]
-    return ((window, key) for key in keys for window in grid.figure.windows)
+    kept = set() if after is None else {*after.figure.windows}
+    for window in grid.figure.windows:
+        left = set(grid.names).difference(after.names) if after is not None and window in kept else grid.names
+        yield from ((window, key_of(grid.figure, grid.dim, name)) for name in left)

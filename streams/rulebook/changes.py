@@ -115,10 +115,14 @@ def _rates(old: Rules, new: Rules) -> Iterator[Change]:
 
 
 def _targets(old: Rules, new: Rules) -> Iterator[Change]:
-    targets = [{(each.kpi, each.valid_from): f"{each.value} a {each.window}" for each in rules.targets} for rules in (old, new)]
-    for sign, (kpi, since), before, after in _compared(*targets):
+    targets = [{(each.kpi, each.window, each.valid_from): each.value for each in rules.targets} for rules in (old, new)]
+    for sign, (kpi, window, since), before, after in _compared(*targets):
         what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
-        yield Change(sign, "targets", f"{kpi}{_from(since, new.zone)} {what}")
+        yield Change(sign, "targets", f"{kpi} ({window}){_from(since, new.zone)} {what}")
+    boards = [{each.kpi: each.best or "as usual" for each in rules.leaderboards} for rules in (old, new)]
+    for sign, kpi, before, after in _compared(*boards):
+        what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
+        yield Change(sign, "leaderboards", f"{kpi} {what}")
 
 
 def _quotas(old: Rules, new: Rules) -> Iterator[Change]:

@@ -55,7 +55,7 @@ def _entry(figure: Figure, board: tuple[str, ...], currency: str) -> Entry:
         formula=str(figure.formula),
         unit=figure.unit,
         text=figure.text,
-        numerator=() if figure.product else tuple(measure.id for measure in figure.numerator),
+        numerator=() if figure.product or figure.of else tuple(measure.id for measure in figure.numerator),
         denominator=tuple(measure.id for measure in figure.denominator),
         windows=figure.windows,
         by=figure.dims,
@@ -70,14 +70,15 @@ def opened(figure: Figure) -> tuple[str, ...]:
 
     All their measures must count once, and keep who is behind them.
     """
-    parts = {"numerator": None if figure.product else figure.over, "denominator": figure.under}
+    parts = {"numerator": None if figure.product or figure.of else figure.over, "denominator": figure.under}
     return tuple(name for name, part in parts.items() if part and part.plain and all(each.drill for each in part.measures))
 
 
 def _named() -> dict[str, tuple[Figure, ...]]:
     named: dict[str, tuple[Figure, ...]] = {}
     for figure in FIGURES:
-        group = figure.product is None and figure.numerator[0].kind is Kind.DURATION and figure.formula is not Formula.COUNT
+        made = figure.product is not None or figure.of is not None
+        group = not made and figure.numerator[0].kind is Kind.DURATION and figure.formula is not Formula.COUNT
         for name in (figure.id.rpartition("_")[0], figure.id) if group else (figure.id,):
             named[name] = (*named.get(name, ()), figure)
     return named

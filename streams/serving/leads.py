@@ -33,9 +33,10 @@ USUAL_LIMIT: Final = 100
 HIGHEST_LIMIT: Final = 1000
 
 WINDOW_NAMES: Final = tuple(window.name for window in WINDOWS)
+_LABELLED: Final = [dict(figure.labels) for figure in FIGURES if figure.of is None]
 LABELS: Final[Mapping[str, tuple[str, ...]]] = {
-    name: tuple(dict.fromkeys(dict(figure.labels)[name] for figure in FIGURES if name in dict(figure.labels)))
-    for name in dict.fromkeys(name for figure in FIGURES for name, _ in figure.labels)
+    name: tuple(dict.fromkeys(labels[name] for labels in _LABELLED if name in labels))
+    for name in dict.fromkeys(name for labels in _LABELLED for name in labels)
 }
 """The labels by which KPIs of one name differ, and their values."""
 

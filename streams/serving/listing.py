@@ -36,10 +36,16 @@ def table(catalogue: Catalogue) -> Table:
     table = Table(box=None, header_style="bold")
     for heading in ("KPI", "unit", "by", "definition"):
         table.add_column(heading, overflow="fold")
-    for entry in catalogue.kpis:
-        labels = "".join(f" {name}={value}" for name, value in entry.labels.items())
-        table.add_row(*(Text(text) for text in (entry.id + labels, _unit(entry), " ".join(entry.by), entry.text)))
+    rows = ((_named(entry), _unit(entry), " ".join(entry.by), entry.text) for entry in catalogue.kpis)
+    for row in dict.fromkeys(rows):
+        table.add_row(*map(Text, row))
     return table
+
+
+def _named(entry: Entry) -> str:
+    """Id and labels; what compares any KPI is told once."""
+    compares = BY_KEY[_key(entry)].of is not None
+    return entry.id + "".join(f" {name}={'…' if compares else value}" for name, value in entry.labels.items())
 
 
 def markdown(catalogue: Catalogue) -> str:

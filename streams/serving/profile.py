@@ -135,7 +135,8 @@ class Profile:
             for window in figure.windows:
                 row = snapshot.rows.get(window, {}).get(figure.key)
                 if row is not None and (row.value is None or not math.isfinite(row.value)):
-                    labels = {**dict(figure.labels), "kpi": figure.id, "window": window, "state": state or row.state}
+                    of = {"of": figure.of.id} if figure.of else dict(figure.labels)
+                    labels = {**of, "kpi": figure.id, "window": window, "state": state or row.state}
                     yield Series(name_of(WITHOUT_VALUE, labels), 1)
 
     def _found(self, snapshot: Snapshot, told: Mapping[str, Collection[str]]) -> Iterator[tuple[_Rank, Series]]:
@@ -224,8 +225,8 @@ def _text(plan: _Plan) -> str:
     figure, by = plan.figure, f" By {' and '.join(dims_of(plan.dim))}." if plan.dim else ""
     if figure.composed:
         return f"{formula_of(figure, lambda measure: _metric(_PUBLISHED[measure], plan))}.{by}"
-    if figure.product:
-        return f"{figure.text}.{by}"
+    if figure.product or figure.of:
+        return f"{figure.text.removesuffix('.')}.{by}"
     if figure.formula is Formula.OLDEST:
         which = "Due time" if plan.due else "Inquiry time"
         return f"{which} of the lead that has waited longest.{by}"

@@ -174,7 +174,12 @@ def test_partitions_together_are_one_partition_with_all_leads(facts, clock, rule
         for name, values in sums_of(part.tick(clock).totals).items():
             together[name] = [sum(both) for both in zip(together.get(name, [0] * len(values)), values, strict=True)]
     whole = sums_of(Engine(rules).take(*facts).tick(clock).totals)
-    assert {name: values for name, values in together.items() if any(values)} == whole
+    assert _of_one_subject(together) == _of_one_subject(whole)
+
+
+def _of_one_subject(sums):
+    """All but what leads tell accounts, which goes from partition to partition through the log."""
+    return {name: values for name, values in sums.items() if any(values) and not name.startswith("companies_responded")}
 
 
 @given(

@@ -21,6 +21,7 @@ from models.meaning import meanings
 from models.measures import USUAL, Kind
 from models.rules import Rules
 from models.slices import DIMS, MOST_IN_PAIR, WHOLE, dims_of, is_pair, join_values, pair_faults, pair_name, split_values
+from models.state.absorption import settle, whole
 from models.state.facts import facts
 from models.units import Millis
 from models.windows import DUE_LAG
@@ -74,11 +75,13 @@ def test_every_code_has_a_name(dim):
 @given(strategies.histories(), strategies_rules.rules(), strategies.WHEN)
 def test_every_measure_counts_in_every_slice_what_the_oracle_says(history, rules, clock):
     codes, known_until = Codes(rules), Millis(clock - DUE_LAG)
-    found = evaluate([facts(build.folded(*history), codes)], codes, known_until)
+    leads = {"lead-1": build.folded(*history)}
+    settle(leads)
+    found = evaluate([facts(whole(lead, own), codes) for own, lead in leads.items()], codes, known_until)
     told = [msgspec.json.decode(encode(event)) for event in history]
     ledger = ledger_of(told, rules_of(tables(rules)), clock)
     assert _flows(listed(found.contributions, codes)) == _of_ledger(ledger)
-    (meaning,) = meanings(found, codes, known_until)
+    meaning, *_ = meanings(found, codes, known_until)
     waiting = {} if meaning.waiting is None else dict.fromkeys(meaning.waiting.slices(codes.slices(USUAL)), meaning.waiting[:2])
     assert waiting == {_name(key): (since, None if due == float("inf") else due) for key, (since, due) in ledger.oldest.items()}
 

@@ -1,19 +1,20 @@
 """Rounds tell what changed and what is gone, and nothing else: a table that follows them is what a whole evaluation says."""
 
 import json
+from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from models.catalogue import FIGURES
-from models.givens import givens
+from models.givens import ahead_of, givens, target_of
 from models.grids import Columns
 from models.kpis import MINIMUM_N
 from models.rules import Rules
 from models.snapshot import evaluate, grids
 from models.sums import Sums
 from models.units import Millis
-from models.windows import WINDOW_INDEX
+from models.windows import NOW, WINDOW_INDEX
 from streams.processing.round import NOTHING, Told, work_out
 
 TOLD = {"": [""], "rep": ["ana"], "team": [], "lead_source": ["inbound"]}
@@ -43,15 +44,28 @@ def content(row: bytes) -> tuple[object, ...]:
     return told["value"], told["numerator"], told["denominator"], told["state"]
 
 
-@given(st.lists(st.tuples(TOTALS, WAITING), min_size=1, max_size=4), st.sets(st.sampled_from(("left|rep=x", "calls|rep=ben"))))
+GIVENS = st.sampled_from(
+    [
+        GIVEN,
+        {**GIVEN, (target_of("calls").id, "1h", ""): Fraction(7), (ahead_of("calls").id, NOW, ""): Fraction(-1)},
+        {**GIVEN, (target_of("calls").id, "24h", ""): Fraction(7)},
+    ]
+)
+"""What rules and clock give; rules may say otherwise in the next round."""
+
+
+@given(
+    st.lists(st.tuples(TOTALS, WAITING, GIVENS), min_size=1, max_size=4),
+    st.sets(st.sampled_from(("left|rep=x", "calls|rep=ben"))),
+)
 def test_a_table_that_follows_rounds_says_what_stands(rounds, left):
     table = {("1h", key): (None, -1, None, "?") for key in left}
     said = Told({}, frozenset(table))
-    for version, (totals, oldest) in enumerate(rounds):
+    for version, (totals, oldest, given_now) in enumerate(rounds):
         sums = Sums(SERIES)
         for (name, row), amount in totals.items():
             sums.values[row, sums.ids[name]] = amount
-        found = work_out(said, grids(FIGURES, Columns(sums).at_present(100, GIVEN), oldest, TOLD, MINIMUM_N), version)
+        found = work_out(said, grids(FIGURES, Columns(sums).at_present(100, given_now), oldest, TOLD, MINIMUM_N), version)
         before = dict(table)
         written = {(window, key): content(packed) for window, rows in found.written.items() for key, packed in rows.items()}
         table |= written
@@ -59,7 +73,7 @@ def test_a_table_that_follows_rounds_says_what_stands(rounds, left):
             del table[row]
         expected = {
             (window, line.key): (cell.value, cell.numerator, cell.denominator, cell.state)
-            for line in evaluate(FIGURES, Columns(sums).at_present(100, GIVEN), oldest, TOLD, MINIMUM_N)
+            for line in evaluate(FIGURES, Columns(sums).at_present(100, given_now), oldest, TOLD, MINIMUM_N)
             for window, cell in zip(line.windows, line.cells, strict=True)
         }
         assert table == expected

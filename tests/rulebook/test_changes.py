@@ -42,6 +42,7 @@ def test_every_kind_of_entry_is_told():
     money.rates = [{ currency = "USD", rate = "0.8" }, { currency = "JPY", rate = "0.005", from = 2026-03-01 }]
     deal_stages = [{ name = "qualified", probability = 30 }]
     targets = [{ kpi = "revenue", value = "90", window = "month" }]
+    leaderboards = [{ kpi = "calls", best = "lowest" }, { kpi = "touches" }]
     money.gross_margin_percent = 80
     quotas = [{ rep = "ana", amount = 7, per = "month", ramp = [0, 50] }, { team = "south", amount = 8, per = "year" }]
     plans = [{ rep = "ana", commission_percent = 7.5 }, { rep = "ben", commission_percent = "5", ote = 9, from = 2026-03-01 }]
@@ -51,6 +52,7 @@ def test_every_kind_of_entry_is_told():
     deal_stages = [{{ name = "qualified", probability = 20 }}]
     quotas = [{{ rep = "ana", amount = 6, per = "month" }}]
     plans = [{{ rep = "ana", commission_percent = "7.25" }}, {{ rep = "dora", commission_percent = 0 }}]
+    leaderboards = [{{ kpi = "calls" }}, {{ kpi = "emails", best = "highest" }}]
     targets = [
         {{ kpi = "revenue", value = "80", window = "month" }},
         {{ kpi = "revenue", value = "9", window = "year", from = 2026-03-01 }}
@@ -77,8 +79,11 @@ def test_every_kind_of_entry_is_told():
         "+ deal_stages: qualified at 30 %",
         "- deal_stages: qualified at 20 %",
         "~ money.gross_margin_percent: not told → 80 %",
-        "~ targets: revenue 80 a month → 90 a month",
-        "- targets: revenue from 2026-03-01 9 a year",
+        "~ targets: revenue (month) 80 → 90",
+        "- targets: revenue (year) from 2026-03-01 9",
+        "~ leaderboards: calls as usual → lowest",
+        "+ leaderboards: touches as usual",
+        "- leaderboards: emails highest",
         "~ quotas: ana 6 a month → 7 a month, at first 0 %, 50 %",
         "+ quotas: team south 8 a year",
         "~ plans: ana 7.25 % → 7.5 %",

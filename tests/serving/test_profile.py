@@ -84,7 +84,7 @@ def found(shown: Shown) -> dict[tuple[str, str, str], float]:
 @pytest.mark.parametrize(
     ("dim", "names"),
     [
-        *(("rep", PEOPLE), ("team", PEOPLE), ("lead_source", SOURCES), ("origin", SOURCES), ("segment", SOURCES)),
+        *(("rep", PEOPLE | {"rank"}), ("team", PEOPLE), ("lead_source", SOURCES), ("origin", SOURCES), ("segment", SOURCES)),
         *(("channel", CHANNELS), ("campaign", set()), ("sales_region", set())),
     ],
 )

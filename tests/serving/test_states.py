@@ -4,9 +4,11 @@ import csv
 import io
 
 import pytest
-from build import MINUTE, NOON, call
+from build import MINUTE, NOON, RULES, call
+from msgspec.structs import replace
 from published import at_noon, round_of, samples, serving
 
+from models.rules import KpiTarget, Leaderboard
 from models.snapshot import State
 from models.units import Millis
 from streams.config import Settings
@@ -68,7 +70,8 @@ async def test_a_round_whose_clock_is_of_now_is_fresh():
 
 @pytest.mark.parametrize(("settings", "stale"), [(EXTERNAL, False), (WALL, True)])
 async def test_each_kpi_of_the_whole_is_on_the_page_with_its_value_or_with_why_it_has_none(settings, stale):
-    snapshot = at_noon(*CALLS)
+    targets = tuple(KpiTarget(kpi, "0.5", "1h") for kpi in ("call_connect_ratio", "reply_ratio", "calls"))
+    snapshot = at_noon(*CALLS, rules=replace(RULES, targets=targets, leaderboards=(Leaderboard("calls"),)))
     async with serving(snapshot, settings) as client:
         found = samples((await client.get("/metrics")).text)
     assert found["leadbeat_kpis_stale", ()] == stale
@@ -78,6 +81,10 @@ async def test_each_kpi_of_the_whole_is_on_the_page_with_its_value_or_with_why_i
         state = "stale" if stale else FRESH[name]
         assert (("kpi", name), ("state", state), ("window", "1h")) in without
         assert (f"leadbeat_{name}", (("window", "1h"),)) not in found
+    for name in ("call_connect_ratio", "reply_ratio"):
+        assert [dict(labels)["kpi"] for labels in without if dict(labels).get("of") == name] == ["target_attainment_ratio"]
     assert found["leadbeat_calls", (("window", "1h"),)] == 2
+    assert found["leadbeat_target_attainment_ratio", (("kpi", "calls"), ("window", "1h"))] == 4
+    assert found["leadbeat_rank_by_rep", (("kpi", "calls"), ("rep", "ana"), ("window", "1h"))] == 1
     withheld = [row for rows in snapshot.rows.values() for key, row in rows.items() if "|" not in key and row.value is None]
     assert len(without) == len(withheld) > 100
