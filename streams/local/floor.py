@@ -178,6 +178,13 @@ DOLLAR = ((ALWAYS, "0.93"), (60, "0.88"), (0, "0.865"))
 """What a US dollar is worth in euros, each from so many days before now on."""
 
 
+TARGETS = (("response_within_sla_ratio", "0.9", "24h"), ("meetings_booked", "40", "7d"), ("revenue", "3000000", "year"))
+"""What KPIs shall be: how much, in which window."""
+
+LEADERBOARDS = ("meetings_booked", "response_within_sla_ratio", "lead_response_time_mean")
+"""What reps are ranked by."""
+
+
 def demo_rules_toml(now: Millis, zone: str, reps: tuple[Rep, ...] = REPS) -> str:
     """The floor's rules as TOML, of which plain keys come first: put nothing before it."""
     today = moment(now).astimezone(ZoneInfo(zone)).date()
@@ -198,6 +205,9 @@ def demo_rules_toml(now: Millis, zone: str, reps: tuple[Rep, ...] = REPS) -> str
     parts.append('[money]\ncurrency = "EUR"\n')
     parts += [_table("money.rates", currency="USD", rate=rate, since=_day(today, days_ago)) for days_ago, rate in DOLLAR]
     parts += [f'[[deal_stages]]\nname = "{name}"\nprobability = {probability}\n' for name, probability in PIPELINE]
+    parts += [_table("targets", kpi=kpi, value=value, window=window) for kpi, value, window in TARGETS]
+    parts += [_table("quotas", rep=rep.name, amount="40000", per="month") for rep in reps if rep.terms[-1][1] is not None]
+    parts += [_table("leaderboards", kpi=kpi) for kpi in LEADERBOARDS]
     return "\n".join(parts)
 
 
