@@ -1,7 +1,6 @@
 """What leads add to the totals: a pure function of their facts, the rules and the due clock, for many leads at once."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import NamedTuple, TypeVar
 
@@ -102,23 +101,19 @@ def evaluate_both(
     """
     count = len(before)
     both = Story([*before, *after], codes, np.repeat((then, now), count))
-    stories = {tuple(range(count)): both}
+    stories = {np.arange(count).tobytes(): both}
     parts = [_split(found, count) for found in _contributions(both, _ALWAYS)]
-    changes = [_changed_tables(*pair) for pair in zip(before, after, strict=True)]
+    changed = np.array([_changed_tables(*pair) for pair in zip(before, after, strict=True)], np.int64)
+    touched = changed if then == now else changed | np.array([_tables_with_something(known) for known in after], np.int64)
     for (reads, timed), measures in _BY_READS.items():
-        has_time_passed = timed and then != now
-        some = tuple(
-            place
-            for place, tables in enumerate(changes)
-            if not tables.isdisjoint(reads) or (has_time_passed and _has_some(after[place], reads))
-        )
-        if not some:
+        places = np.flatnonzero((touched if timed else changed) & reads)
+        if not len(places):
             continue
-        if some not in stories:
-            sides = ([side[place] for place in some] for side in (before, after))
-            stories[some] = Story([*chain(*sides)], codes, np.repeat((then, now), len(some)))
-        places = np.array(some, np.int64)
-        parts += [_placed(_split(found, len(some)), places) for found in _contributions(stories[some], measures)]
+        story = stories.get(places.tobytes())
+        if story is None:
+            sides = ([side[place] for place in places.tolist()] for side in (before, after))
+            story = stories[places.tobytes()] = Story([*chain(*sides)], codes, np.repeat((then, now), len(places)))
+        parts += [_placed(_split(found, len(places)), places) for found in _contributions(story, measures)]
     waiting, thresholds = _split_rows(_waiting(both), count), _split_rows(_thresholds(both), count)
     instants = (both.next_change, both.ends_at, both.last_at)
     old = Evaluation([old for old, _ in parts], waiting[0], thresholds[0], *(column[:count] for column in instants))
@@ -126,25 +121,32 @@ def evaluate_both(
     return old, new
 
 
+_BITS = {name: 1 << place for place, name in enumerate(Facts._fields)}
+"""Sets of a lead's tables are the bits of a number."""
+
+_ALL_TABLES = sum(_BITS.values())
 _ALWAYS = [number for number, measure in enumerate(MEASURES) if measure.reads is None]
 _BY_READS = {
-    (reads, timed): [number for number, measure in enumerate(MEASURES) if (measure.reads, measure.timed) == (reads, timed)]
+    (sum(_BITS[name] for name in reads), timed): [
+        number for number, measure in enumerate(MEASURES) if (measure.reads, measure.timed) == (reads, timed)
+    ]
     for reads, timed in dict.fromkeys((measure.reads, measure.timed) for measure in MEASURES)
     if reads is not None
 }
-_ALL_TABLES = frozenset(Facts._fields)
 
 
-def _changed_tables(old: Facts, new: Facts) -> AbstractSet[str]:
+def _changed_tables(old: Facts, new: Facts) -> int:
     """The tables of a lead that have changed: all of them if its own fields or owners have, as all measures read these."""
-    if old[:2] != new[:2]:
-        return _ALL_TABLES
-    return {name for name, was, is_now in zip(Facts._fields, old, new, strict=True) if was != is_now}
+    return _ALL_TABLES if old[:2] != new[:2] else _differing(old, new)
 
 
-def _has_some(known: Facts, reads: tuple[str, ...]) -> bool:
-    """Whether a lead has something in one of some tables."""
-    return any(getattr(known, name) != getattr(NOTHING, name) for name in reads)
+def _tables_with_something(known: Facts) -> int:
+    """The tables of a lead in which there is something."""
+    return _differing(known, NOTHING)
+
+
+def _differing(one: Facts, other: Facts) -> int:
+    return sum(bit for bit, mine, theirs in zip(_BITS.values(), one, other, strict=True) if mine != theirs)
 
 
 def _split(both: Contributions, count: int) -> tuple[Contributions, Contributions]:

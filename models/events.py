@@ -306,7 +306,7 @@ Event: TypeAlias = (
 
 
 class Absorbed(Struct, frozen=True, tag_field="type", tag="absorbed", kw_only=True):
-    """A part of what is known of a merged lead, for the one that it was merged into (`subject`).
+    """A part of what is known of a lead, for the one that it was merged into (`subject`); or its replies, for its account.
 
     It is *derived*: Leadbeat tells itself of it, and takes it from nobody else.
     `path` says whose part it is and over whom it came; without a path, the part is no longer given. `channel` names the part to

@@ -9,6 +9,7 @@ from itertools import chain
 from typing import Final, NamedTuple, TypeGuard
 
 from models.codes import Codes
+from models.compared import ATTAINMENT, RANK
 from models.errors import InvalidKpisError
 from models.kpis import Figure, Formula
 from models.measures import Kind, Measure
@@ -43,7 +44,7 @@ RESERVED: Final = (
 _ID: Final = re.compile("[a-z][a-z0-9_]*")
 _BY: Final = re.compile(f"_by_({'|'.join(DIMS)})(_and_|$)")
 _TABLES: Final = tuple(name for name in Facts._fields if name not in {"lead", "owners"})
-_LABELS: Final = frozenset((*DIMS, "window", "kpi", "state"))
+_LABELS: Final = frozenset((*DIMS, "window", "kpi", "of", "state"))
 
 _KINDS: Final = {
     Formula.SAMPLES: {Kind.DURATION},
@@ -96,6 +97,7 @@ def read(module: Module, measures: Sequence[Measure], kpis: Sequence[Figure]) ->
     figures = [each for each in _listed(module.defines, "KPIS") if isinstance(each, Figure)]
     mistakes += _twins([each.id for each in measures], [each.id for each in mine], "measure")
     mistakes += _twins([each.key for each in kpis], [each.key for each in figures], "KPI")
+    mistakes += [f"{each.key}: Leadbeat has a KPI of this id already" for each in figures if each.id in {ATTAINMENT, RANK}]
     mistakes += chain.from_iterable(map(_wrong_measure, mine))
     named = {each.id for each in (*measures, *mine)}
     known = {*measures, *mine}

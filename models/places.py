@@ -10,6 +10,7 @@ import numpy as np
 from models.givens import Givens, ahead_of, target_of
 from models.grids import NO_TRAFFIC, NONE, OK, Grid
 from models.kpis import Figure
+from models.measures import PREVIOUS, Kind
 from models.windows import NOW
 
 Z: Final = 1.959963984540054
@@ -47,30 +48,34 @@ def placed(figure: Figure, of: Figure, givens: Givens, ask: Ask, reps: Sequence[
     ahead = givens.get((ahead_of(of.id).id, NOW, ""))
     if ahead is None or not reps:
         return None
-    lowest_first = ahead < 0 or (ahead == 0 and of.unit == "seconds")
+    is_wait = of.unit == "seconds" and of.numerator[0].kind is Kind.DURATION
+    sign = -1 if ahead < 0 or (ahead == 0 and is_wait) else 1
     found = ask(of, "rep")
     rows = [found.names.index(rep) for rep in reps]
     parts = (found.value, found.numerator, found.denominator, found.state)
     scores = [
-        [_score(of, *cell, lowest_first=lowest_first) for cell in zip(*row, strict=True)]
+        [sign * _score(of, *cell, side=-sign) for cell in zip(*row, strict=True)]
         for row in zip(*(part[rows].tolist() for part in parts), strict=True)
     ]
     score = np.round(np.array(scores, np.float64).reshape(len(reps), -1), DIGITS)
     known = ~np.isnan(score)
     place = (score[:, np.newaxis, :] < score[np.newaxis, :, :]).sum(axis=1) + 1  # of NaN nothing is true
-    state = np.where(known, OK, NO_TRAFFIC).astype(np.uint8)
+    state = np.where(known, OK, found.state[rows]).astype(np.uint8)
     places = np.where(known, place, 0)
     return Grid(figure, "rep", tuple(reps), np.where(known, place, np.nan), places, np.full(places.shape, NONE), state)
 
 
-def _score(of: Figure, value: float, numerator: int, denominator: int, state: int, *, lowest_first: bool) -> float:
-    """What decides about a place, the larger the better; NaN without one."""
-    sign = -1 if lowest_first else 1
-    if of.share and state != NO_TRAFFIC and 0 <= numerator <= denominator:
-        return sign * wilson(numerator, denominator, -sign)
-    if of.share and state != NO_TRAFFIC:
-        return sign * numerator / denominator
-    return sign * value if state == OK else np.nan
+def _score(of: Figure, value: float, numerator: int, denominator: int, state: int, *, side: int) -> float:
+    """What decides about a place: of shares the upper (`side` 1) or lower (-1) end of the interval; NaN without one."""
+    if state != NO_TRAFFIC and _has_trials(of) and 0 <= numerator <= denominator:
+        return wilson(numerator, denominator, side)
+    return value if state == OK else np.nan
+
+
+def _has_trials(of: Figure) -> bool:
+    """Whether it tells how many of how many: no growth, and nothing of amounts or times."""
+    counted = all(term.times > 0 and term.part != PREVIOUS for part in (of.over, of.under) if part for term in part.terms)
+    return of.share and counted and not any(measure.money or measure.seconds for measure in of.measures)
 
 
 def wilson(successes: int, n: int, side: int) -> float:

@@ -242,12 +242,15 @@ class Rules(Struct, frozen=True, dict=True, forbid_unknown_fields=True):
         return reps, sorted({teams[rep] for rep in reps})
 
     def yearly_revenue_target(self, at: Millis) -> Fraction | None:
-        """The target of the revenue at an instant, for a whole year, in major units: that which was set last."""
+        """The target of the revenue at an instant, for a whole year, in major units: that which was set last.
+
+        Of those that were set at once it is that of the longest period.
+        """
         periods = [target for target in self.targets if target.kpi == "revenue" and target.window in PER_YEAR]
         valid = [target for target in periods if target.valid_from <= at]
         if not valid:
             return None
-        latest = max(enumerate(valid), key=lambda item: (item[1].valid_from, item[0]))[1]
+        latest = max(valid, key=lambda target: (target.valid_from, -PER_YEAR[target.window]))
         return Fraction(latest.value) * PER_YEAR[latest.window]
 
     def targets_at(self, at: Millis) -> dict[tuple[str, str], Fraction]:

@@ -97,14 +97,17 @@ def test_all_that_is_wrong_with_targets_is_told(write):
     twice = '[[targets]]\nkpi = "revenue"\nvalue = "1"\nwindow = "year"\n'
     assert mistakes(write(2 * twice)) == ["targets[1].from: is the same as in targets[0]"]
     assert len(load(write(twice + twice.replace("year", "7d"))).rules().targets) == 2
+    (told,) = mistakes(write(twice.replace("year", "8d")))
+    assert told.startswith("targets[0].window: ")
+    assert told.endswith("'quarter', 'year' or 'now'")
     of = ("calls", "now"), ("leads_known", "7d"), ("oldest_lead_waiting", "now"), ("reply_ratio", "7d"), ("cals", "7d")
     assert mistakes(
         write("".join(f'[[targets]]\nkpi = "{kpi}"\nvalue = "1"\nwindow = "{window}"\n' for kpi, window in of))
     ) == [
         "targets[0].window: calls is told in 5m, 15m, 1h, 4h, 24h, 7d, 30d, 60d, 90d, today, week, month, quarter, year only",
         "targets[1].window: leads_known is told in now only",
-        "targets[2].kpi: 'oldest_lead_waiting' is no KPI that can have a target: see `leadbeat kpis`",
-        "targets[4].kpi: 'cals' is no KPI that can have a target: see `leadbeat kpis`",
+        "targets[2].kpi: 'oldest_lead_waiting' is no KPI without labels, or only a part of one: see `leadbeat kpis`",
+        "targets[4].kpi: 'cals' is no KPI without labels, or only a part of one: see `leadbeat kpis`",
     ]
 
 
@@ -116,8 +119,8 @@ def test_leaderboards_are_of_kpis_that_reps_have(write):
         Leaderboard("lead_response_time_p90", "lowest"),
     )
     assert mistakes(write("".join([text[0], *text]))) == [
-        "leaderboards[3].kpi: 'net_new_mrr' is no KPI that reps have: see `leadbeat kpis`",
-        "leaderboards[4].kpi: 'rank' is no KPI that reps have: see `leadbeat kpis`",
+        "leaderboards[3].kpi: 'net_new_mrr' is no KPI without labels that is told by rep: see `leadbeat kpis`",
+        "leaderboards[4].kpi: 'rank' is no KPI without labels that is told by rep: see `leadbeat kpis`",
         "leaderboards[1].kpi: is the same as in leaderboards[0]",
     ]
 

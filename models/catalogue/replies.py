@@ -84,7 +84,7 @@ def opt_outs(story: Story) -> Occurrences:
 
 @distinct(reads=("account",), timed=True)
 def companies_responded(story: Story) -> Occurrences:
-    """Distinct accounts of whose leads one replied, each once, at the last reply by a person; the rep is that lead's owner."""
+    """Distinct accounts with a reply by a lead of theirs, at the last one: by its owner and the account's own attributes."""
     return story.responses()
 
 

@@ -8,25 +8,29 @@ What is given follows from the state alone, so that a changed state says by itse
 """
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
 from models.data.refs import SubjectRef
 from models.errors import InvalidEventError
-from models.events import Absorbed
-from models.state.lead import Lead, fold, merge, pack, unpack
+from models.events import Absorbed, Logged
+from models.state.lead import Change, Lead, fold, merge, pack, unpack
 from models.state.registers import DELETED, MERGED, register
-from models.state.responses import responses
-from models.state.subjects import CALLED, kind_of
+from models.state.responses import account_of, responses, tells_of_replies
+from models.state.subjects import CALLED, LEAD, kind_of
 
 SubjectId: TypeAlias = str
 
 Path: TypeAlias = tuple[SubjectId, ...]
 """Whose part it is, and over whom it has come."""
 
-Given: TypeAlias = Mapping[tuple[SubjectId, Path], bytes]
-"""What a lead gives to whom: by target and path, packed."""
+Place: TypeAlias = tuple[SubjectId, Path]
+"""Where something is given: to whom, and by which path."""
+
+Given: TypeAlias = Mapping[Place, bytes]
+"""What a lead gives to whom, packed."""
 
 NOTHING_GIVEN: Final[Given] = {}
 
@@ -74,7 +78,7 @@ def target_of(lead: Lead, own: SubjectId) -> SubjectId | None:
 
 
 def stands_alone(lead: Lead) -> bool:
-    """Whether a lead has never had to do with others."""
+    """Whether a lead was never merged with others; it may tell its account of replies."""
     return not lead.absorbed and register(lead.record, MERGED) is None
 
 
@@ -103,19 +107,52 @@ def _is_smallest_of_circle(lead: Lead, own: SubjectId, target: SubjectId) -> boo
     return False
 
 
+def places(lead: Lead, own: SubjectId) -> frozenset[Place]:
+    """To whom a lead gives something, and by which paths: merged, all to its target; itself, its replies to its account."""
+    target = target_of(lead, own)
+    merged = () if target is None else ((target, path) for path in _parts(lead, own))
+    account = account_of(whole(lead, own), own) if kind_of(own) == LEAD else None
+    return frozenset(merged if account is None else (*merged, (account, (own,))))
+
+
 def given(lead: Lead, own: SubjectId) -> Given:
-    """What a lead gives to the one that it was merged into, and to its account if it stands for itself."""
-    target, told = target_of(lead, own), responses(whole(lead, own), own)
-    account: Given = NOTHING_GIVEN if told is None else {(told[0], (own,)): told[1]}
-    return account if target is None else {**_given_to(target, lead, own), **account}
+    """What a lead gives in all of these places, packed."""
+    told: dict[Place, bytes] = {}
+    if kind_of(own) == LEAD:
+        stands = whole(lead, own)
+        account = account_of(stands, own)
+        if account is not None:
+            told[account, (own,)] = responses(stands, own)
+    target = target_of(lead, own)
+    if target is not None:
+        for path, part in _parts(lead, own).items():
+            told[target, path] = b"" if target in path else _own_part(lead) if part is None else part
+    return told or NOTHING_GIVEN
 
 
-def _given_to(target: SubjectId, lead: Lead, own: SubjectId) -> Given:
-    parts: dict[Path, bytes] = {(own,): _own_part(lead)}
-    parts.update(
-        ((*portion.path, own), portion.lead) for portion in lead.absorbed.values() if portion.path and own not in portion.path
-    )
-    return {(target, path): b"" if target in path else part for path, part in parts.items()}
+def _parts(lead: Lead, own: SubjectId) -> dict[Path, bytes | None]:
+    """The parts that a merged lead gives on, by their paths; None for its own, which is to be packed."""
+    parts: dict[Path, bytes | None] = {(own,): None}
+    for portion in lead.absorbed.values():
+        if portion.path and own not in portion.path:
+            parts[*portion.path, own] = portion.lead
+    return parts
+
+
+def touched(event: Logged, change: Change, own: SubjectId, before: AbstractSet[Place], after: AbstractSet[Place]) -> set[Place]:
+    """Where what a lead gives may be something else since an event that changed the lead, from the places before and after."""
+    if isinstance(event, Absorbed):
+        part = (*event.path, own)
+        return {*(before ^ after), *(place for place in after if place[1] == part or _is_account(place, own))}
+    if change.key is None:
+        return {*before, *after}
+    of_replies = tells_of_replies(change.key)
+    return {place for place in before | after if place[1] == (own,) and (of_replies or not _is_account(place, own))}
+
+
+def _is_account(place: Place, own: SubjectId) -> bool:
+    """Whether a lead tells its account there, and no other lead."""
+    return kind_of(place[0]) != kind_of(own)
 
 
 def _own_part(lead: Lead) -> bytes:

@@ -4,12 +4,13 @@ Each reply by a person goes to the account that the lead belongs to, as an objec
 instant. So an account that was merged, restored or erased needs nothing of its own for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from models.state.lead import Lead, pack
+from models.state.pages import ObjectKey, Objects
 from models.state.registers import DELETED, fields_of
-from models.state.subjects import KIND, beside
+from models.state.subjects import beside
 from models.units import SubjectId
 
 RESPONSE: Final = "response"
@@ -18,32 +19,46 @@ RESPONSE: Final = "response"
 HUMAN_KINDS: Final = frozenset({None, "human"})
 """What replies that a person wrote say of their kind."""
 
+_REPLY: Final = "reply:"
 _VERSION: Final = (0, 0)
 """A derived object has but one version: what it is made of decides."""
 
 
-def told_of_replies(event_key: str | None) -> bool:
+def tells_of_replies(key: ObjectKey | None) -> bool:
     """Whether a change of this object of a lead, or (None) of the lead itself, can change what its account is told."""
-    return event_key is None or event_key.startswith("reply:")
+    return key is None or key.startswith(_REPLY)
 
 
-def responses(lead: Lead, own: str) -> tuple[SubjectId, bytes] | None:
-    """The account of a lead that stands for itself, and what it is told, packed; None if there is nothing to tell."""
+def account_of(lead: Lead, own: str) -> SubjectId | None:
+    """The account that a lead which stands for itself tells of its replies; None if there is none, or nothing to tell.
+
+    Of a lead whose replies were forgotten something may have been told that is to be taken back one day.
+    """
     fields = fields_of(lead.record)
     account = fields.get("account")
-    if account is None or fields.get(DELETED) or KIND in fields:
+    if account is None or fields.get(DELETED):
         return None
+    tells = lead.retired_until or any(True for _ in _responses(lead))
+    return beside(own, "account", account) if tells else None
+
+
+def responses(lead: Lead, own: str) -> bytes:
+    """What the account of a lead is told, packed: an object for each reply by a person."""
     owners = sorted(lead.owner.items())
-    objects: dict[str, Any] = {}
+    objects: Objects = {
+        f"{RESPONSE}:{own}/{name}": [(*_VERSION, {"at": reply["at"], "rep": _owner_at(owners, reply["at"])})]
+        for name, reply in _responses(lead)
+    }
+    return pack(Lead(objects=objects), {})
+
+
+def _responses(lead: Lead) -> Iterator[tuple[ObjectKey, Mapping[str, Any]]]:
+    """The replies of persons that stand."""
     for name, record in lead.objects.items():
-        if name.startswith("reply:"):
+        if name.startswith(_REPLY):
             reply = fields_of(record)
             if _is_response(reply):
-                told = {"at": reply["at"], "rep": _owner_at(owners, reply["at"])}
-                objects[f"{RESPONSE}:{own}/{name}"] = [(*_VERSION, told)]
-    if not objects:
-        return None
-    return beside(own, "account", account), pack(Lead(objects=objects), {})
+                yield name, reply
 
 
 def _is_response(reply: Mapping[str, Any]) -> bool:

@@ -306,7 +306,10 @@ def _odd_targets(settings: Settings) -> Iterator[Mistake]:
     known = {figure.id: figure.windows for figure in KPIS if is_compared(figure)}
     for index, entry in enumerate(settings.targets):
         if entry.kpi not in known:
-            yield ("targets", index, "kpi"), f"{entry.kpi!r} is no KPI that can have a target: see `leadbeat kpis`"
+            yield (
+                ("targets", index, "kpi"),
+                f"{entry.kpi!r} is no KPI without labels, or only a part of one: see `leadbeat kpis`",
+            )
         elif entry.window not in known[entry.kpi]:
             yield ("targets", index, "window"), f"{entry.kpi} is told in {', '.join(known[entry.kpi])} only"
     zone = settings.organisation.zone
@@ -320,7 +323,10 @@ def _odd_leaderboards(settings: Settings) -> Iterator[Mistake]:
     known = {figure.id for figure in KPIS if is_compared(figure) and "rep" in figure.dims}
     for index, entry in enumerate(settings.leaderboards):
         if entry.kpi not in known:
-            yield ("leaderboards", index, "kpi"), f"{entry.kpi!r} is no KPI that reps have: see `leadbeat kpis`"
+            yield (
+                ("leaderboards", index, "kpi"),
+                f"{entry.kpi!r} is no KPI without labels that is told by rep: see `leadbeat kpis`",
+            )
     yield from _twins("leaderboards", "kpi", [entry.kpi for entry in settings.leaderboards])
 
 

@@ -39,6 +39,7 @@ from streams.config.values import (
     Target,
     Text,
     WindowName,
+    WindowOrNow,
     Worth,
     Zone,
     decimal_places,
@@ -173,7 +174,7 @@ class TargetEntry(Section):
 
     kpi: GivenName
     value: Amount
-    window: WindowName | Literal["now"]
+    window: WindowOrNow
     since: Since = Field(default=None, alias="from")
 
 

@@ -152,6 +152,9 @@ def _canonical(delivery: Delivery, event: Event, currencies: AbstractSet[str]) -
     if isinstance(event, Merged) and event.into is not None:
         event = replace(event, into=_of_connection(delivery, event.into, "$.into.id"))
     subject = _of_connection(delivery, event.subject, "$.subject.id")
+    account = getattr(getattr(event, "data", None), "account", None)
+    if isinstance(account, str):
+        _of_connection(delivery, SubjectRef("account", account), "$.data.account")  # it is told of the lead's replies
     return replace(event, subject=subject, received_at=delivery.received_at)
 
 

@@ -202,11 +202,12 @@ def demo_rules_toml(now: Millis, zone: str, reps: tuple[Rep, ...] = REPS) -> str
         _table("sla", target="3m", segment="enterprise", since=_day(today, 0)),
         _table("sla", target="30bm", segment="mid-market", since=_day(today, 30)),
     ]
-    parts.append('[money]\ncurrency = "EUR"\n')
+    parts.append('[money]\ncurrency = "EUR"\ngross_margin_percent = 80\n')
     parts += [_table("money.rates", currency="USD", rate=rate, since=_day(today, days_ago)) for days_ago, rate in DOLLAR]
     parts += [f'[[deal_stages]]\nname = "{name}"\nprobability = {probability}\n' for name, probability in PIPELINE]
     parts += [_table("targets", kpi=kpi, value=value, window=window) for kpi, value, window in TARGETS]
     parts += [_table("quotas", rep=rep.name, amount="40000", per="month") for rep in reps if rep.terms[-1][1] is not None]
+    parts += [_table("plans", rep=rep.name, commission_percent="7.5", ote="90000") for rep in reps]
     parts += [_table("leaderboards", kpi=kpi) for kpi in LEADERBOARDS]
     return "\n".join(parts)
 

@@ -12,7 +12,7 @@ DEVIATE = Decimal("1.959963984540054")
 
 
 class Result(NamedTuple):
-    """What a rep has of a KPI: a value, or how many of how many; `best` is what comes first."""
+    """What a rep has of a KPI: a value, or how many of how many."""
 
     rep: str
     part: Fraction

@@ -49,7 +49,8 @@ def pipeline_velocity(asked: Asked) -> Fraction | None:
 def leads_needed(asked: Asked) -> Fraction | None:
     """What is left of the year's target ÷ deal size ÷ lead-to-customer ratio."""
     target = None
-    for target_since, kpi, worth, window in asked.rules.targets:
+    longest_last = sorted(asked.rules.targets, key=lambda target: (target[0], -A_YEAR.get(target[3], 0)))
+    for target_since, kpi, worth, window in longest_last:
         if kpi == "revenue" and window in A_YEAR and target_since <= asked.clock:
             target = Fraction(worth) * A_YEAR[window] * asked.rules.money.minor_units
     deal_size = asked.divided(asked.sum("revenue"), asked.sum("deals_won"), "mean")

@@ -119,8 +119,8 @@ class Page:
             return Result(rep, Fraction(sum(self.amounts(kpi, key, window))))
         if kpi in RATIOS:
             part, wholes = RATIOS[kpi]
-            n = sum(sum(self.amounts(whole, key, window)) for whole in wholes)
-            return Result(rep, Fraction(sum(self.amounts(part, key, window))), n) if n > 0 else None
+            n, found = sum(sum(self.amounts(whole, key, window)) for whole in wholes), sum(self.amounts(part, key, window))
+            return Result(rep, Fraction(found), n) if n > 0 and (found <= n or n >= self.rules.minimum_n["ratio"]) else None
         spans = self.amounts(kpi.removesuffix("_mean"), key, window)
         return Result(rep, Fraction(sum(spans), len(spans))) if spans and len(spans) >= self.rules.minimum_n["mean"] else None
 
@@ -232,7 +232,6 @@ class Page:
         """The name of something that is shown; of an amount with its currency, of a span with its unit."""
         if name in MORE.seconds:
             return f"{name}_seconds"
-        """The name of something that is shown; of an amount with its currency."""
         return f"{name}_{self.rules.money.currency.lower()}" if name in MONEY else name
 
     def units(self, name: str) -> int:

@@ -18,16 +18,16 @@ from models.measures import USUAL
 from models.members import moved
 from models.news import News, news
 from models.rollup import Cut, Totals
-from models.state.absorption import NOTHING_GIVEN, given, handed, stands_alone, whole
+from models.state.absorption import given, stands_alone, whole
 from models.state.facts import facts, facts_after
 from models.state.lead import Lead, fold, is_huge, pack, retire, unpack
-from models.state.responses import told_of_replies
 from models.state.told import RETRACTED
 from models.units import DAY, Duration, Millis
 from models.windows import DUE_LAG
 from streams.processing.absorbed import absorbed
 from streams.processing.alerts import alert
 from streams.processing.due import DueSet
+from streams.processing.handing_on import HandingOn
 from streams.processing.hashing import Hashing, Tombstones
 from streams.processing.huge import USUAL as USUAL_SIZES
 from streams.processing.huge import Sizes
@@ -95,6 +95,7 @@ class Partition:
     _under_way: set[str] = field(default_factory=set)
     _told: list[tuple[News, str]] = field(default_factory=list)
     _outgoing: list[Outgoing] = field(default_factory=list)
+    _handing_on: HandingOn = field(default_factory=HandingOn)
     _ticks_changed: bool = False
 
     def __post_init__(self) -> None:
@@ -165,9 +166,7 @@ class Partition:
     def apply(self, events: Iterable[tuple[int, Logged]]) -> None:
         """Fold events of remembered subjects, each with its offset in the log.
 
-        The totals have them from the next tick or cut, once for each subject. What a lead gives others is told at each event,
-        so that what is told follows from the log alone, however it is cut into batches: where Redis has lost a checkpoint,
-        what was sent after it is told or taken back in the same words.
+        The totals have them from the next tick or cut, once for each subject.
         """
         leads, codes, uncounted, unsaved = self._leads, self.codes, self._uncounted, self._unsaved
         bound: dict[str, None] = {}
@@ -180,10 +179,8 @@ class Partition:
             if change is None:
                 self.unchanging += 1
                 continue
-            alone = stands_alone(remembered.lead)
-            if not alone or told_of_replies(change.key):
-                self._hand_on(remembered, subject, offset)
-            if not alone:
+            self._handing_on.note(subject, remembered, event, change, offset)
+            if not stands_alone(remembered.lead):
                 bound[subject] = None
             elif huge is None:
                 remembered.facts = facts_after(change, remembered.facts, remembered.lead, codes)
@@ -194,11 +191,7 @@ class Partition:
             unsaved.add(subject)
         for subject in bound:
             leads[subject].facts = leads[subject].stands(subject, codes)
-
-    def _hand_on(self, remembered: Remembered, subject: str, offset: int) -> None:
-        """Hand on what a lead gives others now that an event of it is folded, and gives them no longer."""
-        before, remembered.given = remembered.given, given(remembered.lead, subject)
-        for part in handed(before, remembered.given):
+        for part, offset in self._handing_on.told(leads):
             self._outgoing.append(absorbed(self.events_topic, self.sources, self.tombstones.hashing, part, offset))
             self.hashes_ids = True
 
@@ -262,7 +255,7 @@ class Partition:
                 if not changed and since >= meaning.ends_at + QUIET:
                     due = None
                     retire(each.lead, meaning.last_at)
-                    each.given = NOTHING_GIVEN
+                    each.given = given(each.lead, subject)
                     each.facts = each.counted = facts(each.lead, self.codes)
                     self._unsaved.add(subject)
             if meaning.thresholds or each.told:

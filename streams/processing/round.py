@@ -87,7 +87,7 @@ def work_out(told: Told, grids: Iterable[Grid], version: int) -> Round:
 
 
 def _write(grid: Grid, before: Grid | None, version: int, written: Rows) -> None:
-    if before is not None and before.figure.windows != grid.figure.windows:
+    if before is not None and before.figure is not grid.figure and before.figure.windows != grid.figure.windows:
         before = None
     mask = changed(grid, before)
     rows, columns = (places.tolist() for places in np.nonzero(mask))
@@ -103,7 +103,11 @@ def _write(grid: Grid, before: Grid | None, version: int, written: Rows) -> None
 
 
 def _vanished(grid: Grid, after: Grid | None) -> Iterator[Row]:
-    kept = set() if after is None else {*after.figure.windows}
+    same = after is not None and after.figure is grid.figure
+    if after is not None and same and after.names == grid.names:
+        return
+    windows = () if after is None else grid.figure.windows if same else after.figure.windows
+    left = set(grid.names).difference(() if after is None else after.names)
     for window in grid.figure.windows:
-        left = set(grid.names).difference(after.names) if after is not None and window in kept else grid.names
-        yield from ((window, key_of(grid.figure, grid.dim, name)) for name in left)
+        for name in left if window in windows else grid.names:
+            yield window, key_of(grid.figure, grid.dim, name)

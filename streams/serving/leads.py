@@ -128,6 +128,8 @@ def _figure(kpi: str, given: Mapping[str, str]) -> Figure:
     named = [figure for figure in FIGURES if figure.id == kpi]
     if not named:
         raise NotThereError("kpi", f"{kpi!r} is not known", f"one of {', '.join(OPENED)}")
+    if all(figure.of for figure in named):
+        raise NotThereError("kpi", f"{kpi} compares other KPIs: nobody is behind it", f"one of {', '.join(OPENED)}")
     for name, values in LABELS.items():
         if name in given:
             check(name, given[name], values)

@@ -210,7 +210,8 @@ def _by(dim: str) -> str:
 
 
 def metrics_of(figure: Figure, dim: str = "", currency: str = OWN_CURRENCY) -> tuple[str, ...]:
-    """The names of all the metrics that a figure makes: one, or two for the oldest lead."""
+    """The names of all the metrics that a figure makes: one, or two for the oldest lead. Ranks there are of reps only."""
+    dim = "rep" if figure.formula is Formula.PLACE else dim
     return tuple(plan.metric for plan in _plans(figure, dim, currency=currency))
 
 

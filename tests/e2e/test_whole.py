@@ -1,6 +1,7 @@
 """From a CRM's webhooks to what Prometheus answers: every number is the one that the facts give."""
 
 import json
+import re
 import time
 import tomllib
 from collections import Counter, defaultdict
@@ -8,18 +9,20 @@ from itertools import groupby
 
 import behind
 import pytest
-from services import until
+from services import CHECKOUT, until
 from system import CONNECTION, SECRET, clock_of
 from verdicts import told_by, wrong
 
 from models.slices import split_values
-from models.units import MINUTE, SECOND, Millis
+from models.units import DAY, MINUTE, SECOND, Millis, isoformat
+from models.windows import NOW, WINDOW_INDEX
 from streams.local.deliveries import Batch, Courier, sign
 from streams.local.floor import demo_rules_toml
 from streams.local.simulator import Floor
 from streams.local.truth import truth
 from streams.local.truth_facts import rules_of
 from streams.local.truth_gauges import WHOLE
+from streams.tables import KpiKeys
 
 ZONE = "Europe/Berlin"
 SEED = 11
@@ -32,14 +35,14 @@ def now() -> Millis:
 
 @pytest.mark.timeout(240)
 async def test_prometheus_says_what_the_facts_give(system, prometheus, now):
-    rules = demo_rules_toml(now, ZONE)
+    rules = f"{demo_rules_toml(now, ZONE)}\n[minimum_n]\nratio = 1\np90 = 1\np95 = 1\n"
     config = system.configure(rules)
     for name in ("gateway", "worker", "exporter"):
         system.start(name, config)
     target = f"127.0.0.1:{system.exporter_port}"
     job = {"job_name": "leadbeat", "scrape_interval": "1s", "static_configs": [{"targets": [target]}]}
     observer = prometheus({"scrape_configs": [job]})
-    events = Floor(SEED, ZONE).history(now)
+    events = [*Floor(SEED, ZONE).history(now), *customer_of_old(now)]
     await system.accepting()
     courier = Courier(SEED)
     for batch in [*courier.pack(events, now), *(late for _, late in courier.rest())]:
@@ -61,10 +64,40 @@ async def test_prometheus_says_what_the_facts_give(system, prometheus, now):
     await until(lambda: clock_of(told_by(observer)) == clock, 30, "Prometheus has scraped the round")
     assert wrong(told_by(observer), expected) == []
     assert len(expected) > 2000
+    assert await lacking(system, expected) == {}
     assert await opened(system, events, rules, clock) > 5000
     (letter,) = await system.told(system.topics.dead)
     assert (letter["where"], letter["index"], json.loads(letter["body"])) == ("$.timestamp", 0, broken)
     assert letter["reason"]
+
+
+def customer_of_old(now):
+    """Somebody who bought something so long ago that he is no customer any more since a few days, as nobody on the floor is."""
+    subject = {"kind": "account", "id": "account-of-old"}
+    at = isoformat(Millis(now - 185 * DAY))
+    told = {"type": "purchase.upserted", "id": "old", "timestamp": at, "subject": subject}
+    return [told | {"object": {"kind": "purchase", "id": "p1"}, "data": {"at": at, "amount": 100_00, "currency": "EUR"}}]
+
+
+async def lacking(system, expected):
+    """Which ids of the catalogue have no value in the oracle (and so on Prometheus), table, API or topic, or no row of docs."""
+    rows = (await system.client.get(f"http://127.0.0.1:{system.exporter_port}/api/v1/kpis")).json()["kpis"]
+    windows = (*WINDOW_INDEX, NOW)
+    keys = [key for window in windows for key in await system.redis.hkeys(KpiKeys("lb").window(window))]
+    (records,) = await system.records(system.topics.kpis, 1)
+    named = {
+        "oracle": {metric.removeprefix("leadbeat_") for metric, _ in expected},
+        "table": {re.split(r"[|{]", key)[0] for key in keys},
+        "api": {row["id"] for row in rows if row["value"] is not None},
+        "topic": {re.split(r"[|{@]", record.key.decode())[0] for record in records},
+        "docs": set(re.findall(r"^\| `(\w+)`", (CHECKOUT / "docs" / "kpis.md").read_text(), re.MULTILINE)),
+    }
+    ids = (CHECKOUT / "tests" / "models" / "definitions.txt").read_text().split()
+    missing = {
+        place: [each for each in ids if not any(name == each or name.startswith(f"{each}_") for name in names)]
+        for place, names in named.items()
+    }
+    return {place: found for place, found in missing.items() if found}
 
 
 async def opened(system, events, rules, clock):

@@ -127,6 +127,15 @@ def test_an_amount_in_a_currency_without_a_rate_is_a_dead_letter():
     assert (letter["index"], letter["where"], letter["reason"]) == (1, "$.data.currency", "GBP has no rate")
 
 
+def test_an_account_whose_id_is_too_long_with_the_connection_is_a_dead_letter():
+    """Leads tell their accounts of replies, so what cannot be told is refused before."""
+    body = json.dumps([event(data={"account": "x" * length}) for length in (150, 200)]).encode()
+    result = normalise(delivery(body), standard, EUROS)
+    (letter,) = letters(result)
+    assert (len(result.events), letter["where"]) == (1, "$.data.account")
+    assert "longer than 200" in letter["reason"]
+
+
 def test_an_empty_array_holds_nothing():
     assert normalise(delivery(b"[]"), standard, EUROS) == Normalised()
 

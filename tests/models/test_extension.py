@@ -180,3 +180,12 @@ def test_labels_that_cannot_be():
     for name in ("rep", "window", "Door"):
         figure = ratio("calls_odd_ratio", calls / calls, **{name: "x"})
         assert of_figure(figure) == [f"calls_odd_ratio{{{name}=x}}: {name!r} cannot be a label's name"]
+
+
+@pytest.mark.parametrize("name", ["rank", "target_attainment_ratio"])
+def test_what_compares_kpis_is_there_already(name):
+    knocks = measure()
+    assert f"{name}: Leadbeat has a KPI of this id already" in of_figure(ratio(name, knocks / calls), knocks)
+    assert mistakes(MEASURES=(knocks,), KPIS=(ratio("knocks_ratio", knocks / calls, of="doors"),)) == [
+        "knocks_ratio{of=doors}: 'of' cannot be a label's name"
+    ]

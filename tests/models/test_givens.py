@@ -60,3 +60,11 @@ def test_the_gross_margin_is_the_same_in_all_windows():
     assert {window: share for (name, window, _), share in found.items() if name == gross_margin.id} == dict.fromkeys(
         [*(window.name for window in WINDOWS), NOW], Fraction(4, 5)
     )
+
+
+def test_of_targets_set_at_once_that_of_the_longest_period_is_the_years_whatever_their_order():
+    year, month, week = (KpiTarget("revenue", value, window) for value, window in (("9", "year"), ("1", "month"), ("5", "7d")))
+    assert Rules(targets=(week, year, month)).yearly_revenue_target(Millis(NOON)) == 9
+    assert Rules(targets=(month, week, year)).yearly_revenue_target(Millis(NOON)) == 9
+    assert Rules(targets=(week, month)).yearly_revenue_target(Millis(NOON)) == 12
+    assert Rules(targets=(week,)).yearly_revenue_target(Millis(NOON)) is None

@@ -1,10 +1,13 @@
 """What compares KPIs: places of reps, and how much of a target is reached."""
 
 import math
+from fractions import Fraction
 
 import build
+import numpy as np
 import pytest
 from build import HOUR, MINUTE, NOON, RULES
+from build_subjects import time
 from engine import Engine
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,13 +15,15 @@ from msgspec.structs import replace
 
 from models.catalogue import KPIS
 from models.compared import comparisons, is_compared
-from models.places import Z, wilson
+from models.givens import ahead_of
+from models.grids import INSUFFICIENT, NO_TRAFFIC, OK, Grid
+from models.places import Z, placed, wilson
 from models.rules import KpiTarget, Leaderboard
-from models.snapshot import State
+from models.snapshot import STATES, State
 
 
 def floor(*boards, targets=()):
-    """Ana calls three leads, Ben and Cleo two each, Dora (who comes later) none yet."""
+    """Ana calls three leads, Ben and Cleo two each, Eve none yet."""
     roster = (*build.ROSTER[:2], build.member("cleo", "south"), build.member("eve", "south"))
     engine = Engine(replace(RULES, roster=roster, leaderboards=boards, targets=targets))
     for rep, calls, connected in (("ana", 3, 1), ("ben", 2, 2), ("cleo", 2, 1), ("stranger", 9, 9)):
@@ -47,6 +52,52 @@ def test_of_ratios_few_samples_do_not_win_by_luck_and_who_has_none_has_no_place(
     assert wilson(90, 100, -1) > wilson(2, 2, -1)
 
 
+def connected(**reps):
+    """The places of reps by how many of how many of their calls connect."""
+    roster = tuple(build.member(rep, "north") for rep in reps)
+    engine = Engine(replace(RULES, roster=roster, leaderboards=(Leaderboard("call_connect_ratio"),)))
+    for rep, (some, all_) in reps.items():
+        for number in range(all_):
+            engine.take(build.call(f"{rep}-{number}", NOON + number, rep=rep, connected=number < some))
+    engine.tick(NOON + HOUR)
+    return {rep: engine.cell(f"rank{{kpi=call_connect_ratio}}|rep={rep}", "24h").value for rep in reps}
+
+
+def test_two_of_two_are_behind_ninety_of_a_hundred():
+    assert connected(ana=(2, 2), ben=(90, 100), cleo=(9, 10)) == {"ana": 3, "ben": 1, "cleo": 2}
+
+
+def ranked(kpi, best=0, **cells):
+    """The places of reps who have so many of so many, and a state."""
+    of = next(figure for figure in KPIS if figure.id == kpi)
+    part, whole, state = (np.array([[cell[column]] for cell in cells.values()], np.int64) for column in range(3))
+    grid = Grid(of, "rep", tuple(cells), np.where(state == OK, part / np.maximum(whole, 1), np.nan), part, whole, state)
+    (rank,) = (each for each in comparisons([of]) if each.id == "rank")
+    found = placed(rank, of, {(ahead_of(kpi).id, "now", ""): Fraction(best)}, lambda *_: grid, tuple(cells))
+    told = zip(found.value[:, 0].tolist(), found.state[:, 0].tolist(), strict=True)
+    return {rep: int(place) if known == OK else STATES[known] for rep, (place, known) in zip(cells, told, strict=True)}
+
+
+@pytest.mark.parametrize("kpi", ["lead_growth_ratio", "win_value_ratio", "selling_time_ratio", "meeting_acceptance_ratio"])
+def test_what_is_no_share_of_trials_is_ranked_by_its_value_if_that_is_shown(kpi):
+    more = {
+        "ana": (1500, 1000, OK),
+        "ben": (20, 10, OK),
+        "cleo": (-5, 10, OK),
+        "dora": (4, 1, INSUFFICIENT),
+        "eve": (0, 0, NO_TRAFFIC),
+    }
+    assert ranked(kpi, **more) == {"ana": 2, "ben": 1, "cleo": 3, "dora": State.INSUFFICIENT, "eve": State.NO_TRAFFIC}
+    if kpi != "meeting_acceptance_ratio":
+        assert ranked(kpi, ana=(900, 1000, OK), ben=(10, 10, OK)) == {"ana": 2, "ben": 1}
+
+
+def test_a_share_that_is_not_shown_for_few_samples_is_ranked_all_the_same():
+    cells = {"ana": (2, 2, INSUFFICIENT), "ben": (90, 100, OK), "cleo": (0, 0, NO_TRAFFIC)}
+    assert ranked("reply_ratio", **cells) == {"ana": 2, "ben": 1, "cleo": State.NO_TRAFFIC}
+    assert ranked("reply_ratio", -1, **cells) == {"ana": 2, "ben": 1, "cleo": State.NO_TRAFFIC}
+
+
 def test_the_lowest_ratio_comes_first_by_the_upper_end_of_its_interval():
     found = places(floor(Leaderboard("call_connect_ratio", "lowest")), "call_connect_ratio")
     assert found == {"ana": 1, "ben": 3, "cleo": 2, "eve": None}
@@ -56,6 +107,15 @@ def test_the_quickest_come_first_and_a_withheld_value_has_no_place():
     engine = floor(Leaderboard("lead_response_time_mean"), Leaderboard("lead_response_time_p90"))
     assert places(engine, "lead_response_time_mean") == {"ana": 3, "ben": 1, "cleo": 1, "eve": None}
     assert set(places(engine, "lead_response_time_p90").values()) == {None}
+    states = [engine.cell(f"rank{{kpi=lead_response_time_p90}}|rep={rep}", "24h").state for rep in ("ana", "eve")]
+    assert states == [State.INSUFFICIENT, State.NO_TRAFFIC]
+
+
+def test_more_time_is_better_where_it_is_no_wait():
+    engine = floor(Leaderboard("selling_time"))
+    for rep, hours in (("ana", 1), ("ben", 3)):
+        engine.take(time(of=f"rep/crm:{rep}", at=NOON, selling_seconds=hours * 3600, working_seconds=4 * 3600))
+    assert places(engine.tick(NOON + HOUR + MINUTE), "selling_time") == {"ana": 2, "ben": 1, "cleo": 3, "eve": 3}
 
 
 def test_more_than_all_comes_before_all_and_then_the_value_decides():
@@ -66,7 +126,10 @@ def test_more_than_all_comes_before_all_and_then_the_value_decides():
             engine.take(build.meeting(f"m{number}", booked_at=NOON, rep=rep, of=f"{rep}-0"))
         for number in range(replies):
             engine.take(build.reply(f"r{number}", at=NOON, of=f"{rep}-0"))
-    assert places(engine.tick(NOON + HOUR + MINUTE), board.kpi) == {"ana": 2, "ben": 1, "cleo": 3, "eve": None}
+    lines = engine.tick(NOON + HOUR + MINUTE).lines({})
+    found = {rep: lines[f"rank{{kpi={board.kpi}}}|rep={rep}"] for rep in ("ana", "ben", "cleo", "eve")}
+    day = found["ana"].windows.index("24h")
+    assert {rep: line.cells[day].value for rep, line in found.items()} == {"ana": 2, "ben": 1, "cleo": 3, "eve": None}
 
 
 def test_only_reps_of_the_roster_have_places_in_all_windows_that_the_kpi_has():

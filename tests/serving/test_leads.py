@@ -178,6 +178,7 @@ class TestRefusals:
         ("kpi", "query", "where", "hint"),
         [
             ("weather", {}, "kpi", "sla_breaches"),
+            ("rank", {}, "kpi", "sla_breaches"),
             ("calls", {}, "kpi", "these can be opened"),
             ("lead_response_time_p50", {}, "kpi", "these can be opened"),
             ("leads_overdue", {"window": "now"}, "kpi", "/api/v1/waiting"),

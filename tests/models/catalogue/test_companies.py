@@ -7,7 +7,7 @@ from build_subjects import ACCOUNT, account
 from engine import Engine
 
 from models.state.absorption import given
-from models.state.responses import told_of_replies
+from models.state.responses import tells_of_replies
 
 OTHER = "account/crm:a2"
 
@@ -101,4 +101,4 @@ def test_leads_merged_in_a_circle_tell_the_account_once():
 
 def test_an_account_tells_nobody_and_only_replies_and_the_lead_itself_matter():
     assert not given(build.folded(account(of=ACCOUNT)), ACCOUNT)
-    assert [told_of_replies(key) for key in (None, "reply:1", "touch:1", "meeting:1")] == [True, True, False, False]
+    assert [tells_of_replies(key) for key in (None, "reply:1", "touch:1", "meeting:1")] == [True, True, False, False]
