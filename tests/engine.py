@@ -7,7 +7,7 @@ due, add the difference, slide.
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from itertools import count
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from build import DAY, NOON, RULES, folded
@@ -175,6 +175,11 @@ def _write(held: dict[int, bytes], chunks: Mapping[int, bytes]) -> None:
 def sums_of(totals: Totals) -> dict[str, list[int]]:
     """Every series that is not 0: its windows, its level."""
     return dict(totals.sums.nonzero())
+
+
+def of_one_subject(found: dict[str, Any]) -> dict[str, Any]:
+    """Of series all but those of what leads tell accounts, which goes from partition to partition through the log."""
+    return {name: values for name, values in found.items() if not name.startswith("companies_responded")}
 
 
 def panes_of(totals: Totals) -> dict[tuple[Pane, Millis], dict[str, int]]:

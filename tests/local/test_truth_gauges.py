@@ -214,7 +214,7 @@ def test_of_nothing_the_whole_shows_every_count_as_zero_and_no_ratio():
         *("touches", "automated_touches", "calls", "emails", "messages", "calls_connected", "touches_connected"),
         *("meetings_booked", "meetings_held", "meeting_no_shows", "meetings_cancelled", "meetings_unmarked", "demos_held"),
         *("leads_contacted", "leads_first_contacted", "leads_first_reached", "leads_replied"),
-        *("leads_replied_positive", "leads_replied_negative", "replies", "bounces", "opt_outs"),
+        *("leads_replied_positive", "leads_replied_negative", "replies", "companies_responded", "bounces", "opt_outs"),
         *("stage_entries", "leads_lost_in_stage", "time_in_stage_samples", *DAILY_PARTS, "leads_known", "leads_in_stage"),
         *(*DEAL_PARTS, *DEAL_LEVELS, *SUBJECT_PARTS, *SUBJECT_LEVELS, *FURTHER_PARTS),
     }

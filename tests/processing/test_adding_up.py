@@ -12,6 +12,7 @@ from ticking import tick
 
 from models.codes import Codes
 from models.rollup import Totals
+from models.state.absorption import settle
 from models.state.lead import Lead, fold, pack
 from models.units import Millis
 from streams.processing.adding_up import AddingUp
@@ -32,6 +33,7 @@ def test_totals_are_those_of_a_partition_that_has_always_been_there(events, rule
     leads: dict[str, Lead] = {}
     for event in events:
         fold(leads.setdefault(event.subject.id, Lead()), event)
+    settle(leads)
     partition = new_partition(rules)
     adding_up = AddingUp(partition, frozenset())
     for name, each in leads.items():  # in as many lots as there are leads
