@@ -15,7 +15,17 @@ from hypothesis import strategies as st
 from models.data.refs import SubjectRef
 from models.errors import InvalidEventError
 from models.events import Absorbed, Event, decode, encode
-from models.state.absorption import NOTHING_GIVEN, check_part, handed, settle, stands_alone, target_of, whole
+from models.state.absorption import (
+    NOTHING_GIVEN,
+    check_part,
+    handed,
+    places,
+    settle,
+    stands_alone,
+    target_of,
+    touched,
+    whole,
+)
 from models.state.absorption import given as given_by
 from models.state.lead import Lead, Portion, fold, merge, pack, unpack
 from streams.local.truth_facts import belonging
@@ -40,9 +50,14 @@ class Talk:
         event = self.flying[place] if self.rng.random() < 0.2 else self.flying.pop(place)
         own = event.subject.id
         self.read += 1
-        if not fold(self.leads[own], event):
+        change = fold(self.leads[own], event)
+        if change is None:
             return
         after = given_by(self.leads[own], own)
+        assert places(self.leads[own], own) == after.keys()
+        noted = touched(event, change, own, self.given[own].keys(), after.keys())
+        everywhere = self.given[own].keys() | after.keys()
+        assert {place for place in everywhere if self.given[own].get(place) != after.get(place)} <= noted
         self.flying += [part.event(str(part.path), self.read, "n") for part in handed(self.given[own], after)]
         self.given[own] = after
 
