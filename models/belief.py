@@ -4,30 +4,12 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime
 from types import NoneType
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
-from models.data.accounts import (
-    AccountData,
-    PurchaseData,
-    ReferralData,
-    SubscriptionData,
-    SurveyData,
-    TicketData,
-    UsageData,
-)
-from models.data.campaigns import CampaignData, CostData, DayData, QuoteData
+from msgspec.structs import fields
+
+from models.data.accounts import SurveyData
 from models.data.fields import MOST_WORTH
-from models.data.leads import (
-    DealData,
-    InquiryData,
-    LeadData,
-    MeetingData,
-    NurtureData,
-    ProposalData,
-    ReplyData,
-    TouchData,
-)
-from models.data.reps import EmployeeSurveyData, RepData, TimeData
 from models.errors import InvalidEventError
 from models.events import Event, Merged
 from models.units import MINUTE, Duration, Millis, isoformat, millis, moment
@@ -48,30 +30,17 @@ _PLANNED: Final = frozenset({"scheduled_at", "effective_at", "employed_from", "e
 
 _NO_CSAT: Final = frozenset({0, 6, 7, 8, 9, 10})
 
+
+def _has_instant(told: Any) -> bool:
+    """Whether a field's type is an instant, or has one among what it may be."""
+    return told is datetime or any(map(_has_instant, get_args(told)))
+
+
+_DATA: Final = [hints["data"] for event in get_args(Event) if "data" in (hints := get_type_hints(event))]
+
 INSTANTS: Final[Mapping[type, tuple[str, ...]]] = {
-    LeadData: ("created_at", "owner_at", "stage_at"),
-    InquiryData: ("at",),
-    TouchData: ("at",),
-    ReplyData: ("at",),
-    MeetingData: ("booked_at", "scheduled_at"),
-    DealData: ("created_at", "stage_at", "closed_at"),
-    ProposalData: ("sent_at", "signed_at"),
-    NurtureData: ("entered_at",),
-    AccountData: ("added_at", "owner_at"),
-    SubscriptionData: ("effective_at",),
-    PurchaseData: ("at",),
-    SurveyData: ("at",),
-    TicketData: ("opened_at", "closed_at"),
-    UsageData: ("at",),
-    ReferralData: ("at",),
-    RepData: ("employed_from", "employed_until"),
-    TimeData: ("at",),
-    EmployeeSurveyData: ("at",),
-    CampaignData: (),
-    DayData: (),
-    CostData: (),
-    QuoteData: ("at",),
     NoneType: (),
+    **{data: tuple(field.name for field in fields(data) if _has_instant(field.type)) for data in _DATA},
 }
 """The fields that are instants, by the type of an event's data."""
 
