@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import TypeAlias
 
-from models.belief import check_instants
 from models.errors import InvalidEventError
-from models.events import Absorbed, Logged, decode_logged
-from models.state.absorption import check_part
+from models.events import Logged
 from models.units import SECOND, Millis
-from streams.topics import TICK_KEY, decode_ticks
+from streams.processing.processor import parsed
 from streams.transport import Record
 
 Ticks: TypeAlias = dict[int, Millis]
@@ -18,17 +16,8 @@ Ticks: TypeAlias = dict[int, Millis]
 def told(records: Sequence[Record]) -> Iterator[Logged | Ticks]:
     """What some records tell."""
     for record in records:
-        if record.key == TICK_KEY:
-            ticks = decode_ticks(record.value)
-            if ticks is not None:
-                yield {source: Millis(seconds * SECOND) for source, seconds in ticks.items()}
-            continue
         try:
-            event = decode_logged(record.value or b"")
-            if isinstance(event, Absorbed):
-                check_part(event)
-            else:
-                check_instants(event)
+            item = parsed(record)
         except InvalidEventError:
             continue
-        yield event
+        yield {source: Millis(seconds * SECOND) for source, seconds in item.items()} if isinstance(item, dict) else item

@@ -92,21 +92,22 @@ async def _remember(partition: Partition, subjects: Sequence[str], stored: Store
 
 def _parse(partition: Partition, record: Record, bury: Bury) -> Logged | Ticks | None:
     try:
-        if record.key != TICK_KEY:
-            event = decode_logged(record.value or b"")
-            if isinstance(event, Absorbed):
-                check_part(event)
-            else:
-                check_instants(event)
-            return event
-        return _ticks(record.value)
+        return parsed(record)
     except InvalidEventError as error:
         partition.reject(bury(record, error))
         return None
 
 
-def _ticks(value: bytes | None) -> Ticks:
-    ticks = decode_ticks(value)
-    if ticks is None:
-        raise InvalidEventError("$", "is keyed as a tick and is none", "find out who writes to the events topic")
-    return ticks
+def parsed(record: Record) -> Logged | Ticks:
+    """What a record of the events log tells. Raises InvalidEventError if it can never be processed."""
+    if record.key == TICK_KEY:
+        ticks = decode_ticks(record.value)
+        if ticks is None:
+            raise InvalidEventError("$", "is keyed as a tick and is none", "find out who writes to the events topic")
+        return ticks
+    event = decode_logged(record.value or b"")
+    if isinstance(event, Absorbed):
+        check_part(event)
+    else:
+        check_instants(event)
+    return event
