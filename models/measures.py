@@ -192,6 +192,12 @@ def flow(dims: tuple[str, ...] = USUAL, **options: Unpack[Options]) -> Callable[
     return lambda select: Measure(select, Kind.FLOW, dims, **options)
 
 
+def named(name: str, text: str, select: Select) -> Select:
+    """A function that is one of several of a kind, under a name and with a definition of its own."""
+    select.__name__, select.__doc__ = name, text
+    return select
+
+
 def duration(dims: tuple[str, ...] = USUAL, **options: Unpack[Options]) -> Callable[[Select], Measure]:
     """Declare a duration in ms."""
     return lambda select: Measure(select, Kind.DURATION, dims, **options)

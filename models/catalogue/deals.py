@@ -4,7 +4,7 @@ from models.catalogue.funnel import CONVERTED, STAGE_ENTRIES
 from models.dealings import sales_cycles
 from models.givens import ote, quota, quota_due, quota_now, rep_quota, reps_with_quota, revenue_target
 from models.kpis import Figure, Reached, Remaining, board, count, derived, growth, latency, level_now, mean, ratio
-from models.measures import USUAL, Measure, duration, flow, level, summed
+from models.measures import USUAL, Measure, duration, flow, level, named, summed
 from models.rules import PER_YEAR
 from models.story import Story
 from models.tables import Occurrences
@@ -118,12 +118,10 @@ def opportunities_open(story: Story) -> Occurrences:
 
 
 def _revenue_of(kind: str) -> Measure:
-    def select(story: Story) -> Occurrences:
-        return story.worth_at("closed", "closed", story.won_as(kind))
-
-    select.__name__ = f"{kind}_revenue"
-    select.__doc__ = f"The amounts of deals of the kind {kind} that were won, at their close."
-    return flow(daily=True, money=True, reads=DEALS_ONLY)(select)
+    text = f"The amounts of deals of the kind {kind} that were won, at their close."
+    return flow(daily=True, money=True, reads=DEALS_ONLY)(
+        named(f"{kind}_revenue", text, lambda story: story.worth_at("closed", "closed", story.won_as(kind)))
+    )
 
 
 REVENUES = tuple(map(_revenue_of, ("new_business", "upsell", "cross_sell")))

@@ -6,7 +6,7 @@ from models.catalogue.replies import leads_first_contacted
 from models.catalogue.speed import leads_created
 from models.codes import NEVER
 from models.kpis import Figure, board, count, growth, labelled, latency, level_now, ratio
-from models.measures import WITH_CHANNEL, Measure, Select, duration, flow, level
+from models.measures import WITH_CHANNEL, Measure, duration, flow, level, named
 from models.stages import CUSTOMER, LADDER
 from models.state.facts import STAGES
 from models.story import Story
@@ -27,16 +27,11 @@ CONVERSIONS = (
 """The stages between which conversion is told, earlier and later."""
 
 
-def _named(name: str, text: str, select: Select) -> Select:
-    select.__name__, select.__doc__ = name, text
-    return select
-
-
 def _entries(stage: str) -> Measure:
     text = f"Leads that reached the stage {stage}, at the first time; a stage that was skipped is reached with the next one."
     number = STAGES.index(stage)
     return flow(drill=True, daily=True, reads=STAGES_ONLY)(
-        _named(f"stage_entries_{stage}", text, lambda story: story.entries(number))
+        named(f"stage_entries_{stage}", text, lambda story: story.entries(number))
     )
 
 
@@ -45,7 +40,7 @@ def _converted(earlier: str, later: str) -> Measure:
     first, second = STAGES.index(earlier), STAGES.index(later)
     name = f"{earlier}_to_{later}"
     return flow(drill=True, daily=True, reads=STAGES_ONLY)(
-        _named(name, text, lambda story: story.entries(first).of_those(story.reached(second)))
+        named(name, text, lambda story: story.entries(first).of_those(story.reached(second)))
     )
 
 
@@ -54,7 +49,7 @@ def _leaked(earlier: str, later: str) -> Measure:
     first, second = STAGES.index(earlier), STAGES.index(later)
     name = f"leads_lost_in_stage_{earlier}"
     return flow(drill=True, daily=True, reads=STAGES_ONLY)(
-        _named(name, text, lambda story: story.entries(first).of_those(~story.reached(second)))
+        named(name, text, lambda story: story.entries(first).of_those(~story.reached(second)))
     )
 
 
@@ -64,13 +59,13 @@ def _in_stage(stage: str) -> Measure:
     def select(story: Story) -> Occurrences:
         return story.now((story.stage_now == number).nonzero()[0])
 
-    return level()(_named(f"leads_in_stage_{stage}", f"Leads that are in the stage {stage}, now.", select))
+    return level()(named(f"leads_in_stage_{stage}", f"Leads that are in the stage {stage}, now.", select))
 
 
 def _time_in(stage: str) -> Measure:
     text = f"How long leads stayed in the stage {stage}, when they leave it."
     number = STAGES.index(stage)
-    return duration(daily=True, reads=STAGES_ONLY)(_named(f"time_in_stage_{stage}", text, lambda story: story.left(number)))
+    return duration(daily=True, reads=STAGES_ONLY)(named(f"time_in_stage_{stage}", text, lambda story: story.left(number)))
 
 
 @level()

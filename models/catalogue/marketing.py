@@ -4,7 +4,7 @@ from models.catalogue.customers import LIFETIME_VALUE, new_customers
 from models.catalogue.funnel import STAGE_ENTRIES
 from models.catalogue.speed import leads_created
 from models.kpis import Figure, board, count, derived, level_now, mean, ratio
-from models.measures import OF_CAMPAIGNS, Measure, Options, Select, flow, level
+from models.measures import OF_CAMPAIGNS, Measure, Options, flow, level, named
 from models.state.campaigns import COUNTED
 from models.story import Story
 from models.tables import Occurrences
@@ -16,18 +16,13 @@ PRICES: Options = {**QUOTES, "money": True}
 OF_QUOTES = ("product", "competitor")
 
 
-def _named(name: str, text: str, select: Select) -> Select:
-    select.__name__, select.__doc__ = name, text
-    return select
-
-
 def _spend(category: str, name: str, text: str) -> Measure:
-    return flow(OF_CAMPAIGNS, **SPENT)(_named(name, text, lambda story: story.spent(category)))
+    return flow(OF_CAMPAIGNS, **SPENT)(named(name, text, lambda story: story.spent(category)))
 
 
 def _counted(what: str) -> Measure:
     text = f"The {what.replace('_', '-')} of campaigns, on their days."
-    return flow(OF_CAMPAIGNS, **CAMPAIGNS)(_named(what, text, lambda story: story.counted_on_days(what)))
+    return flow(OF_CAMPAIGNS, **CAMPAIGNS)(named(what, text, lambda story: story.counted_on_days(what)))
 
 
 marketing_spend = _spend("marketing", "marketing_spend", "What was spent on marketing, on its day.")

@@ -4,17 +4,16 @@ Amounts are whole minor units of the organisation's currency, each at the rate o
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from models.codes import NEVER, Codes
 from models.state.deals import NO_AMOUNT
+from models.state.registers import Fields
 from models.state.responses import RESPONSE
 from models.state.spans import MRR_FROM, spans
 from models.units import SECOND, Millis
-
-Fields: TypeAlias = Mapping[str, Any]
 
 MOVE: Final = np.dtype([("at", "<i8"), ("change", "<i8"), ("live", "i1"), ("begins", "u1")])
 """A subscription's worth changes: by how much, by how many subscriptions more are live, whether this one begins."""

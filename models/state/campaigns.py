@@ -6,14 +6,13 @@ first instant in the organisation's zone.
 
 from collections.abc import Iterator, Mapping
 from datetime import date
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from models.codes import Codes
+from models.state.registers import Fields
 from models.units import Millis
-
-Fields: TypeAlias = Mapping[str, Any]
 
 COUNTED: Final = ("visits", "impressions", "deliveries", "clicks", "sign_ups")
 DAY: Final = np.dtype([("at", "<i8"), *((name, "<i8") for name in COUNTED), ("channel", "<i4")])

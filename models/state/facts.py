@@ -18,7 +18,7 @@ from models.state.accounts import NO_ACCOUNT, AccountFacts, account_facts
 from models.state.campaigns import NO_CAMPAIGN, CampaignFacts, campaign_facts
 from models.state.deals import deal_rows, line_rows, proposal_rows
 from models.state.lead import Change, Lead
-from models.state.registers import DELETED, Record, Timeline, fields_of
+from models.state.registers import DELETED, Fields, Record, Timeline, fields_of
 from models.state.reps import NO_REP, RepFacts, rep_facts
 from models.state.subjects import CALLED, CAMPAIGN, KIND, REP
 
@@ -49,8 +49,6 @@ _STAGE_CODES = {stage: code for code, stage in enumerate(STAGES)} | {None: -1}
 NOT_NAMED: Final = -1
 """In place of a touch that a reply does not name."""
 
-
-Fields: TypeAlias = Mapping[str, Any]
 Touch: TypeAlias = tuple[int, int, int, int]
 """What a touch says, and what touches are sorted by: its instant, the codes of rep and channel, its flags."""
 

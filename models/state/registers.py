@@ -12,6 +12,9 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+Fields: TypeAlias = Mapping[str, Any]
+"""What is told of a record or an object, by field."""
+
 Layer: TypeAlias = tuple[int, int, dict[str, Any]]
 Record: TypeAlias = list[Layer]
 """Layers of fields, oldest version first."""

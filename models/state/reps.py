@@ -1,14 +1,13 @@
 """What stands of a rep, as rows: the employment, the time log, the answers to surveys among employees."""
 
 from collections.abc import Mapping
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from models.codes import NEVER
+from models.state.registers import Fields
 from models.units import SECOND
-
-Fields: TypeAlias = Mapping[str, Any]
 
 EMPLOYMENT: Final = np.dtype([("at", "<i8"), ("until", "<i8")])
 TIME: Final = np.dtype([("at", "<i8"), ("selling_ms", "<i8"), ("working_ms", "<i8")])

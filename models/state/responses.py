@@ -4,12 +4,12 @@ Each reply by a person goes to the account that the lead belongs to, as an objec
 instant. So an account that was merged, restored or erased needs nothing of its own for it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, Final
 
 from models.state.lead import Lead, pack
 from models.state.pages import ObjectKey, Objects
-from models.state.registers import DELETED, fields_of
+from models.state.registers import DELETED, Fields, fields_of
 from models.state.subjects import beside
 from models.units import SubjectId
 
@@ -52,7 +52,7 @@ def responses(lead: Lead, own: str) -> bytes:
     return pack(Lead(objects=objects), {})
 
 
-def _responses(lead: Lead) -> Iterator[tuple[ObjectKey, Mapping[str, Any]]]:
+def _responses(lead: Lead) -> Iterator[tuple[ObjectKey, Fields]]:
     """The replies of persons that stand."""
     for name, record in lead.objects.items():
         if name.startswith(_REPLY):
@@ -61,7 +61,7 @@ def _responses(lead: Lead) -> Iterator[tuple[ObjectKey, Mapping[str, Any]]]:
                 yield name, reply
 
 
-def _is_response(reply: Mapping[str, Any]) -> bool:
+def _is_response(reply: Fields) -> bool:
     return not reply.get(DELETED) and reply.get("at") is not None and reply.get("kind") in HUMAN_KINDS
 
 
