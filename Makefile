@@ -38,10 +38,10 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/leadbeat openapi | cmp --silent - docs/openapi.json || { echo "docs/openapi.json is stale: make docs" >&2; exit 1; }
 
-# Few examples of each law, and without the oracle's comparisons: 20 s, and what is reached so is reached by `make test`, too.
+# Few examples of each law, and without the oracle's comparisons: two minutes, and what is reached so is reached by `make test`, too.
 coverage: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest tests/models --quiet --ignore tests/models/test_against_truth.py --hypothesis-profile brief \
-		--cov=models --cov-report=term --cov-fail-under=100
+		--numprocesses 2 --cov=models --cov-report=term --cov-fail-under=100
 
 docs: $(VENV)/run.stamp
 	@$(BIN)/leadbeat kpis --format markdown > docs/kpis.md
