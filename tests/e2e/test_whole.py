@@ -33,7 +33,7 @@ def now() -> Millis:
     return Millis(time.time_ns() // 1_000_000 // SECOND * SECOND)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 async def test_prometheus_says_what_the_facts_give(system, prometheus, now):
     rules = f"{demo_rules_toml(now, ZONE)}\n[minimum_n]\nratio = 1\np90 = 1\np95 = 1\n"
     config = system.configure(rules)
@@ -83,7 +83,7 @@ async def lacking(system, expected):
     """Which ids of the catalogue have no value in the oracle (and so on Prometheus), table, API or topic, or no row of docs."""
     rows = (await system.client.get(f"http://127.0.0.1:{system.exporter_port}/api/v1/kpis")).json()["kpis"]
     windows = (*WINDOW_INDEX, NOW)
-    keys = [key for window in windows for key in await system.redis.hkeys(KpiKeys("lb").window(window))]
+    keys = [key.decode() for window in windows for key in await system.redis.hkeys(KpiKeys("lb").window(window))]
     (records,) = await system.records(system.topics.kpis, 1)
     named = {
         "oracle": {metric.removeprefix("leadbeat_") for metric, _ in expected},
