@@ -27,15 +27,11 @@ def is_compared(figure: Figure) -> bool:
 
 
 def _attainment(kpi: Figure) -> Figure:
-    return Figure(ATTAINMENT, Formula.ATTAINMENT, _terms(kpi), None, _ATTAINED, board.NONE, _labels(kpi), kpi.only, of=kpi)
+    return Figure(ATTAINMENT, Formula.ATTAINMENT, Sum(kpi.terms), None, _ATTAINED, board.NONE, _labels(kpi), kpi.only, of=kpi)
 
 
 def _rank(kpi: Figure) -> Figure:
-    return Figure(RANK, Formula.PLACE, _terms(kpi), None, _PLACED, board.REPS, _labels(kpi), kpi.only, of=kpi)
-
-
-def _terms(kpi: Figure) -> Sum:
-    return Sum(kpi.over.terms + (kpi.under.terms if kpi.under else ()))
+    return Figure(RANK, Formula.PLACE, Sum(kpi.terms), None, _PLACED, board.REPS, _labels(kpi), kpi.only, of=kpi)
 
 
 def _labels(kpi: Figure) -> tuple[tuple[str, str], ...]:

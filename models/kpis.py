@@ -114,6 +114,11 @@ class Figure(NamedTuple):
         return self.under.measures if self.under else ()
 
     @property
+    def terms(self) -> tuple[Term, ...]:
+        """All terms of its formula."""
+        return self.over.terms + (self.under.terms if self.under else ())
+
+    @property
     def tells(self) -> Measure | None:
         """The measure that it tells as it is; None if it is a formula or a statistic."""
         alone = self.formula in {Formula.COUNT, Formula.LEVEL} and self.over.plain and len(self.over.terms) == 1
@@ -196,8 +201,7 @@ class Figure(NamedTuple):
         """The names of the windows that it is told in; that of levels is `now`."""
         if not self.windowed:
             return (NOW,)
-        terms = self.over.terms + (self.under.terms if self.under else ())
-        daily = any(term.measure.daily or term.part == PREVIOUS for term in terms)
+        daily = any(term.measure.daily or term.part == PREVIOUS for term in self.terms)
         names = (window.name for window in (DAILY if daily else WINDOWS))
         return tuple(name for name in names if name in self.only or not self.only)
 
@@ -309,7 +313,7 @@ def _terms(part: Figure | Given | Remaining | Reached | int) -> tuple[Term, ...]
     """The measures that a part of a product is made of."""
     match part:
         case Figure():
-            return part.over.terms + (part.under.terms if part.under else ())
+            return part.terms
         case Remaining() | Reached():
             return part.done.terms
         case _:

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.givens import Givens, ahead_of, target_of
 from models.grids import NO_TRAFFIC, NONE, OK, Grid
-from models.kpis import Figure
+from models.kpis import Figure, Formula
 from models.measures import PREVIOUS, Kind
 from models.windows import NOW
 
@@ -21,6 +21,11 @@ DIGITS: Final = 12
 
 Ask = Callable[[Figure, str], Grid]
 """Works out a figure by a dimension."""
+
+
+def compared(figure: Figure, of: Figure, givens: Givens, ask: Ask, reps: Sequence[str]) -> Grid | None:
+    """What a figure says of the one that it compares; None where rules do not ask for it. `reps`: those of the roster."""
+    return placed(figure, of, givens, ask, reps) if figure.formula is Formula.PLACE else attained(figure, of, givens, ask)
 
 
 def attained(figure: Figure, of: Figure, givens: Givens, ask: Ask) -> Grid | None:
@@ -74,7 +79,7 @@ def _score(of: Figure, value: float, numerator: int, denominator: int, state: in
 
 def _has_trials(of: Figure) -> bool:
     """Whether it tells how many of how many: no growth, and nothing of amounts or times."""
-    counted = all(term.times > 0 and term.part != PREVIOUS for part in (of.over, of.under) if part for term in part.terms)
+    counted = all(term.times > 0 and term.part != PREVIOUS for term in of.terms)
     return of.share and counted and not any(measure.money or measure.seconds for measure in of.measures)
 
 

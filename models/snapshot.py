@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from models.grids import NONE, Columns, Grid, Oldest, grid_of
 from models.kpis import Figure, Formula
-from models.places import attained, placed
+from models.places import compared
 from models.rules import CHANNELS, LISTS, SENTIMENTS, UNKNOWN, Rules
 from models.slices import is_pair, pair_name
 from models.units import Millis
@@ -94,12 +94,7 @@ def grids(
         if figure.of is None:
             yield from (ask(figure, dim) for dim in ("", *figure.dims, *filter(figure.has, pairs)))
             continue
-        ranks = figure.formula is Formula.PLACE
-        found = (
-            placed(figure, figure.of, columns.givens, ask, told.get("rep", ()))
-            if ranks
-            else attained(figure, figure.of, columns.givens, ask)
-        )
+        found = compared(figure, figure.of, columns.givens, ask, told.get("rep", ()))
         if found is not None:
             yield found
 

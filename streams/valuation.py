@@ -51,6 +51,7 @@ SOURCES: Final = (
     "state/deals.py",
     "state/facts.py",
     "state/lead.py",
+    "state/packing.py",
     "state/pages.py",
     "state/registers.py",
     "state/reps.py",

@@ -139,3 +139,15 @@ def alertmanager(started: Callable[..., Any]) -> Callable[[str], Alertmanager]:
 def chromium(started: Callable[..., Any]) -> Chromium:
     """A headless Chromium, shared by the session: each test opens a context of its own in it."""
     return started(services.chromium)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[[str], Path]:
+    """Makes a file of settings of a text."""
+
+    def write(text: str) -> Path:
+        path = tmp_path / "leadbeat.toml"
+        path.write_text(text)
+        return path
+
+    return write

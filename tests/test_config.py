@@ -8,6 +8,7 @@ import pytest
 from aiokafka.conn import collect_hosts
 from hypothesis import given
 from hypothesis import strategies as st
+from mistaken import mistakes
 
 from models.calendars import Shift, WorkingHours
 from models.rules import Membership, Rules, SlaPolicy
@@ -26,24 +27,6 @@ def _no_variables(monkeypatch):
     for name in os.environ:
         if name.upper().startswith("LEADBEAT_"):
             monkeypatch.delenv(name)
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(text: str) -> Path:
-        path = tmp_path / "leadbeat.toml"
-        path.write_text(text)
-        return path
-
-    return write
-
-
-def mistakes(path: Path | None = None) -> list[str]:
-    """What `load` complains about, one line a mistake, without the file's name."""
-    with pytest.raises(Fatal) as caught:
-        load(path)
-    _, *lines = caught.value.what.split("\n  ")
-    return [line.replace(f"{path}: ", "") for line in lines]
 
 
 def connection(**changes: object) -> str:

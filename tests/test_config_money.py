@@ -1,30 +1,13 @@
 """Settings of money and of the pipeline."""
 
 import pytest
+from mistaken import mistakes
 
 from models.money import Rate
 from models.rules import DealStage, KpiTarget, Leaderboard, Plan, Quota
 from models.units import Millis
 from streams.config import load
 from streams.config.values import decimal_places, instant
-from streams.errors import Fatal
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(text):
-        path = tmp_path / "leadbeat.toml"
-        path.write_text(text)
-        return path
-
-    return write
-
-
-def mistakes(path):
-    with pytest.raises(Fatal) as caught:
-        load(path)
-    told = str(caught.value).removesuffix(" (see docs/leadbeat.example.toml)")
-    return [line.strip().removeprefix(f"{path}: ") for line in told.splitlines()[1:]]
 
 
 def test_money_is_in_euros_and_a_pipeline_has_no_stages_unless_they_are_told(write):

@@ -1,11 +1,11 @@
 """Settings of what numbers are sliced by."""
 
 import pytest
+from mistaken import mistakes
 
 from models.errors import InvalidRulesError
 from models.rules import Rules
 from streams.config import Settings, load
-from streams.errors import Fatal
 
 LISTS = """
 lead_sources = ["web"]
@@ -14,23 +14,6 @@ sales_regions = ["dach"]
 segments = ["smb"]
 campaigns = ["launch"]
 """
-
-
-@pytest.fixture
-def write(tmp_path):
-    def write(text):
-        path = tmp_path / "leadbeat.toml"
-        path.write_text(text)
-        return path
-
-    return write
-
-
-def mistakes(path):
-    with pytest.raises(Fatal) as caught:
-        load(path)
-    _, *lines = caught.value.what.split("\n  ")
-    return [line.replace(f"{path}: ", "") for line in lines]
 
 
 def test_rules_slice_by_what_is_listed_and_paired(write):

@@ -3,13 +3,14 @@
 Amounts are whole minor units of the organisation's currency, each at the rate of its own instant; NO_AMOUNT where none is told.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from models.codes import NEVER, Codes
 from models.state.deals import NO_AMOUNT
+from models.state.packing import packed
 from models.state.registers import Fields
 from models.state.responses import RESPONSE
 from models.state.spans import MRR_FROM, spans
@@ -56,19 +57,15 @@ def account_facts(own: Fields, objects: Mapping[str, list[tuple[str, Fields]]], 
     subscriptions = [fields for _, fields in objects.get("subscription", ())]
     usage = [(fields["at"], (fields.get("seconds") or 0) * SECOND) for fields in having("at", "usage")]
     return AccountFacts(
-        _packed([(own["added_at"],)] if own.get("added_at") is not None else [], MOMENT),
-        _packed([move for fields in subscriptions for move in _moves(fields, codes)], MOVE),
-        _packed([_purchase(fields, codes) for fields in having("at", "purchase")], PURCHASE),
-        _packed([survey for fields in having("score", "survey") for survey in _survey(fields, codes)], SURVEY),
-        _packed([_ticket(fields, codes) for fields in having("opened_at", "ticket")], TICKET),
-        _packed(usage, USAGE),
-        _packed([(fields["at"],) for fields in having("at", "referral")], MOMENT),
-        _packed([(fields["at"], codes.rep.code(fields["rep"])) for fields in having("at", RESPONSE)], RESPONSE_ROW),
+        packed([(own["added_at"],)] if own.get("added_at") is not None else [], MOMENT),
+        packed([move for fields in subscriptions for move in _moves(fields, codes)], MOVE),
+        packed([_purchase(fields, codes) for fields in having("at", "purchase")], PURCHASE),
+        packed([survey for fields in having("score", "survey") for survey in _survey(fields, codes)], SURVEY),
+        packed([_ticket(fields, codes) for fields in having("opened_at", "ticket")], TICKET),
+        packed(usage, USAGE),
+        packed([(fields["at"],) for fields in having("at", "referral")], MOMENT),
+        packed([(fields["at"], codes.rep.code(fields["rep"])) for fields in having("at", RESPONSE)], RESPONSE_ROW),
     )
-
-
-def _packed(rows: Sequence[tuple[int, ...]], layout: "np.dtype[Any]") -> bytes:
-    return np.array(sorted(rows), layout).tobytes() if rows else b""
 
 
 def _moves(fields: Fields, codes: Codes) -> Iterator[tuple[int, ...]]:

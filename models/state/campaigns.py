@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from models.codes import Codes
+from models.state.packing import packed
 from models.state.registers import Fields
 from models.units import Millis
 
@@ -43,9 +44,7 @@ def campaign_facts(own: Fields, objects: Mapping[str, list[tuple[str, Fields]]],
         if fields.get("date") is not None
     ]
     costs = [row for _, fields in objects.get("cost", ()) for row in _cost(fields, channel, codes)]
-    return CampaignFacts(
-        np.array(sorted(days), DAY).tobytes(), np.array(sorted(costs), COST).tobytes(), _quotes(objects.get("quote", []), codes)
-    )
+    return CampaignFacts(packed(days, DAY), packed(costs, COST), _quotes(objects.get("quote", []), codes))
 
 
 def _start(told: str, codes: Codes) -> Millis:

@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from models.codes import NEVER, Codes
+from models.state.packing import packed
 from models.state.spans import STAGE_FROM, spans
 from models.units import Millis
 
@@ -50,7 +51,7 @@ def deal_rows(deals: Iterable[tuple[str, Mapping[str, Any]]], codes: Codes) -> b
 def line_rows(deals: Iterable[tuple[str, Mapping[str, Any]]], codes: Codes) -> bytes:
     """The rows of the lines of deals that are won, in the order of what they say."""
     rows = [line for _, fields in deals if fields.get("lines") for line in _lines(fields, codes)]
-    return np.array(sorted(rows), LINE).tobytes()
+    return packed(rows, LINE)
 
 
 def _lines(fields: Mapping[str, Any], codes: Codes) -> Iterator[tuple[int, ...]]:
@@ -69,7 +70,7 @@ def proposal_rows(proposals: Iterable[tuple[str, Mapping[str, Any]]], codes: Cod
         (_instant(fields, "sent_at"), _instant(fields, "signed_at"), codes.rep.code(fields.get("rep")))
         for _, fields in proposals
     ]
-    return np.array(sorted(rows), PROPOSAL).tobytes()
+    return packed(rows, PROPOSAL)
 
 
 def _instant(fields: Mapping[str, Any], name: str) -> int:

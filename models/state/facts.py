@@ -5,7 +5,7 @@ the order of what they say, all else in that of ids: so a touch's row has a plac
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from struct import Struct
 from typing import Any, Final, NamedTuple, TypeAlias, TypedDict
@@ -18,7 +18,7 @@ from models.state.accounts import NO_ACCOUNT, AccountFacts, account_facts
 from models.state.campaigns import NO_CAMPAIGN, CampaignFacts, campaign_facts
 from models.state.deals import deal_rows, line_rows, proposal_rows
 from models.state.lead import Change, Lead
-from models.state.registers import DELETED, Fields, Record, Timeline, fields_of
+from models.state.registers import DELETED, Fields, Record, Timeline, fields_of, standing
 from models.state.reps import NO_REP, RepFacts, rep_facts
 from models.state.subjects import CALLED, CAMPAIGN, KIND, REP
 
@@ -106,7 +106,7 @@ def facts_with(touches: bytes, lead: Lead, codes: Codes) -> Facts:
 def _of_other(lead: Lead, own: Fields, codes: Codes) -> Facts:
     """What stands of a subject that is no lead."""
     objects: dict[str, list[tuple[str, Fields]]] = {}
-    for name, fields in _standing(lead.objects, ""):
+    for name, fields in standing(lead.objects, ""):
         objects.setdefault(name.partition(":")[0], []).append((name, fields))
     if own[KIND] == REP:
         itself = _SPAN.pack(0, codes.rep.code(own[CALLED]))
@@ -166,15 +166,6 @@ def _with_touches(before: Facts, touches: bytes, replies: bytes) -> Facts:
     return before._replace(touches=touches, replies=replies)
 
 
-def _standing(objects: Mapping[str, Record], kind: str) -> Iterator[tuple[str, Fields]]:
-    """The names and fields of those objects of a kind that were not deleted."""
-    for name, record in objects.items():
-        if name.startswith(kind):
-            fields = record[0][2] if len(record) == 1 else fields_of(record)
-            if not fields.get(DELETED):
-                yield name, fields
-
-
 def _own(lead: Lead, own: Fields, codes: Codes) -> bytes:
     created_at = own.get("created_at")
     return _LEAD.pack(
@@ -190,7 +181,7 @@ def _own(lead: Lead, own: Fields, codes: Codes) -> bytes:
 
 
 def _inquiries(lead: Lead, own: Fields) -> bytes:
-    instants = {fields.get("at") for _, fields in _standing(lead.objects, "inquiry:")}
+    instants = {fields.get("at") for _, fields in standing(lead.objects, "inquiry:")}
     instants.add(own.get("created_at"))
     return b"".join([_INQUIRY.pack(at) for at in sorted(at for at in instants if at is not None and at > lead.retired_until)])
 
@@ -198,7 +189,7 @@ def _inquiries(lead: Lead, own: Fields) -> bytes:
 def touch_rows(lead: Lead, codes: Codes) -> bytes:
     """The rows of a lead's touches that stand, whether or not the lead does; all of its pages must be in memory."""
     objects = lead.objects if lead.pages is None else lead.everything
-    found = [_touch(fields, codes) for _, fields in _standing(objects, "touch:") if _is_touch(fields)]
+    found = [_touch(fields, codes) for _, fields in standing(objects, "touch:") if _is_touch(fields)]
     found.sort()
     return b"".join([_TOUCH.pack(at, rep, channel, flags) for at, rep, channel, flags in found])
 
@@ -246,7 +237,7 @@ def _touch(fields: Fields, codes: Codes) -> Touch:
 
 
 def _replies(lead: Lead, touches: bytes, codes: Codes) -> bytes:
-    found = [(fields["at"], name, fields) for name, fields in _standing(lead.objects, "reply:") if fields.get("at") is not None]
+    found = [(fields["at"], name, fields) for name, fields in standing(lead.objects, "reply:") if fields.get("at") is not None]
     named = {f"touch:{fields['in_reply_to']}" for _, _, fields in found if fields.get("in_reply_to") is not None}
     places = _places(named, lead, touches, codes) if named else {}
     return b"".join([_reply(at, fields, places, codes) for at, _, fields in sorted(found, key=_by_time)])
@@ -280,7 +271,7 @@ def _reply(at: int, fields: Fields, places: Mapping[str, int], codes: Codes) -> 
 
 def _meetings(lead: Lead, codes: Codes) -> bytes:
     return b"".join(
-        [row for _, row in sorted([(name, _meeting(fields, codes)) for name, fields in _standing(lead.objects, "meeting:")])]
+        [row for _, row in sorted([(name, _meeting(fields, codes)) for name, fields in standing(lead.objects, "meeting:")])]
     )
 
 
@@ -306,16 +297,16 @@ class _Sales(TypedDict):
 
 
 def _sales(lead: Lead, codes: Codes) -> _Sales:
-    deals = list(_standing(lead.objects, "deal:"))
+    deals = list(standing(lead.objects, "deal:"))
     entered = [
         (fields["entered_at"], codes.nurture_track.code(fields.get("track")))
-        for _, fields in _standing(lead.objects, "nurture:")
+        for _, fields in standing(lead.objects, "nurture:")
         if fields.get("entered_at") is not None
     ]
     return {
         "deals": deal_rows(deals, codes),
         "lines": line_rows(deals, codes) if deals else b"",
-        "proposals": proposal_rows(_standing(lead.objects, "proposal:"), codes),
+        "proposals": proposal_rows(standing(lead.objects, "proposal:"), codes),
         "nurtures": b"".join([_SPAN.pack(*each) for each in sorted(entered)]),
     }
 

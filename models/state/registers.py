@@ -7,7 +7,7 @@ idempotent (a last-writer-wins map: Shapiro et al., "A comprehensive study of CR
 A record keeps its fields by version, as most records have one version only: a list of layers with no field in two of them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -89,6 +89,15 @@ def fields_of(record: Record) -> Mapping[str, Any]:
     if len(record) == 1:
         return record[0][2]
     return {name: content for _, _, fields in record for name, content in fields.items()}
+
+
+def standing(objects: Mapping[str, Record], kind: str) -> Iterator[tuple[str, Fields]]:
+    """The names and fields of those objects of a kind that were not deleted."""
+    for name, record in objects.items():
+        if name.startswith(kind):
+            fields = fields_of(record)
+            if not fields.get(DELETED):
+                yield name, fields
 
 
 def put_span(timeline: Timeline, since: int, new: Register) -> bool:

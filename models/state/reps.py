@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from models.codes import NEVER
+from models.state.packing import packed
 from models.state.registers import Fields
 from models.units import SECOND
 
@@ -39,7 +40,7 @@ def rep_facts(own: Fields, objects: Mapping[str, list[tuple[str, Fields]]]) -> R
         if fields.get("at") is not None and fields.get("score") is not None
     ]
     return RepFacts(
-        np.array([(since, NEVER if until is None else until)], EMPLOYMENT).tobytes() if since is not None else b"",
-        np.array(sorted(times), TIME).tobytes(),
-        np.array(sorted(answers), ANSWER).tobytes(),
+        packed([(since, NEVER if until is None else until)] if since is not None else [], EMPLOYMENT),
+        packed(times, TIME),
+        packed(answers, ANSWER),
     )

@@ -4,12 +4,14 @@ Each reply by a person goes to the account that the lead belongs to, as an objec
 instant. So an account that was merged, restored or erased needs nothing of its own for it.
 """
 
-from collections.abc import Iterator
-from typing import Any, Final
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from typing import Final
 
 from models.state.lead import Lead, pack
 from models.state.pages import ObjectKey, Objects
-from models.state.registers import DELETED, Fields, fields_of
+from models.state.registers import DELETED, Fields, Register, fields_of, standing
 from models.state.subjects import beside
 from models.units import SubjectId
 
@@ -54,21 +56,12 @@ def responses(lead: Lead, own: str) -> bytes:
 
 def _responses(lead: Lead) -> Iterator[tuple[ObjectKey, Fields]]:
     """The replies of persons that stand."""
-    for name, record in lead.objects.items():
-        if name.startswith(_REPLY):
-            reply = fields_of(record)
-            if _is_response(reply):
-                yield name, reply
+    for name, reply in standing(lead.objects, _REPLY):
+        if reply.get("at") is not None and reply.get("kind") in HUMAN_KINDS:
+            yield name, reply
 
 
-def _is_response(reply: Fields) -> bool:
-    return not reply.get(DELETED) and reply.get("at") is not None and reply.get("kind") in HUMAN_KINDS
-
-
-def _owner_at(owners: list[tuple[int, Any]], at: int) -> str | None:
-    found: str | None = None
-    for since, (_, _, owner) in owners:
-        if since > at:
-            break
-        found = owner
-    return found
+def _owner_at(owners: Sequence[tuple[int, Register]], at: int) -> str | None:
+    held = bisect_right(owners, at, key=itemgetter(0))
+    owner: str | None = owners[held - 1][1][2] if held else None
+    return owner

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
 
 from models.compared import is_compared
+from models.kpis import Figure
 from models.rules import LISTS, OTHER, UNASSIGNED
 from streams.config.calendars import mistakes_in
 from streams.config.settings import Settings
@@ -299,11 +300,16 @@ def _twin_stages(settings: Settings) -> Iterator[Mistake]:
     yield from _twins("deal_stages", "name", [entry.name for entry in settings.deal_stages])
 
 
-def _odd_targets(settings: Settings) -> Iterator[Mistake]:
-    """A target is of a KPI that is told in its window, and there is one at a time."""
+def _comparable() -> list[Figure]:
+    """The KPIs that targets and leaderboards can name."""
     from models.catalogue import KPIS  # noqa: PLC0415 - own KPIs are named by the settings
 
-    known = {figure.id: figure.windows for figure in KPIS if is_compared(figure)}
+    return [figure for figure in KPIS if is_compared(figure)]
+
+
+def _odd_targets(settings: Settings) -> Iterator[Mistake]:
+    """A target is of a KPI that is told in its window, and there is one at a time."""
+    known = {figure.id: figure.windows for figure in _comparable()}
     for index, entry in enumerate(settings.targets):
         if entry.kpi not in known:
             yield (
@@ -318,9 +324,7 @@ def _odd_targets(settings: Settings) -> Iterator[Mistake]:
 
 def _odd_leaderboards(settings: Settings) -> Iterator[Mistake]:
     """Reps are ranked by a KPI that they have, once."""
-    from models.catalogue import KPIS  # noqa: PLC0415 - own KPIs are named by the settings
-
-    known = {figure.id for figure in KPIS if is_compared(figure) and "rep" in figure.dims}
+    known = {figure.id for figure in _comparable() if "rep" in figure.dims}
     for index, entry in enumerate(settings.leaderboards):
         if entry.kpi not in known:
             yield (

@@ -185,12 +185,10 @@ Amount: TypeAlias = Annotated[str, BeforeValidator(_amount)]
 Share: TypeAlias = Annotated[str, BeforeValidator(_share)]
 """A percentage with at most four decimal places, as text."""
 Positive: TypeAlias = Annotated[int, Field(ge=1, le=2**31)]
-WindowOrNow: TypeAlias = Literal[
-    "5m", "15m", "1h", "4h", "24h", "7d", "30d", "60d", "90d", "today", "week", "month", "quarter", "year", "now"
-]
 WindowName: TypeAlias = Literal[
     "5m", "15m", "1h", "4h", "24h", "7d", "30d", "60d", "90d", "today", "week", "month", "quarter", "year"
 ]
+WindowOrNow: TypeAlias = Literal[WindowName, "now"]
 
 
 def instant(since: date | None, zone: str) -> Millis:
