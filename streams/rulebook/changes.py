@@ -1,6 +1,6 @@
 """What changes from some rules to others, entry by entry."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, time
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, TypeVar
@@ -96,9 +96,7 @@ def _hours(of: str, hours: Shift | Hours) -> str:
 
 def _uses(where: str, old: Sequence[CalendarUse], new: Sequence[CalendarUse], zone: str) -> Iterator[Change]:
     uses = [{(use.name, use.valid_from): use.calendar or "none" for use in each} for each in (old, new)]
-    for sign, (name, since), before, after in _compared(*uses):
-        what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
-        yield Change(sign, where, f"{name}{_from(since, zone)} {what}")
+    yield from _entries(where, uses, lambda name, since: f"{name}{_from(since, zone)}")
 
 
 def _absence(absence: Absence, rules: Rules) -> str:
@@ -109,27 +107,19 @@ def _absence(absence: Absence, rules: Rules) -> str:
 
 def _rates(old: Rules, new: Rules) -> Iterator[Change]:
     rates = [{(rate.currency, rate.valid_from): rate.worth for rate in each.money.rates} for each in (old, new)]
-    for sign, (currency, since), before, after in _compared(*rates):
-        what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
-        yield Change(sign, "money.rates", f"{currency}{_from(since, new.zone)} {what}")
+    yield from _entries("money.rates", rates, lambda currency, since: f"{currency}{_from(since, new.zone)}")
 
 
 def _targets(old: Rules, new: Rules) -> Iterator[Change]:
     targets = [{(each.kpi, each.window, each.valid_from): each.value for each in rules.targets} for rules in (old, new)]
-    for sign, (kpi, window, since), before, after in _compared(*targets):
-        what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
-        yield Change(sign, "targets", f"{kpi} ({window}){_from(since, new.zone)} {what}")
-    boards = [{each.kpi: each.best or "as usual" for each in rules.leaderboards} for rules in (old, new)]
-    for sign, kpi, before, after in _compared(*boards):
-        what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
-        yield Change(sign, "leaderboards", f"{kpi} {what}")
+    yield from _entries("targets", targets, lambda kpi, window, since: f"{kpi} ({window}){_from(since, new.zone)}")
+    boards = [{(each.kpi,): each.best or "as usual" for each in rules.leaderboards} for rules in (old, new)]
+    yield from _entries("leaderboards", boards, str)
 
 
 def _quotas(old: Rules, new: Rules) -> Iterator[Change]:
     quotas = [{(each.rep, each.team, each.valid_from): _quota(each) for each in rules.quotas} for rules in (old, new)]
-    for sign, (rep, team, since), before, after in _compared(*quotas):
-        what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
-        yield Change(sign, "quotas", f"{rep or f'team {team}'}{_from(since, new.zone)} {what}")
+    yield from _entries("quotas", quotas, lambda rep, team, since: f"{rep or f'team {team}'}{_from(since, new.zone)}")
 
 
 def _quota(quota: Quota) -> str:
@@ -139,9 +129,7 @@ def _quota(quota: Quota) -> str:
 
 def _plans(old: Rules, new: Rules) -> Iterator[Change]:
     plans = [{(each.rep, each.valid_from): _plan(each) for each in rules.plans} for rules in (old, new)]
-    for sign, (rep, since), before, after in _compared(*plans):
-        what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
-        yield Change(sign, "plans", f"{rep}{_from(since, new.zone)} {what}")
+    yield from _entries("plans", plans, lambda rep, since: f"{rep}{_from(since, new.zone)}")
 
 
 def _plan(plan: Plan) -> str:
@@ -173,10 +161,15 @@ def _roster(old: Rules, new: Rules) -> Iterator[Change]:
 
 
 def _sla(old: Rules, new: Rules) -> Iterator[Change]:
-    targets = [{_for(policy, new.zone): told_target(policy) for policy in each.sla} for each in (old, new)]
-    for sign, whose, before, after in _compared(*targets):
+    targets = [{(_for(policy, new.zone),): told_target(policy) for policy in each.sla} for each in (old, new)]
+    yield from _entries("sla", targets, str)
+
+
+def _entries(where: str, sides: Sequence[Mapping[Any, str]], label: Callable[..., str]) -> Iterator[Change]:
+    """Entries of old and new rules that say something else, came or went; `label` says whose each is, from its key."""
+    for sign, key, before, after in _compared(*sides):
         what = f"{before} → {after}" if sign is Sign.CHANGED else (before or after)
-        yield Change(sign, "sla", f"{whose} {what}")
+        yield Change(sign, where, f"{label(*key)} {what}")
 
 
 def _compared(old: Mapping[_Key, Any], new: Mapping[_Key, Any]) -> Iterator[tuple[Sign, _Key, Any, Any]]:

@@ -107,7 +107,7 @@ class Profile:
         self._board_windows = frozenset((*board_windows, NOW))
         self._max_series = max_series
         self._plans: dict[tuple[str, str], list[_Plan]] = {}
-        self._figures = figures
+        self._figures = [(figure, figure.windows) for figure in figures]
         places = shown_by(kpis, figures, also_by)
         order = (*ORDER, *filter(is_pair, also_by))
         for figure in figures:
@@ -131,8 +131,8 @@ class Profile:
 
         They stand in place of the others, so that there are never more of both together than KPIs and windows.
         """
-        for figure in self._figures:
-            for window in figure.windows:
+        for figure, windows in self._figures:
+            for window in windows:
                 row = snapshot.rows.get(window, {}).get(figure.key)
                 if row is not None and (row.value is None or not math.isfinite(row.value)):
                     of = {"of": figure.of.id} if figure.of else dict(figure.labels)
