@@ -51,6 +51,10 @@ class Grid(NamedTuple):
     state: States
 
 
+_Kind: TypeAlias = tuple[str, str]
+"""A measure's id and a dimension: what series have in common that a figure reads together."""
+
+
 class Columns:
     """Where sums hold which part of which measure. Sums may grow; `at_present` is to be called before they are asked again."""
 
@@ -61,6 +65,9 @@ class Columns:
         self.givens: Givens = {}
         """What rules and clock give."""
         self._known = 0
+        self._kinds: dict[_Kind, int] = {}
+        self._kind_of: list[int] = []
+        self._moved: frozenset[_Kind] = frozenset()
         self._of: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
         self._buckets: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         self._layouts: dict[tuple[str, str], Layout] = {}
@@ -73,18 +80,30 @@ class Columns:
         self.minor_units, self.givens = minor_units, givens
         for column in range(self._known, len(self.sums)):
             measure, part, dim, name = split_name(self.sums.names[column])
+            self._kind_of.append(self._kinds.setdefault((measure, dim), len(self._kinds)))
             if part.startswith("b"):
                 self._buckets[measure, dim].append((name, int(part[1:]), column))
                 self._layouts.pop((measure, dim), None)
             else:
                 self._of[measure, part, dim][name] = column
-        self._known = len(self.sums)
+        before, self._known = self._values[:, :-1], len(self.sums)
         # The last column stands for series that are not there.
         self._values = np.zeros((LEVEL_ROW + 1, self._known + 1), np.int64)
         self._values[:, :-1] = self.sums.values[:, : self._known]
         self._used = np.any(self._values, axis=0)
         self._sketches = {}
+        self._moved = self._moved_since(before)
         return self
+
+    def _moved_since(self, before: Ints) -> frozenset[_Kind]:
+        moved = np.ones(self._known, np.bool_)
+        moved[: before.shape[1]] = np.any(self._values[:, : before.shape[1]] != before, axis=0)
+        kinds = list(self._kinds)
+        return frozenset(kinds[kind] for kind in np.unique(np.array(self._kind_of, np.int64)[moved]).tolist())
+
+    def stands(self, figure: Figure, dim: str) -> bool:
+        """Whether a figure by a dimension is what it was before the sums were last taken in, if it is of sums alone."""
+        return figure.of_sums and not any((measure.id, dim) in self._moved for measure in figure.measures)
 
     def names(self, measures: Sequence[Measure], dim: str) -> set[str]:
         """The slices in which one of some measures is not 0 throughout."""

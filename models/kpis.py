@@ -130,6 +130,12 @@ class Figure(NamedTuple):
         return self.under is not None or (self.formula in {Formula.COUNT, Formula.LEVEL} and self.tells is None)
 
     @property
+    def of_sums(self) -> bool:
+        """Whether it says the same as long as the sums of its measures do: neither clock nor rules have a part in it."""
+        aged = any(term.measure.ages is not None for term in self.terms)
+        return self.product is None and self.of is None and self.formula is not Formula.OLDEST and not aged
+
+    @property
     def measures(self) -> tuple[Measure, ...]:
         """All measures in the formula."""
         return tuple(dict.fromkeys(self.numerator + self.denominator))

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from models.grids import NONE, Columns, Grid, Oldest, grid_of
 from models.kpis import Figure, Formula
@@ -13,6 +13,12 @@ from models.units import Millis
 
 Slices = Mapping[str, Sequence[str]]
 """What is sliced by, and the values that are always told, 0 included. The whole has the one empty value, pairs have none."""
+
+
+Grids: TypeAlias = Mapping[tuple[str, str], Grid]
+"""Grids by the key of their figure and by dimension."""
+
+NO_GRIDS: Final[Grids] = {}
 
 
 class State(StrEnum):
@@ -82,28 +88,43 @@ def slices(rules: Rules, clock: Millis) -> dict[str, list[str]]:
 
 
 def grids(
-    figures: Sequence[Figure], columns: Columns, oldest: Oldest, told: Slices, minimum_n: Mapping[Formula, int]
-) -> Iterator[Grid]:
-    """Every figure by every dimension it has, in the slices always told and those in which it is not 0."""
+    figures: Sequence[Figure],
+    columns: Columns,
+    oldest: Oldest,
+    told: Slices,
+    minimum_n: Mapping[Formula, int],
+    before: Grids = NO_GRIDS,
+) -> Grids:
+    """Every figure by every dimension it has, in the slices always told and those in which it is not 0.
+
+    `before`: what was found when the columns were last taken in, with the same slices told and the same least n. What still
+    stands of it is not worked out again.
+    """
     pairs = [dim for dim in told if is_pair(dim)]
 
     def ask(figure: Figure, dim: str) -> Grid:
+        found = before.get((figure.key, dim))
+        if found is not None and columns.stands(figure, dim):
+            return found
         return grid_of(figure, dim, columns, oldest, told.get(dim, ()), minimum_n)
 
-    for figure in figures:
-        if figure.of is None:
-            yield from (ask(figure, dim) for dim in ("", *figure.dims, *filter(figure.has, pairs)))
-            continue
-        found = compared(figure, figure.of, columns.givens, ask, told.get("rep", ()))
-        if found is not None:
-            yield found
+    def asked() -> Iterator[Grid]:
+        for figure in figures:
+            if figure.of is None:
+                yield from (ask(figure, dim) for dim in ("", *figure.dims, *filter(figure.has, pairs)))
+                continue
+            found = compared(figure, figure.of, columns.givens, ask, told.get("rep", ()))
+            if found is not None:
+                yield found
+
+    return {(grid.figure.key, grid.dim): grid for grid in asked()}
 
 
 def evaluate(
     figures: Sequence[Figure], columns: Columns, oldest: Oldest, told: Slices, minimum_n: Mapping[Formula, int]
 ) -> Iterator[Line]:
     """The same as lines."""
-    for grid in grids(figures, columns, oldest, told, minimum_n):
+    for grid in grids(figures, columns, oldest, told, minimum_n).values():
         for name, *cells in zip(grid.names, *(array.tolist() for array in grid[3:]), strict=True):
             yield Line(grid.figure, grid.dim, name, tuple(map(cell_of, *cells)))
 

@@ -1,6 +1,6 @@
 """What the publisher knows of all partitions: their totals, put together by name."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from models.catalogue import FIGURES
 from models.givens import givens
-from models.grids import Columns, Grid, Oldest
+from models.grids import Columns, Oldest
 from models.kpis import Formula
 from models.rules import Rules
-from models.snapshot import grids, slices
+from models.snapshot import NO_GRIDS, Grids, Slices, grids, slices
 from models.sums import LEVEL_ROW, Sums
 from models.units import Millis
 from models.windows import DUE_LAG, HORIZON_PANE, WINDOW_INDEX
@@ -93,6 +93,8 @@ class Board:
         self._sums = Sums()
         self._columns = Columns(self._sums)
         self._places = [_NOWHERE] * partitions
+        self._asked: tuple[Rules, Slices, Mapping[Formula, int]] | None = None
+        self._found: Grids = NO_GRIDS
 
     def take(self, number: int, changed: Changed) -> None:
         """Take in what has changed of a partition."""
@@ -101,12 +103,17 @@ class Board:
             self._sums = Sums()
             self._columns = Columns(self._sums)
             self._places = [_NOWHERE] * len(self.parts)
+            self._found = NO_GRIDS
 
-    def grids(self, rules: Rules, clock: Millis, minimum_n: Mapping[Formula, int]) -> Iterator[Grid]:
-        """Every figure in every slice, over all partitions."""
+    def grids(self, rules: Rules, clock: Millis, minimum_n: Mapping[Formula, int]) -> Grids:
+        """Every figure in every slice, over all partitions; what stands as it was is the grid that was found before."""
+        asked = rules, slices(rules, clock), minimum_n
+        before, self._found = self._found if asked == self._asked else NO_GRIDS, NO_GRIDS
+        self._asked = asked
         self._add_up()
         columns = self._columns.at_present(rules.money.minor_units, givens(rules, clock))
-        return grids(FIGURES, columns, self._oldest(), slices(rules, clock), minimum_n)
+        self._found = grids(FIGURES, columns, self._oldest(), asked[1], minimum_n, before)
+        return self._found
 
     def _add_up(self) -> None:
         for number, part in enumerate(self.parts):

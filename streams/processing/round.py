@@ -1,6 +1,6 @@
 """What a round says beyond the one before it: which rows of the KPI table are written, and which go."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -8,7 +8,7 @@ import numpy as np
 from msgspec import Struct
 
 from models.grids import NO_TRAFFIC, NONE, Grid, changed
-from models.snapshot import STATES, key_of
+from models.snapshot import NO_GRIDS, STATES, Grids, key_of
 from models.windows import NOW, WINDOW_INDEX
 
 Row: TypeAlias = tuple[str, str]
@@ -16,9 +16,6 @@ Row: TypeAlias = tuple[str, str]
 
 Rows: TypeAlias = dict[str, dict[str, bytes]]
 """Rows as JSON, by window and key."""
-
-Grids: TypeAlias = Mapping[tuple[str, str], Grid]
-"""Grids by the key of their figure and by dimension."""
 
 
 class Told(NamedTuple):
@@ -28,7 +25,7 @@ class Told(NamedTuple):
     left: frozenset[Row] = frozenset()
 
 
-NOTHING: Final = Told({})
+NOTHING: Final = Told(NO_GRIDS)
 
 
 class Round(NamedTuple):
@@ -73,22 +70,23 @@ _encode = msgspec.json.Encoder().encode
 _STATES: Final = [state.value for state in STATES]
 
 
-def work_out(told: Told, grids: Iterable[Grid], version: int) -> Round:
+def work_out(told: Told, grids: Grids, version: int) -> Round:
     """What a round says after what was told."""
-    current = {(grid.figure.key, grid.dim): grid for grid in grids}
     written: Rows = {window: {} for window in (*WINDOW_INDEX, NOW)}
-    for kind, grid in current.items():
+    for kind, grid in grids.items():
         _write(grid, told.grids.get(kind), version, written)
-    gone = {row for kind, grid in told.grids.items() for row in _vanished(grid, current.get(kind))}
+    gone = {row for kind, grid in told.grids.items() for row in _vanished(grid, grids.get(kind))}
     # What was left and is back has a new slice, so it is written.
     gone.update((window, key) for window, key in told.left if key not in written.get(window, {}))
     farewell = _encode(_Content(None, 0, None, _STATES[NO_TRAFFIC], version))
-    return Round({window: rows for window, rows in written.items() if rows}, dict.fromkeys(gone, farewell), current)
+    return Round({window: rows for window, rows in written.items() if rows}, dict.fromkeys(gone, farewell), grids)
 
 
 def _write(grid: Grid, before: Grid | None, version: int, written: Rows) -> None:
     if before is not None and before.figure is not grid.figure and before.figure.windows != grid.figure.windows:
         before = None
+    if before is grid:
+        return
     mask = changed(grid, before)
     rows, columns = (places.tolist() for places in np.nonzero(mask))
     if not rows:
@@ -103,6 +101,8 @@ def _write(grid: Grid, before: Grid | None, version: int, written: Rows) -> None
 
 
 def _vanished(grid: Grid, after: Grid | None) -> Iterator[Row]:
+    if after is grid:
+        return
     same = after is not None and after.figure is grid.figure
     if after is not None and same and after.names == grid.names:
         return

@@ -20,10 +20,11 @@ class Name(NamedTuple):
 
 
 class Series(NamedTuple):
-    """One sample: what it is called, and its value."""
+    """One sample: what it is called, and its value; and as the page has it."""
 
     name: Name
     value: float
+    line: str
 
 
 def name_of(metric: str, labels: Mapping[str, str]) -> Name:
@@ -32,11 +33,16 @@ def name_of(metric: str, labels: Mapping[str, str]) -> Name:
     return Name(metric, labels, f"{metric}{{{told}}} " if told else f"{metric} ")
 
 
+def series_of(name: Name, value: float) -> Series:
+    """The sample of a series."""
+    return Series(name, value, f"{name.text}{_number(value)}\n")
+
+
 def gauges(helps: Mapping[str, str], series: Iterable[Series]) -> str:
     """The lines of all metrics that have series, each behind its HELP text, in the order of those."""
     lines: dict[str, list[str]] = {metric: [] for metric in helps}
-    for (metric, _, text), value in series:
-        lines[metric].append(f"{text}{_number(value)}\n")
+    for name, _, line in series:
+        lines[name.metric].append(line)
     return "".join(f"{_head(metric, helps[metric])}{''.join(told)}" for metric, told in lines.items() if told)
 
 

@@ -8,6 +8,7 @@ shown wherever that ratio is, so that nobody has to average ratios.
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Final, NamedTuple, TypeAlias
@@ -19,7 +20,7 @@ from models.money import Money
 from models.slices import dims_of, is_pair, split_values
 from models.snapshot import State
 from models.windows import NOW
-from streams.serving.exposition import Name, Series, name_of
+from streams.serving.exposition import Name, Series, name_of, series_of
 from streams.serving.table import MOST_KEYS, Place, Row, Snapshot, place_of
 
 DIMS: Final = {board.REPS: ("rep", "team"), board.SOURCES: ("lead_source", "origin", "channel", "segment")}
@@ -46,6 +47,7 @@ WITHOUT_VALUE: Final = "leadbeat_kpi_without_value"
 _UNTOLD = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffd]")
 
 _Rank: TypeAlias = tuple[int, bool, str]
+_Ranked: TypeAlias = tuple[_Rank, Series]
 
 
 class Shown(NamedTuple):
@@ -83,12 +85,36 @@ class _Slot(NamedTuple):
     counted: bool
 
 
-class _Slots(NamedTuple):
-    """All that a row can be, and the slice that it is of."""
+@dataclass(slots=True, eq=False)
+class _Slots:
+    """All that a row can be, the slice that it is of, and the series that it was when it was last looked at."""
 
     dim: str
     name: str
     slots: Sequence[_Slot]
+    row: Row | None = None
+    always: bool = False
+    found: Sequence[_Ranked] = ()
+
+    def series(self, row: Row, told: Mapping[str, Collection[str]]) -> Sequence[_Ranked]:
+        """The series of a row; most rows are those of the round before."""
+        always = not self.dim or self.name in told.get(self.dim, ())
+        if row is not self.row or always is not self.always:
+            self.row, self.always = row, always
+            values = ((slot, _value(slot, row, always=always)) for slot in self.slots)
+            self.found = [
+                (slot.told if always else slot.untold, series_of(slot.name, value))
+                for slot, value in values
+                if value is not None
+            ]
+        return self.found
+
+
+class _Known(NamedTuple):
+    """The keys of a window's rows that have been looked at, and what those are that are shown."""
+
+    keys: set[str]
+    shown: dict[str, _Slots]
 
 
 class Profile:
@@ -113,7 +139,7 @@ class Profile:
         for figure in figures:
             for dim in ("", *places[figure.key]):
                 self._plans[figure.key, dim] = list(_plans(figure, dim, order.index(dim), currency))
-        self._slots: dict[str, dict[str, _Slots | None]] = {}
+        self._known: dict[str, _Known] = {}
         self.helps = _helps(chain.from_iterable(self._plans.values()))
         """The HELP text of each metric, in the order of the page."""
 
@@ -123,7 +149,7 @@ class Profile:
         found = list(self._found(snapshot, told))
         dropped = max(0, len(found) - self._max_series)
         if dropped:
-            found.sort(key=lambda item: item[0])
+            found.sort(key=lambda item: (item[0], item[1].name.text))
         return Shown([series for _, series in found[: self._max_series]], dropped)
 
     def without_value(self, snapshot: Snapshot, state: State | None = None) -> Iterator[Series]:
@@ -137,35 +163,32 @@ class Profile:
                 if row is not None and (row.value is None or not math.isfinite(row.value)):
                     of = {"of": figure.of.id} if figure.of else dict(figure.labels)
                     labels = {**of, "kpi": figure.id, "window": window, "state": state or row.state}
-                    yield Series(name_of(WITHOUT_VALUE, labels), 1)
+                    yield series_of(name_of(WITHOUT_VALUE, labels), 1)
 
-    def _found(self, snapshot: Snapshot, told: Mapping[str, Collection[str]]) -> Iterator[tuple[_Rank, Series]]:
+    def _found(self, snapshot: Snapshot, told: Mapping[str, Collection[str]]) -> Iterator[_Ranked]:
         """Each series with its rank in what stays where there are too many."""
         for window, rows in snapshot.rows.items():
-            known = self._known(window, len(rows))
-            for key, row in rows.items():
-                # Most rows are none of ours; those that are have been here before.
-                found = known[key] if key in known else known.setdefault(key, self._slots_of(window, key))
-                if found is None:
-                    continue
-                always = not found.dim or found.name in told.get(found.dim, ())
-                for slot in found.slots:
-                    value = _value(slot, row, always=always)
-                    if value is not None:
-                        yield slot.told if always else slot.untold, Series(slot.name, value)
+            for key, found in self._shown(window, rows).items():
+                row = rows.get(key)
+                if row is not None:
+                    yield from found.series(row, told)
 
-    def _known(self, window: str, rows: int) -> dict[str, _Slots | None]:
-        """What is known of a window's keys; those of rows that have gone are not kept for ever."""
-        known = self._slots.get(window)
-        if known is None or len(known) > MOST_GONE * rows:
-            known = self._slots[window] = {}
-        return known
+    def _shown(self, window: str, rows: Mapping[str, Row]) -> dict[str, _Slots]:
+        """What a window's rows can be, by the keys of those that are anything here: most are not, and are looked at once."""
+        known = self._known.get(window)
+        if known is None or len(known.keys) > MOST_GONE * len(rows):  # keys of rows that have gone are not kept for ever
+            known = self._known[window] = _Known(set(), {})
+        if not known.keys.issuperset(rows):
+            for key in rows.keys() - known.keys:
+                slots = self._slots_of(window, key)
+                if slots.slots:
+                    known.shown[key] = slots
+            known.keys.update(rows)
+        return known.shown
 
-    def _slots_of(self, window: str, key: str) -> _Slots | None:
+    def _slots_of(self, window: str, key: str) -> _Slots:
         place = place_of(key)
-        plans = self._plans.get((place.figure, place.dim))
-        if not plans or (place.dim and window not in self._board_windows):
-            return None
+        plans = () if place.dim and window not in self._board_windows else self._plans.get((place.figure, place.dim), ())
         return _Slots(place.dim, place.name, [_slot(plan, window, place) for plan in plans])
 
 

@@ -36,7 +36,7 @@ def test_what_stands_is_the_sum_of_all_partitions_by_name(reads):
         windows = {"1h": packed(list(parts[number].values()))}
         applied = replace(APPLIED, progress=Progress(clock=build.NOON))
         board.take(number, Changed(applied, Seen(), whole, list(parts[number])[known:], windows))
-        grids = {(grid.figure.key, grid.dim): grid for grid in board.grids(build.RULES, build.NOON, MINIMUM_N)}
+        grids = board.grids(build.RULES, build.NOON, MINIMUM_N)
         for name in NAMES:
             key, _, named = name.partition("|")
             grid = grids[key, named.partition("=")[0]]

@@ -11,7 +11,7 @@ from models.givens import ahead_of, givens, target_of
 from models.grids import Columns
 from models.kpis import MINIMUM_N
 from models.rules import Rules
-from models.snapshot import evaluate, grids
+from models.snapshot import NO_GRIDS, evaluate, grids
 from models.sums import Sums
 from models.units import Millis
 from models.windows import NOW, WINDOW_INDEX
@@ -61,11 +61,15 @@ GIVENS = st.sampled_from(
 def test_a_table_that_follows_rounds_says_what_stands(rounds, left):
     table = {("1h", key): (None, -1, None, "?") for key in left}
     said = Told({}, frozenset(table))
+    sums = Sums()
+    columns, stood = Columns(sums), NO_GRIDS
     for version, (totals, oldest, given_now) in enumerate(rounds):
-        sums = Sums(SERIES)
+        sums.values[:] = 0
         for (name, row), amount in totals.items():
-            sums.values[row, sums.ids[name]] = amount
-        found = work_out(said, grids(FIGURES, Columns(sums).at_present(100, given_now), oldest, TOLD, MINIMUM_N), version)
+            number = sums.id_of(name)
+            sums.values[row, number] = amount
+        stood = grids(FIGURES, columns.at_present(100, given_now), oldest, TOLD, MINIMUM_N, stood)
+        found = work_out(said, stood, version)
         before = dict(table)
         written = {(window, key): content(packed) for window, rows in found.written.items() for key, packed in rows.items()}
         table |= written

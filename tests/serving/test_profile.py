@@ -250,7 +250,7 @@ def test_names_that_are_gone_are_forgotten():
     shown, row = profile(), Row(1.0, 1, None, "ok", 7)
     for number in range(100):
         shown.show(Snapshot(round_of({}), {"1h": {f"calls|rep={number}": row}}))
-    assert len(shown._slots["1h"]) <= MOST_GONE + 1
+    assert len(shown._known["1h"].keys) <= MOST_GONE + 1
 
 
 def test_a_ratio_tells_the_metrics_that_it_is_made_of():
