@@ -75,7 +75,7 @@ def test_an_empty_variable_is_not_given(monkeypatch):
 
 def test_settings_made_by_hand_read_nothing(monkeypatch):
     monkeypatch.setenv("LEADBEAT_CHECKPOINT_MS", "100")
-    assert Settings().checkpoint_ms == 300
+    assert Settings().checkpoint_ms == 500
 
 
 @given(st.integers(0, 999_999), st.sampled_from([("s", SECOND), ("m", MINUTE), ("h", HOUR), ("d", DAY)]))

@@ -243,7 +243,7 @@ class Settings(Section):
     worker: WorkerSettings = WorkerSettings()
     exporter: ExporterSettings = ExporterSettings()
     ticks: Literal["wall", "external"] = "wall"
-    checkpoint_ms: Annotated[int, Field(ge=10, le=60_000)] = 300
+    checkpoint_ms: Annotated[int, Field(ge=10, le=60_000)] = 500
     connections: tuple[Connection, ...] = ()
     organisation: Organisation = Organisation()
     roster: tuple[RosterEntry, ...] = ()

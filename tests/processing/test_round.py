@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.catalogue import FIGURES
-from models.givens import ahead_of, givens, target_of
+from models.givens import ahead_of, givens, quota, target_of
 from models.grids import Columns
 from models.kpis import MINIMUM_N
 from models.rules import Rules
 from models.snapshot import NO_GRIDS, evaluate, grids
-from models.sums import Sums
+from models.sums import LEVEL_ROW, Sums
 from models.units import Millis
 from models.windows import NOW, WINDOW_INDEX
 from streams.processing.round import NOTHING, Told, work_out
@@ -29,14 +29,18 @@ SERIES = (
     "lead_response_time#b7|rep=ben",
     "lead_response_time#b9|rep=ben",
     "leads_awaiting_response|team=north",
+    "reps_employed",
+    "rep_tenure_total",
+    "revenue",
 )
 WAITING = st.dictionaries(st.sampled_from(("", "rep=ana", "team=north")), st.tuples(st.integers(1, 9), st.none() | st.just(99)))
-TOTALS = st.dictionaries(
-    st.tuples(st.sampled_from(SERIES), st.sampled_from((0, WINDOW_INDEX["1h"], WINDOW_INDEX["year"], 14))), st.integers(0, 40)
-)
+CELLS = [0, WINDOW_INDEX["1h"], WINDOW_INDEX["month"], WINDOW_INDEX["year"], LEVEL_ROW]
+TOTALS = st.dictionaries(st.tuples(st.sampled_from(SERIES), st.sampled_from(CELLS)), st.integers(0, 40))
 
 
-GIVEN = givens(Rules(), Millis(1_772_452_800_000))
+NOON = Millis(1_772_452_800_000)
+GIVEN = givens(Rules(), NOON)
+QUOTA = {(quota.id, "month", ""): Fraction(100)}
 
 
 def content(row: bytes) -> tuple[object, ...]:
@@ -49,6 +53,8 @@ GIVENS = st.sampled_from(
         GIVEN,
         {**GIVEN, (target_of("calls").id, "1h", ""): Fraction(7), (ahead_of("calls").id, NOW, ""): Fraction(-1)},
         {**GIVEN, (target_of("calls").id, "24h", ""): Fraction(7)},
+        GIVEN | QUOTA,
+        givens(Rules(), Millis(NOON + 3_600_000)),
     ]
 )
 """What rules and clock give; rules may say otherwise in the next round."""
