@@ -44,7 +44,7 @@ organisation.zone = "Europe/Berlin"
 {lists}
 sla = [{{ target = "10m" }}, {{ target = "1h", lead_source = "outbound" }}]
 roster = [{roster}]
-kafka = {{ bootstrap = "{bootstrap}" }}
+kafka = {{ bootstrap = "{bootstrap}", partitions = {partitions} }}
 redis = {{ url = "{redis}" }}
 """
 
@@ -57,13 +57,13 @@ async def run(leads: int) -> dict[str, Any]:
         return await _measure(stage.redis.url, worker, stage.server, counts, ends)
 
 
-def config(bootstrap: str, redis: str, plain: str = OF_A_LOG) -> str:
+def config(bootstrap: str, redis: str, plain: str = OF_A_LOG, partitions: int = workload.PARTITIONS) -> str:
     """The worker's configuration, as TOML; `plain` are lines of its top level."""
     teams = ((rep, workload.TEAMS[number % len(workload.TEAMS)]) for number, rep in enumerate(workload.REPS))
     roster = ", ".join(f'{{ rep = "{rep}", team = "{team}" }}' for rep, team in teams)
     rules = workload.rules()
     lists = "\n".join(f"{name} = {json.dumps(rules.listed(dim))}" for dim, name in LISTS.items())
-    return CONFIG.format(plain=plain, lists=lists, roster=roster, bootstrap=bootstrap, redis=redis)
+    return CONFIG.format(plain=plain, lists=lists, roster=roster, bootstrap=bootstrap, redis=redis, partitions=partitions)
 
 
 async def _write(bootstrap: str, leads: int) -> tuple[Counter[str], dict[int, int]]:

@@ -54,25 +54,26 @@ async def run(load: Load) -> dict[str, Any]:
     with staged() as stage:
         await ensure(stage.kafka.bootstrap, PARTITIONS, 1)
         async with connect(stage.redis.url, timeout_s=30) as client:
-            counts = await _write(client, load)
+            counts = await write(client, load)
             config = engine.config(stage.kafka.bootstrap, stage.redis.url)
             workers = [stage.start_worker(config, f"processor-{number}") for number in range(load.workers)]
             return await _measure(client, workers, stage.server, counts, load)
 
 
-async def _write(redis: Redis, load: Load) -> Counts:
+async def write(redis: Redis, load: Load, partitions: int = workload.PARTITIONS) -> Counts:
     """Store every lead's state, and clocks; what they count in some windows."""
+    every = [Keys("lb", number) for number in range(partitions)]
     counts: Counts = {window: Counter() for window in CHECKED}
     states = _states(load, counts)
     while some := list(islice(states, AT_ONCE)):
         async with redis.pipeline(transaction=False) as pipeline:
             for subject, packed in some:
-                keys = KEYS[partition_of(f"lead:{subject}".encode(), PARTITIONS)]
+                keys = every[partition_of(f"lead:{subject}".encode(), partitions)]
                 pipeline.hset(keys.state(bucket_of(subject)), subject, packed)
             await pipeline.execute()
-    progress = Progress(clock=engine.END, ticks=dict.fromkeys(range(PARTITIONS), engine.END))
-    for keys in KEYS:
-        held = await claim_partition(redis, keys, PARTITIONS, "the benchmark's")
+    progress = Progress(clock=engine.END, ticks=dict.fromkeys(range(partitions), engine.END))
+    for keys in every:
+        held = await claim_partition(redis, keys, partitions, "the benchmark's")
         await commit(redis, cut_checkpoint(keys, held, Writes(), progress))
     return counts
 

@@ -125,11 +125,11 @@ def _life(number: int, end: Millis, span: int, rng: Random) -> Iterator[dict[str
         "segment": rng.choice(SEGMENTS),
         "campaign": rng.choice(CAMPAIGNS),
     }
-    yield _event(name, "lead.upserted", None, created_at, fields)
+    yield event(name, "lead.upserted", None, created_at, fields)
     for place, at in enumerate(times[:3]):
         channel = rng.choice(("call", "email", "message"))
         touch = {"channel": channel, "rep": owner, "connected": channel == "call" and rng.random() < CONNECTED}
-        yield _event(name, "touch.upserted", f"t{place}", at, {"at": isoformat(Millis(at)), **touch})
+        yield event(name, "touch.upserted", f"t{place}", at, {"at": isoformat(Millis(at)), **touch})
     yield _last(name, owner, times[3], rng)
 
 
@@ -143,15 +143,16 @@ def _last(name: str, owner: str, at: int, rng: Random) -> dict[str, Any]:
             "kind": "human",
             "sentiment": rng.choice(("positive", "neutral", "negative")),
         }
-        return _event(name, "reply.upserted", "r0", at, told)
+        return event(name, "reply.upserted", "r0", at, told)
     if kind < REPLIES + MEETINGS:
         planned = {"booked_at": instant, "scheduled_at": isoformat(Millis(at + 24 * HOUR)), "rep": owner, "kind": "demo"}
-        return _event(name, "meeting.upserted", "m0", at, planned)
-    return _event(name, "lead.upserted", None, at, {"owner": rng.choice(REPS), "stage": "mql"})
+        return event(name, "meeting.upserted", "m0", at, planned)
+    return event(name, "lead.upserted", None, at, {"owner": rng.choice(REPS), "stage": "mql"})
 
 
-def _event(name: str, kind: str, thing: str | None, at: int, data: dict[str, Any]) -> dict[str, Any]:
-    event = {
+def event(name: str, kind: str, thing: str | None, at: int, data: dict[str, Any]) -> dict[str, Any]:
+    """An event of a lead's, as it stands in the log; `thing` is the id of what it is about, if that is not the lead itself."""
+    found = {
         "id": f"{name}-{at}-{thing}",
         "type": kind,
         "timestamp": isoformat(Millis(at)),
@@ -160,5 +161,5 @@ def _event(name: str, kind: str, thing: str | None, at: int, data: dict[str, Any
         "data": data,
     }
     if thing is not None:
-        event["object"] = {"kind": kind.partition(".")[0], "id": thing}
-    return event
+        found["object"] = {"kind": kind.partition(".")[0], "id": thing}
+    return found

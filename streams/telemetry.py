@@ -237,6 +237,12 @@ class ProcessorMetrics:
         )
         self.waiting = Gauge("leadbeat_open_clocks", "Leads that wait for an answer.", by_partition, registry=registry)
         self.dead = Counter("leadbeat_events_undecodable", "Event records that are dead letters now.", registry=registry)
+        self.round_seconds = Histogram(
+            "leadbeat_round_seconds",
+            "From reading what partitions have changed until a round is in the KPI table.",
+            registry=registry,
+        )
+        self.round_rows = Counter("leadbeat_round_rows", "Rows of the KPI table that rounds have written.", registry=registry)
         self.revaluations = Counter("leadbeat_revaluations", "Re-valuations carried through.", registry=registry)
         self.alerts_withheld = Gauge(
             "leadbeat_alerts_withheld", "Alerts not sent because their instant was long past.", by_partition, registry=registry

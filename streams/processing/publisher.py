@@ -20,6 +20,7 @@ from streams.processing.round import NOTHING, Round, Row, Told, announced, work_
 from streams.processing.telling import Telling, Topic
 from streams.tables import Keys, KpiKeys, Redis, read_applied, read_changes, read_kpis
 from streams.tables.kpis import RowChanges
+from streams.telemetry import ProcessorMetrics
 
 LOOK_S = 0.1
 """How often the partitions are looked at."""
@@ -68,10 +69,11 @@ def pause_after(took_s: float) -> float:
 class Publisher:
     """One claim on the KPI table."""
 
-    def __init__(self, redis: Redis, producer: Topic, edition: Edition) -> None:
+    def __init__(self, redis: Redis, producer: Topic, edition: Edition, metrics: ProcessorMetrics) -> None:
         self.edition = edition
         """What the next round is of; it may be replaced by one of other rules at any time."""
         self._redis = redis
+        self._metrics = metrics
         self._keys = [Keys(edition.prefix, number) for number in range(edition.partitions)]
         self._table = KpiKeys(edition.prefix)
         self._telling = Telling(producer, edition.topic)
@@ -144,13 +146,15 @@ class Publisher:
         self._apart_since = None
         if not now.exact and time.monotonic() - self._round_at < SPARE_S:
             return
+        began = time.monotonic()
         await self._read()
         now = standing([part.clock for part in self._board.parts])
         if now is None or now.apart or any(part.valuation != edition.valuation for part in self._board.parts):
             return
         self._told = tuple((part.seen.token, part.seen.seq) for part in self._board.parts)
         self._round_at = time.monotonic()
-        await self._round(held, now, edition)
+        if await self._round(held, now, edition):
+            self._metrics.round_seconds.observe(time.monotonic() - began)
 
     async def _read(self) -> None:
         for number, keys in enumerate(self._keys):
@@ -168,21 +172,27 @@ class Publisher:
         if await self._write(held, {}, {"stale": "1", "exact": "0", "spread_ms": str(now.spread_ms)}):
             self._announce(stale="1")
 
-    async def _round(self, held: Publishing, now: Standing, edition: Edition) -> None:
-        """Write what changed and have it told. A row that is gone stays in the table, as nothing, until its end is told."""
+    async def _round(self, held: Publishing, now: Standing, edition: Edition) -> bool:
+        """Write what changed, have it told, and tell whether that was done.
+
+        A row that is gone stays in the table, as nothing, until its end is told.
+        """
         # In a thread: thousands of rows take a while, in which events go on.
         found = await asyncio.to_thread(self._work_out, held, now, edition)
         farewells = _by_window(found.farewells)
         rows = {window: {**found.written.get(window, {}), **farewells.get(window, {})} for window in (*_WINDOW_NAMES, NOW)}
         seqs = [part.seen.seq for part in self._board.parts]
         record = _record(now, edition.rules, seqs)
-        if await self._write(held, rows, record):
+        written = await self._write(held, rows, record)
+        if written:
+            self._metrics.round_rows.inc(sum(map(len, rows.values())))
             self._said = Told(found.grids)
             back = {(window, key) for window, key in self._leaving if key in found.written.get(window, {})}
             self._leaving = self._leaving.difference(back).union(found.farewells)
             self._telling.put(found)
             self._record = {**record, "round": str(held.round + 1)}
             self._announce()
+        return written
 
     def _announce(self, **changes: str) -> None:
         """Have the topic told which round its rows are of, unless it has been told just that."""

@@ -53,6 +53,7 @@ class Worker:
         self._redis = redis
         self._producer = producer
         self._topics = Topics(settings.kafka.topic_prefix)
+        self._metrics = metrics
         self._checkpoint_s = settings.checkpoint_ms / 1000
         self._publisher: Publisher | None = None
         self.ruling = Ruling(redis, settings.redis.prefix, configured, self._go_by)
@@ -136,7 +137,7 @@ class Worker:
             await asyncio.sleep(self._checkpoint_s)
 
     async def _publish_while(self, first: TP) -> None:
-        self._publisher = Publisher(self._redis, self._producer, self._edition)
+        self._publisher = Publisher(self._redis, self._producer, self._edition, self._metrics)
         log.info("publisher_started")
         running = asyncio.create_task(self._publisher.run())
         try:

@@ -10,6 +10,7 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 from build import NOON
 from msgspec import structs
+from prometheus_client import CollectorRegistry
 from ticking import tick
 
 from models.codes import Codes
@@ -24,6 +25,7 @@ from streams.processing.publisher import LONGEST_PAUSE_S, LOOK_S, Edition, Publi
 from streams.processing.writes import writes_of
 from streams.producer import Message
 from streams.tables import Applied, Keys, KpiKeys, Progress, connect, read_kpis
+from streams.telemetry import ProcessorMetrics
 
 MINE, OTHERS = "mine", "others"
 
@@ -52,7 +54,7 @@ class Floor:
 
     def new_publisher(self) -> Publisher:
         edition = Edition("lb", len(self.partitions), self.rules, MINIMUM_N, "kpis", MINE)
-        return Publisher(self.redis, self.topic, edition)
+        return Publisher(self.redis, self.topic, edition, ProcessorMetrics(CollectorRegistry()))
 
     async def begin(self) -> None:
         for partition in self.partitions:
