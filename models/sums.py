@@ -4,7 +4,9 @@ A series is a measure (or a part of a duration: `#sum`, `#n`, `#b<bucket>`) in a
 no `|`. Ids are dense from 0 within one partition's generation. Chunks hold 256 series, zeros left out.
 """
 
+from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import msgspec
 import numpy as np
@@ -18,10 +20,12 @@ CHUNK = 256
 LEVEL_ROW = len(WINDOWS)
 """The row of levels, behind those of the windows."""
 
-_shared: dict[str, str] = {}
-"""One string for each name, as all partitions have much the same."""
+_numbers: dict[str, int] = {}
+_shared: list[str] = []
+"""A number for each name, and one string, for all partitions: they have much the same names, under ids of their own."""
 
 _ROWS = LEVEL_ROW + 1
+_NO_ID = -1
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[list[int], list[int]]).decode
 
@@ -50,12 +54,25 @@ def unpack(packed: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     return np.array(deltas, np.int64).cumsum(), np.array(amounts, np.int64)
 
 
+def unpack_runs(chunks: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """What `pack_runs` packed, none of it empty: offsets and amounts of one chunk after the other, and how many each has."""
+    runs = [_decode(packed) for packed in chunks]
+    counts = np.array([len(deltas) for deltas, _ in runs], np.int64)
+    ends = np.fromiter(chain.from_iterable(deltas for deltas, _ in runs), np.int64).cumsum()
+    amounts = np.fromiter(chain.from_iterable(amounts for _, amounts in runs), np.int64)
+    before = np.concatenate((_NO_SUM, ends))[counts.cumsum() - counts]
+    return ends - np.repeat(before, counts), amounts, counts
+
+
+_NO_SUM = np.zeros(1, np.int64)
+
+
 class Sums:
     """The totals of a set of series: row per window, last row levels; column per series."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self.names: list[str] = []
-        self.ids: dict[str, int] = {}
+        self._ids = array("i")
         self.values: NDArray[np.int64] = np.zeros((_ROWS, CHUNK), np.int64)
         for name in names:
             self.id_of(name)
@@ -66,11 +83,16 @@ class Sums:
 
     def id_of(self, name: str) -> int:
         """The id of a series; a new one gets the next."""
-        found = self.ids.get(name)
-        if found is None:
-            name = _shared.setdefault(name, name)
-            found = self.ids[name] = len(self.names)
-            self.names.append(name)
+        number = _numbers.get(name)
+        if number is None:
+            number = _numbers[name] = len(_shared)
+            _shared.append(name)
+        if number >= len(self._ids):
+            self._ids.extend([_NO_ID] * (len(_shared) - len(self._ids)))
+        found = self._ids[number]
+        if found == _NO_ID:
+            found = self._ids[number] = len(self.names)
+            self.names.append(_shared[number])
             self._reserve(found + 1)
         return found
 

@@ -36,9 +36,8 @@ def compare_rows(
     snapshot = decode(table, "the KPI table")
     clock = Millis(int(table.record["clock"]))
     board = Board(len(derived))
-    for part, summed in zip(board.parts, derived, strict=True):
-        part.sums = summed.sums
-        part.oldest = {name: Waiting(*each) for name, each in summed.oldest.items() if each is not None}
+    for number, (sums, oldest) in enumerate(derived):
+        board.put(number, sums, {name: Waiting(*each) for name, each in oldest.items() if each is not None})
     expected = work_out(NOTHING, board.grids(rules, clock, minimum_n), 0).written
     rows = 0
     for window, held in snapshot.rows.items():

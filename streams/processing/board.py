@@ -1,18 +1,18 @@
 """What the publisher knows of all partitions: their totals, put together by name."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 
 from models.catalogue import FIGURES
+from models.codes import Ints
 from models.givens import givens
 from models.grids import Columns, Oldest
 from models.kpis import Formula
 from models.rules import Rules
 from models.snapshot import NO_GRIDS, Grids, Slices, grids, slices
-from models.sums import LEVEL_ROW, Sums
+from models.sums import CHUNK, LEVEL_ROW, Sums, unpack_runs
 from models.units import Millis
 from models.windows import DUE_LAG, HORIZON_PANE, WINDOW_INDEX
 from streams.tables import Applied, Changed, Seen, Waiting
@@ -20,25 +20,17 @@ from streams.tables import Applied, Changed, Seen, Waiting
 
 @dataclass(slots=True)
 class Part:
-    """One partition as last read."""
+    """One partition as last read: its packed chunks of totals, by row and number, and the column of each of its series."""
 
     seen: Seen = field(default_factory=Seen)
     clock: Millis | None = None
     valuation: str = ""
-    sums: Sums = field(default_factory=Sums)
+    chunks: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    columns: Ints = field(default_factory=lambda: np.empty(0, np.int64))
     oldest: dict[str, Waiting] = field(default_factory=dict)
 
     def take(self, changed: Changed) -> None:
-        """Take in what has changed."""
-        if changed.whole:
-            self.sums, self.oldest = Sums(), {}
-        for name in changed.series:
-            self.sums.id_of(name)
-        for window, chunks in changed.windows.items():
-            for number, packed in chunks.items():
-                self.sums.set_chunk(WINDOW_INDEX[window], number, packed or b"")
-        for number, packed in changed.levels.items():
-            self.sums.set_chunk(LEVEL_ROW, number, packed or b"")
+        """Take in what has changed beside totals."""
         for name, waiting in changed.oldest.items():
             if waiting is None:
                 self.oldest.pop(name, None)
@@ -86,43 +78,64 @@ def standing(clocks: Sequence[Millis | None]) -> Standing | None:
 
 
 class Board:
-    """All partitions put together, by name."""
+    """All partitions put together, by name: the sum of their totals, kept up to date by what each has changed."""
 
     def __init__(self, partitions: int) -> None:
         self.parts = [Part() for _ in range(partitions)]
+        self._begin()
+
+    def _begin(self) -> None:
         self._sums = Sums()
         self._columns = Columns(self._sums)
-        self._places = [_NOWHERE] * partitions
         self._asked: tuple[Rules, Slices, Mapping[Formula, int]] | None = None
         self._found: Grids = NO_GRIDS
 
     def take(self, number: int, changed: Changed) -> None:
         """Take in what has changed of a partition."""
-        self.parts[number].take(changed)
-        if changed.whole:  # names that it has no more would stay for ever
-            self._sums = Sums()
-            self._columns = Columns(self._sums)
-            self._places = [_NOWHERE] * len(self.parts)
-            self._found = NO_GRIDS
+        if changed.whole and len(self.parts[number].columns):  # names that it has no more would stay for ever
+            self.parts[number] = Part()
+            self._begin_anew()
+        part = self.parts[number]
+        part.columns = np.concatenate((part.columns, self._columns_of(changed.series)))
+        rows = {LEVEL_ROW: changed.levels, **{WINDOW_INDEX[window]: chunks for window, chunks in changed.windows.items()}}
+        now = {(row, chunk): packed for row, chunks in rows.items() for chunk, packed in chunks.items()}
+        self._add(part, {place: part.chunks.pop(place) for place in now.keys() & part.chunks.keys()}, -1)
+        there = {place: packed for place, packed in now.items() if packed}
+        self._add(part, there, 1)
+        part.chunks |= there
+        part.take(changed)
+
+    def put(self, number: int, sums: Sums, oldest: Mapping[str, Waiting]) -> None:
+        """Put a partition's totals in that are not read from Redis."""
+        self._sums.values[:, self._columns_of(sums.names)] += sums.values[:, : len(sums)]
+        self.parts[number].oldest = dict(oldest)
+
+    def _begin_anew(self) -> None:
+        names = self._sums.names
+        self._begin()
+        for part in self.parts:
+            part.columns = self._columns_of([names[column] for column in part.columns.tolist()])
+            self._add(part, part.chunks, 1)
+
+    def _columns_of(self, names: Iterable[str]) -> Ints:
+        return np.array([self._sums.id_of(name) for name in names], np.int64)
+
+    def _add(self, part: Part, chunks: Mapping[tuple[int, int], bytes], times: int) -> None:
+        """Add chunks of a partition to the sum, so many times."""
+        if not chunks:
+            return
+        offsets, amounts, counts = unpack_runs(list(chunks.values()))
+        row, chunk = np.repeat(np.array(list(chunks), np.int64), counts, axis=0).T
+        self._sums.values[row, part.columns[chunk * CHUNK + offsets]] += times * amounts
 
     def grids(self, rules: Rules, clock: Millis, minimum_n: Mapping[Formula, int]) -> Grids:
         """Every figure in every slice, over all partitions; what stands as it was is the grid that was found before."""
         asked = rules, slices(rules, clock), minimum_n
         before, self._found = self._found if asked == self._asked else NO_GRIDS, NO_GRIDS
         self._asked = asked
-        self._add_up()
         columns = self._columns.at_present(rules.money.minor_units, givens(rules, clock))
         self._found = grids(FIGURES, columns, self._oldest(), asked[1], minimum_n, before)
         return self._found
-
-    def _add_up(self) -> None:
-        for number, part in enumerate(self.parts):
-            known = self._places[number]
-            new = [self._sums.id_of(name) for name in part.sums.names[len(known) :]]
-            self._places[number] = np.concatenate((known, np.array(new, np.int64)))
-        self._sums.values[:] = 0
-        for places, part in zip(self._places, self.parts, strict=True):
-            self._sums.values[:, places] += part.sums.values[:, : len(places)]
 
     def _oldest(self) -> Oldest:
         oldest: dict[str, tuple[Millis, Millis | None]] = {}
@@ -136,6 +149,3 @@ class Board:
 def _soonest(waiting: tuple[Millis, Millis | None]) -> tuple[Millis, bool, Millis]:
     since, due = waiting
     return since, due is None, due or since
-
-
-_NOWHERE: Final = np.empty(0, np.int64)

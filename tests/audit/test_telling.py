@@ -93,8 +93,7 @@ def told(lived):
     """A table of one partition as the publisher has written it, and what the log says of that."""
     derived = add_up(lived.rederived().all_states(), lived.codes, NOON)
     board = Board(1)
-    board.parts[0].sums = derived.totals.sums
-    board.parts[0].oldest = {name: Waiting(*each) for name, each in derived.oldest.items()}
+    board.put(0, derived.totals.sums, {name: Waiting(*each) for name, each in derived.oldest.items()})
     rows = work_out(NOTHING, board.grids(RULES, NOON, MINIMUM_N), 3).written
     record = {"round": "3", "clock": str(NOON), "known_until": str(NOON - 2000), "spread_ms": "0", "exact": "1"}
     record |= {"published_at": str(NOON), "slices": json.dumps(slices(RULES, NOON))}

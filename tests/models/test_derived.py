@@ -32,7 +32,7 @@ DAY = WINDOW_INDEX["24h"]
 def sums(row: int = DAY, **values: int) -> Sums:
     found = Sums(values)
     for name, value in values.items():
-        found.values[row, found.ids[name]] = value
+        found.values[row, found.id_of(name)] = value
     return found
 
 
@@ -83,7 +83,7 @@ def test_what_is_given_counts_by_window_and_where_it_is_not_there_is_no_value():
         (gross_margin.id, "7d", ""): Fraction(1, 2),
     }
     totals = sums(calls=3)
-    totals.values[WINDOW_INDEX["7d"], totals.ids["calls"]] = 21
+    totals.values[WINDOW_INDEX["7d"], totals.id_of("calls")] = 21
     assert cell(figure, totals, given_now, "7d") == Cell(1.5, 0, None, State.OK)
     assert cell(figure, totals, given_now, "24h").state is State.NO_TRAFFIC
     assert cell(figure, totals, given_now, "30d").state is State.NO_TRAFFIC
@@ -102,7 +102,7 @@ def test_what_is_given_by_a_dimension_is_looked_up_by_its_value():
 def test_what_remains_of_an_aim_is_never_less_than_nothing_and_of_its_own_window(done, left):
     figure = derived("left", "…", (Remaining(AIM, summed(revenue), "year"),), (mean("size", revenue / deals_won),), ("24h",))
     totals = sums(revenue=300, deals_won=3)
-    totals.values[WINDOW_INDEX["year"], totals.ids["revenue"]] = done
+    totals.values[WINDOW_INDEX["year"], totals.id_of("revenue")] = done
     found = cells(figure, totals, {(AIM.id, "year", ""): Fraction(1200)})
     assert list(found["left"]) == ["24h"]
     assert found["left"]["24h"].value == left

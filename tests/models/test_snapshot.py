@@ -35,7 +35,7 @@ def sums(**values: int) -> Sums:
 def named(values: dict[str, int], row: int = HOUR_ROW) -> Sums:
     found = Sums(values)
     for name, value in values.items():
-        found.values[row, found.ids[name]] = value
+        found.values[row, found.id_of(name)] = value
     return found
 
 
@@ -66,7 +66,7 @@ def test_a_sum_in_a_ratio_adds_up(held, missed):
 @given(AMOUNTS, AMOUNTS, AMOUNTS)
 def test_in_a_formula_each_measure_counts_so_many_times_and_a_level_as_it_is_now(now, gained, lost):
     totals = sums(calls=gained, touches=lost, leads_known=-1)
-    totals.values[LEVEL_ROW, totals.ids["leads_known"]] = now
+    totals.values[LEVEL_ROW, totals.id_of("leads_known")] = now
     start = leads_known - 2 * calls + touches
     found = lines(total("start", start), totals)["start"].cells
     for window, cell in zip(WINDOWS, found, strict=True):
