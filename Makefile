@@ -3,9 +3,10 @@
 #   make test  [ARGS=...]   the whole suite, against real servers where they can be had; ARGS go to pytest
 #   make check              formatting, lint, types, layers
 #   make coverage           that the core's own tests reach all its lines and branches
+#   make mutants            whether the core's tests notice small mistakes in it, made at random; takes an hour
 #   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json, docs/openapi.json, Grafana's dashboard
 #   make secrets            what docker-compose.yml mounts as secrets, made up where it is missing
-#   make lock               both lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
+#   make lock               all lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
 #   make kafka              Apache Kafka's jars for the tests (with Maven and Java)
 #   make bench-engine       events a second through one worker, on a real Kafka and Redis; prints one JSON line
 #   make bench-huge         what one more event costs a lead of 100,000 touches, on a real Redis; prints one JSON line
@@ -14,7 +15,7 @@
 #   make bench-standing     what a floor that has stood for 90 days costs: memory, take-over, rounds, scrapes; prints one JSON line
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check coverage docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
+.PHONY: demo test check coverage mutants docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -44,6 +45,9 @@ coverage: $(VENV)/dev.stamp
 	@$(BIN)/python -m pytest tests/models --quiet --ignore tests/models/test_against_truth.py --hypothesis-profile brief \
 		--numprocesses 2 --cov=models --cov-report=term --cov-fail-under=100
 
+mutants: $(VENV)/mutation.stamp
+	@PYTHONPATH=tests $(BIN)/python -m mutation $(ARGS)
+
 docs: $(VENV)/run.stamp
 	@$(BIN)/leadbeat kpis --format markdown > docs/kpis.md
 	@$(BIN)/leadbeat schema > docs/events.schema.json
@@ -53,6 +57,7 @@ docs: $(VENV)/run.stamp
 lock: $(VENV)/dev.stamp
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) --group mutation --constraint requirements-dev.lock --output-file requirements-mutation.lock
 
 kafka: $(KAFKA)/complete
 
@@ -103,6 +108,11 @@ $(VENV)/run.stamp: requirements.lock | $(BIN)/python
 $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	@echo "Set-up for tests and checks: the packages of requirements-dev.lock (half a minute, once)" >&2
 	@$(PIP) --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+$(VENV)/mutation.stamp: requirements-mutation.lock $(VENV)/dev.stamp
+	@echo "Set-up for mutation testing: the packages of requirements-mutation.lock (seconds, once)" >&2
+	@$(PIP) --require-hashes --requirement requirements-mutation.lock
 	@touch $@
 
 # PYTHON=... names the interpreter; else the first suited one: 3.13 comes last, there is no embedded Redis for it.

@@ -15,11 +15,13 @@ from services import Alertmanager, Chromium, Kafka, Missing, Prometheus, Redis, 
 from streams import cli
 
 # The same examples every time unless asked for more: `HYPOTHESIS_PROFILE=long`, or `--hypothesis-profile long`. `make coverage`
-# does with few. Which parts of an example matter is not worked out: that traces each line, for minutes.
+# does with few, and so does `make mutants`, where no failure need be simple. What of an example matters is not worked out: that
+# traces each line, for minutes.
 PHASES = [phase for phase in Phase if phase is not Phase.explain]
 settings.register_profile("brief", max_examples=10, deadline=None, derandomize=True, phases=PHASES)
 settings.register_profile("quick", max_examples=100, deadline=None, derandomize=True, phases=PHASES)
 settings.register_profile("long", max_examples=10_000, deadline=None, phases=PHASES)
+settings.register_profile("mutants", max_examples=15, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate))
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 SERVERS = {

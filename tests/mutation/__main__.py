@@ -1,0 +1,134 @@
+"""Mutation testing of models/: would its tests notice a small mistake? Prints survivors as they are found, then one JSON line.
+
+    make mutants [ARGS="--sample 300 --seed 1 --processes 2"]
+
+Cosmic Ray makes the mutants. Some are drawn by lot and tested in clones of what is committed, one at a time in each: first by
+the tests of the mutated module, then by all others of `tests/models`, with few examples of each law.
+"""
+
+import argparse
+import ast
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from pathlib import Path
+from queue import SimpleQueue
+from random import Random
+from shlex import join
+
+from attrs import evolve
+from cosmic_ray.commands import init
+from cosmic_ray.mutating import mutate_and_test
+from cosmic_ray.work_db import use_db
+from cosmic_ray.work_item import MutationSpec, TestOutcome, WorkResult
+
+MODELS = "models"
+TESTS = "tests/models"
+FIRST = ("test_worked_examples.py", "test_against_truth.py")
+"""What reaches most of the engine comes right behind the module's own tests."""
+
+PATIENCE_S = 600.0
+"""A mutant whose tests last longer never ends, and is noticed by that."""
+
+
+def main(sample: int, seed: int, processes: int) -> None:
+    """One run."""
+    with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(processes) as pool:
+        every = mutants(Path(name, "mutants.sqlite"))
+        clones: SimpleQueue[Path] = SimpleQueue()
+        for number in range(processes):
+            clones.put(clone(Path(name, str(number))))
+        drawn = Random(seed).sample(every, min(sample, len(every)))
+        found = pool.map(lambda mutant: tested(mutant, clones), drawn)
+        outcomes: Counter[str] = Counter()
+        for result in found:
+            assert result.test_outcome is not None, result.output
+            outcomes[result.test_outcome.value] += 1
+            if result.test_outcome is TestOutcome.SURVIVED:
+                print(result.diff, flush=True)
+    share = 1 - outcomes[TestOutcome.SURVIVED.value] / len(drawn)
+    print(json.dumps({"mutants": len(every), "drawn": len(drawn), "seed": seed, **outcomes, "killed_share": round(share, 4)}))
+
+
+def mutants(work: Path) -> list[MutationSpec]:
+    """All of them, but for those of annotations, by which nothing is told apart."""
+    with use_db(work) as db:
+        init(Path(MODELS).rglob("*.py"), db, {})
+        found = [item.mutations[0] for item in db.work_items]
+    return sorted(
+        (
+            mutant
+            for mutant in found
+            if not any(start <= mutant.start_pos < end for start, end in annotations(mutant.module_path))
+        ),
+        key=lambda mutant: (str(mutant.module_path), mutant.start_pos, mutant.operator_name, mutant.occurrence),
+    )
+
+
+@cache
+def annotations(module: Path) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where a module's annotations begin and end, by line and column."""
+
+    def nodes() -> Iterator[ast.expr | None]:
+        for node in ast.walk(ast.parse(module.read_text())):
+            match node:
+                case ast.AnnAssign() | ast.arg():
+                    yield node.annotation
+                case ast.FunctionDef():
+                    yield node.returns
+
+    return [
+        ((node.lineno, node.col_offset), (node.end_lineno or 0, node.end_col_offset or 0))
+        for node in nodes()
+        if node is not None
+    ]
+
+
+def clone(folder: Path) -> Path:
+    """A clone of what is committed, compiled: nothing is written there but mutants."""
+    for command in (
+        ["git", "clone", "--quiet", ".", str(folder)],
+        [sys.executable, "-m", "compileall", "-q", *(str(folder / each) for each in (MODELS, "streams", "tests"))],
+    ):
+        subprocess.run(command, check=True)
+    return folder
+
+
+def tested(mutant: MutationSpec, clones: "SimpleQueue[Path]") -> WorkResult:
+    """What the tests say of a mutant, in a clone that is free."""
+    folder = clones.get()
+    try:
+        return mutate_and_test([evolve(mutant, module_path=folder / mutant.module_path)], command(mutant, folder), PATIENCE_S)
+    finally:
+        clones.put(folder)
+
+
+def command(mutant: MutationSpec, folder: Path) -> str:
+    """What is run: the tests of the mutated module are named like it."""
+    own = sorted(str(path) for path in Path(TESTS).rglob(f"test_{mutant.module_path.stem}*.py"))
+    first = [f"{TESTS}/{name}" for name in FIRST]
+    surroundings = ["env", f"--chdir={folder}", f"PYTHONPATH={folder}:{folder}/tests", "PYTHONDONTWRITEBYTECODE=1"]
+    pytest = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--quiet",
+        "--exitfirst",
+        "-p",
+        "no:cacheprovider",
+        "--hypothesis-profile=mutants",
+    ]
+    return join([*surroundings, *pytest, *own, *first, TESTS])
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sample", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--processes", type=int, default=2)
+    main(**vars(parser.parse_args()))
