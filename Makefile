@@ -52,7 +52,7 @@ docs: $(VENV)/run.stamp
 	@$(BIN)/leadbeat kpis --format markdown > docs/kpis.md
 	@$(BIN)/leadbeat schema > docs/events.schema.json
 	@$(BIN)/leadbeat openapi > docs/openapi.json
-	@$(BIN)/leadbeat dashboard > grafana/dashboards/speed_to_lead.json
+	@for name in speed_to_lead every_kpi; do $(BIN)/leadbeat dashboard $$name > grafana/dashboards/$$name.json; done
 
 lock: $(VENV)/dev.stamp
 	$(LOCK) --output-file requirements.lock

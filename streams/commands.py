@@ -113,9 +113,14 @@ def list_kpis(
 
 
 @app.command()
-def dashboard(config: Config = None) -> None:  # noqa: ARG001
-    """Print the Grafana dashboard *Speed to lead* as JSON."""
-    typer.echo(dashboards.render(), nl=False)
+def dashboard(
+    name: Annotated[dashboards.Name, typer.Argument()] = dashboards.Name.SPEED_TO_LEAD,
+    *,
+    kpis: OwnKpis = None,  # noqa: ARG001
+    config: Config = None,  # noqa: ARG001
+) -> None:
+    """Print a Grafana dashboard as JSON: *Speed to lead*, or *Every KPI*."""
+    typer.echo(dashboards.render(name), nl=False)
 
 
 @app.command()

@@ -248,7 +248,7 @@ def _helps(plans: Iterator[_Plan]) -> dict[str, str]:
 def _text(plan: _Plan) -> str:
     figure, by = plan.figure, f" By {' and '.join(dims_of(plan.dim))}." if plan.dim else ""
     if figure.composed:
-        return f"{formula_of(figure, lambda measure: _metric(_PUBLISHED[measure], plan))}.{by}"
+        return f"{formula_of(figure, lambda measure: _metric(PUBLISHED[measure], plan))}.{by}"
     if figure.product or figure.of:
         return f"{figure.text.removesuffix('.')}.{by}"
     if figure.formula is Formula.OLDEST:
@@ -257,7 +257,7 @@ def _text(plan: _Plan) -> str:
     return f"{figure.common_text}{by}"
 
 
-_PUBLISHED: Final[Mapping[Measure, Figure]] = {each.tells: each for each in FIGURES if each.tells}
+PUBLISHED: Final[Mapping[Measure, Figure]] = {each.tells: each for each in FIGURES if each.tells}
 """The figures that tell a measure as it is."""
 
 

@@ -36,6 +36,9 @@ SHOWN = {
 }
 """Each metric of the default profile, with its figure and dimension."""
 
+EVERY_KPI = json.loads((CHECKOUT / "grafana" / "dashboards" / "every_kpi.json").read_text())
+TABLES = [panel for panel in EVERY_KPI["panels"] if panel["type"] == "table"]
+
 NEEDS_WEEKS = {"Within SLA", "Mean response time", "n: clocks ended"}
 """The heat maps: they have nothing to show before an hour is full."""
 
@@ -90,6 +93,18 @@ def test_every_query_of_the_dashboard_is_answered(prometheus, panel, target):
     expression = target["expr"]
     answer = asked(prometheus, expression, over_time=target["range"])
     assert answer or panel["title"] in NEEDS_WEEKS or stands_on_too_few(prometheus, expression), expression
+
+
+@pytest.mark.parametrize("panel", TABLES, ids=[panel["title"] for panel in TABLES])
+def test_every_kpi_has_a_row_or_a_reason_for_none(prometheus, panel):
+    for target in panel["targets"]:
+        told = {sample["metric"].get("kpi") for sample in asked(prometheus, target["expr"])}
+        rows = re.findall(r'label_replace\((.*?), "kpi", "(.*?)", "", ""\)', target["expr"])
+        for expression, row in rows:
+            metrics = re.findall(r"leadbeat_\w+", expression.replace("[a-z]{3}", "eur"))
+            kpis = {SHOWN[metric][0].id for metric in metrics}
+            reasons = {sample["metric"]["kpi"] for sample in prometheus.query("leadbeat_kpi_without_value")}
+            assert row in told or kpis & reasons, (row, expression)
 
 
 def asked(prometheus, expression, *, over_time=False):

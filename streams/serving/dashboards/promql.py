@@ -5,16 +5,22 @@ Several exporters tell the same numbers: an expression takes the greatest over t
 
 from typing import Final
 
+from models.catalogue import FIGURES
 from models.kpis import MINIMUM_N, Figure, Formula
 from models.measures import Kind, Measure, Sum
 from streams.serving.catalogue import BY_KEY
-from streams.serving.profile import metric_name, metrics_of
+from streams.serving.profile import PUBLISHED, metric_name, metrics_of
 
 WINDOW: Final = "$window"
 """The variable that chooses a window."""
 
 WEEKS: Final = 4
 """How far back the hours of the week look, whatever the dashboard's range."""
+
+_SAMPLES: Final = {figure.numerator[0]: figure for figure in FIGURES if figure.formula is Formula.SAMPLES}
+
+_ANY_CURRENCY: Final = "[a-z]{3}"
+"""Metrics of money have their currency in their names, which differs between installations."""
 
 _HOUR_S: Final = 3600
 _ALIVE_S: Final = 60
@@ -23,7 +29,7 @@ _ALIVE_S: Final = 60
 def value(key: str, dim: str = "", window: str = WINDOW) -> str:
     """What a figure says: of the whole, or by a dimension, of which the variable of its name chooses the values."""
     figure = BY_KEY[key]
-    return _greatest(metric_name(figure, dim), figure, dim, window)
+    return _greatest(metric_name(figure, dim, currency=_ANY_CURRENCY), figure, dim, window)
 
 
 def age(key: str, dim: str = "") -> str:
@@ -107,15 +113,17 @@ def _named(formula: Formula) -> str:
 
 def _told_as(measure: Measure) -> str:
     """The figure that tells a measure's count."""
-    return f"{measure.id}_samples" if measure.kind is Kind.DURATION else measure.id
+    return (_SAMPLES if measure.kind is Kind.DURATION else PUBLISHED)[measure].key
 
 
 def _greatest(metric: str, figure: Figure, dim: str, window: str) -> str:
     matchers = {
+        **({"__name__": f'~"{metric}"'} if figure.money else {}),
         **({"window": f'"{window}"'} if figure.windowed else {}),
         **{name: f'"{text}"' for name, text in figure.labels},
         **({dim: f'~"${dim}"'} if dim else {}),
     }
     selector = ", ".join(f"{name}={text}" for name, text in matchers.items())
     by = f" by ({dim}) " if dim else ""
-    return f"max{by}({metric}{{{selector}}})" if selector else f"max{by}({metric})"
+    name = "" if figure.money else metric
+    return f"max{by}({name}{{{selector}}})" if selector else f"max{by}({name})"

@@ -21,7 +21,31 @@ _LAG: Final = "sum(max by (partition) (leadbeat_lag_events))"
 
 BEHIND: Final = "How far the log's clock lies behind. All numbers are as of that clock: from 15 s on (orange) they are stale."
 ALIVE: Final[Steps] = ((None, "green"), (15, "orange"), (60, "red"))
+TAG: Final = "leadbeat"
+"""By which dashboards find each other."""
+
 NONE_WANTED: Final[Steps] = ((None, "green"), (1, "red"))
+
+
+def frame(uid: str, title: str, text: str, panels: list[Json]) -> Json:
+    """A dashboard around its panels."""
+    return {
+        "uid": uid,
+        "title": title,
+        "description": text,
+        "tags": [TAG],
+        "schemaVersion": 41,
+        "version": 1,
+        "editable": False,
+        "graphTooltip": 1,
+        "timezone": "browser",
+        "time": {"from": "now-24h", "to": "now"},
+        "refresh": "10s",
+        "templating": {"list": variables()},
+        "annotations": {"list": annotations()},
+        "links": links(),
+        "panels": panels,
+    }
 
 
 def clock_age(text: str) -> Json:
@@ -120,6 +144,7 @@ def links() -> list[Json]:
     """The way to the live page, and to what the numbers mean."""
     usual = {"type": "link", "icon": "external link", "tags": [], "asDropdown": False, "keepTime": False, "includeVars": False}
     return [
+        {**usual, "title": "Dashboards", "type": "dashboards", "icon": "dashboard", "tags": [TAG], "includeVars": True},
         {**usual, "title": "Live page", "tooltip": "The same, ticking", "url": "${live_page}/", "targetBlank": True},
         {
             **usual,

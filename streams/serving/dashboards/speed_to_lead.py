@@ -22,7 +22,7 @@ from streams.serving.dashboards.panels import (
     timeseries,
 )
 from streams.serving.dashboards.promql import definition, n, value
-from streams.serving.dashboards.service import BEHIND, annotations, clock_age, freshness, links, variables
+from streams.serving.dashboards.service import BEHIND, clock_age, frame, freshness
 from streams.serving.dashboards.tables import Column, hours_of_week, table
 
 SLA: Final = "response_within_sla_ratio"
@@ -67,23 +67,8 @@ def speed_to_lead() -> Json:
         Section("By rep", _slices("rep", "Rep")),
         Section("Is it fresh?", freshness()),
     ]
-    return {
-        "uid": "leadbeat-speed-to-lead",
-        "title": "Speed to lead",
-        "description": "How soon and how surely inquiries are answered. Written by `leadbeat dashboard` from the catalogue.",
-        "tags": ["leadbeat"],
-        "schemaVersion": 41,
-        "version": 1,
-        "editable": False,
-        "graphTooltip": 1,
-        "timezone": "browser",
-        "time": {"from": "now-24h", "to": "now"},
-        "refresh": "10s",
-        "templating": {"list": variables()},
-        "annotations": {"list": annotations()},
-        "links": links(),
-        "panels": lay_out(sections),
-    }
+    text = "How soon and how surely inquiries are answered. Written by `leadbeat dashboard` from the catalogue."
+    return frame("leadbeat-speed-to-lead", "Speed to lead", text, lay_out(sections))
 
 
 def _now() -> Line:
