@@ -4,7 +4,7 @@
 #   make check              formatting, lint, types, layers
 #   make coverage           that the core's own tests reach all its lines and branches
 #   make mutants            whether the core's tests notice small mistakes in it, made at random; takes an hour
-#   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json, docs/openapi.json, Grafana's dashboard
+#   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json, docs/openapi.json, Grafana's dashboards
 #   make secrets            what docker-compose.yml mounts as secrets, made up where it is missing
 #   make lock               all lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
 #   make kafka              Apache Kafka's jars for the tests (with Maven and Java)
@@ -52,7 +52,7 @@ docs: $(VENV)/run.stamp
 	@$(BIN)/leadbeat kpis --format markdown > docs/kpis.md
 	@$(BIN)/leadbeat schema > docs/events.schema.json
 	@$(BIN)/leadbeat openapi > docs/openapi.json
-	@for name in speed_to_lead every_kpi; do $(BIN)/leadbeat dashboard $$name > grafana/dashboards/$$name.json; done
+	@for name in speed_to_lead every_kpi; do $(BIN)/leadbeat dashboard $$name > grafana/dashboards/$$name.json || exit 1; done
 
 lock: $(VENV)/dev.stamp
 	$(LOCK) --output-file requirements.lock

@@ -6,7 +6,7 @@ no `|`. Ids are dense from 0 within one partition's generation. Chunks hold 256 
 
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, count
 
 import msgspec
 import numpy as np
@@ -20,12 +20,17 @@ CHUNK = 256
 LEVEL_ROW = len(WINDOWS)
 """The row of levels, behind those of the windows."""
 
-_numbers: dict[str, int] = {}
-_shared: list[str] = []
-"""A number for each name, and one string, for all partitions: they have much the same names, under ids of their own."""
+_numbers: dict[str, tuple[int, str]] = {}
+_next_number = count().__next__
+"""A number for each name, and one string, for all partitions: they have much the same names, under ids of their own.
+
+No name is forgotten, as codes are not either. A name gets its number in one step: partitions are filled in several threads.
+"""
 
 _ROWS = LEVEL_ROW + 1
 _NO_ID = -1
+SPARE = 1024
+"""How many further names' ids there is room for at once."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[list[int], list[int]]).decode
 
@@ -83,16 +88,13 @@ class Sums:
 
     def id_of(self, name: str) -> int:
         """The id of a series; a new one gets the next."""
-        number = _numbers.get(name)
-        if number is None:
-            number = _numbers[name] = len(_shared)
-            _shared.append(name)
+        number, name = _numbers.get(name) or _numbers.setdefault(name, (_next_number(), name))
         if number >= len(self._ids):
-            self._ids.extend([_NO_ID] * (len(_shared) - len(self._ids)))
+            self._ids.extend([_NO_ID] * (number + SPARE - len(self._ids)))
         found = self._ids[number]
         if found == _NO_ID:
             found = self._ids[number] = len(self.names)
-            self.names.append(_shared[number])
+            self.names.append(name)
             self._reserve(found + 1)
         return found
 

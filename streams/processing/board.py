@@ -89,14 +89,15 @@ class Board:
         self._columns = Columns(self._sums)
         self._asked: tuple[Rules, Slices, Mapping[Formula, int]] | None = None
         self._found: Grids = NO_GRIDS
+        self._outdated = False
 
     def take(self, number: int, changed: Changed) -> None:
         """Take in what has changed of a partition."""
-        if changed.whole and len(self.parts[number].columns):  # names that it has no more would stay for ever
+        if changed.whole and self.parts[number].seen != Seen():
             self.parts[number] = Part()
-            self._begin_anew()
+            self._outdated = True
         part = self.parts[number]
-        part.columns = np.concatenate((part.columns, self._columns_of(changed.series)))
+        part.columns = np.concatenate((part.columns[: part.seen.series], self._columns_of(changed.series)))
         rows = {LEVEL_ROW: changed.levels, **{WINDOW_INDEX[window]: chunks for window, chunks in changed.windows.items()}}
         now = {(row, chunk): packed for row, chunks in rows.items() for chunk, packed in chunks.items()}
         self._add(part, {place: part.chunks.pop(place) for place in now.keys() & part.chunks.keys()}, -1)
@@ -107,10 +108,12 @@ class Board:
 
     def put(self, number: int, sums: Sums, oldest: Mapping[str, Waiting]) -> None:
         """Put a partition's totals in that are not read from Redis."""
-        self._sums.values[:, self._columns_of(sums.names)] += sums.values[:, : len(sums)]
+        columns = self._columns_of(sums.names)
+        self._sums.values[:, columns] += sums.values[:, : len(sums)]
         self.parts[number].oldest = dict(oldest)
 
     def _begin_anew(self) -> None:
+        """Forget the names that only a partition had as it was before it was read whole again."""
         names = self._sums.names
         self._begin()
         for part in self.parts:
@@ -130,6 +133,8 @@ class Board:
 
     def grids(self, rules: Rules, clock: Millis, minimum_n: Mapping[Formula, int]) -> Grids:
         """Every figure in every slice, over all partitions; what stands as it was is the grid that was found before."""
+        if self._outdated:
+            self._begin_anew()
         asked = rules, slices(rules, clock), minimum_n
         before, self._found = self._found if asked == self._asked else NO_GRIDS, NO_GRIDS
         self._asked = asked

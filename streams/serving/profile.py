@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
+from threading import Lock
 from typing import Final, NamedTuple, TypeAlias
 
 from models.catalogue import FIGURES, KPIS
@@ -140,13 +141,15 @@ class Profile:
             for dim in ("", *places[figure.key]):
                 self._plans[figure.key, dim] = list(_plans(figure, dim, order.index(dim), currency))
         self._known: dict[str, _Known] = {}
+        self._one_at_a_time = Lock()
         self.helps = _helps(chain.from_iterable(self._plans.values()))
         """The HELP text of each metric, in the order of the page."""
 
     def show(self, snapshot: Snapshot) -> Shown:
         """The series of a round."""
         told = snapshot.round.slices if snapshot.round else {}
-        found = list(self._found(snapshot, told))
+        with self._one_at_a_time:
+            found = list(self._found(snapshot, told))
         dropped = max(0, len(found) - self._max_series)
         if dropped:
             found.sort(key=lambda item: (item[0], item[1].name.text))

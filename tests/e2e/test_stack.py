@@ -97,14 +97,19 @@ def test_every_query_of_the_dashboard_is_answered(prometheus, panel, target):
 
 @pytest.mark.parametrize("panel", TABLES, ids=[panel["title"] for panel in TABLES])
 def test_every_kpi_has_a_row_or_a_reason_for_none(prometheus, panel):
+    reasons = {
+        (sample["metric"]["kpi"], sample["metric"]["window"]) for sample in prometheus.query("leadbeat_kpi_without_value")
+    }
     for target in panel["targets"]:
-        told = {sample["metric"].get("kpi") for sample in asked(prometheus, target["expr"])}
-        rows = re.findall(r'label_replace\((.*?), "kpi", "(.*?)", "", ""\)', target["expr"])
-        for expression, row in rows:
-            metrics = re.findall(r"leadbeat_\w+", expression.replace("[a-z]{3}", "eur"))
-            kpis = {SHOWN[metric][0].id for metric in metrics}
-            reasons = {sample["metric"]["kpi"] for sample in prometheus.query("leadbeat_kpi_without_value")}
-            assert row in told or kpis & reasons, (row, expression)
+        answer = asked(prometheus, target["expr"])
+        told = {sample["metric"].get("kpi") for sample in answer}
+        for expression, row in re.findall(r'label_replace\((.*?), "kpi", "(.*?)", "", ""\)', target["expr"]):
+            kpis = {SHOWN[metric][0].id for metric in re.findall(r"leadbeat_\w+", expression.replace("[a-z]{3}", "eur"))}
+            window = re.search(r'window="(.*?)"', expression.replace("$window", CHOSEN["window"]))
+            without = {(kpi, window[1] if window else "now") for kpi in kpis}
+            assert row in told or without & reasons, (row, expression)
+        if ": by rep" in panel["title"]:
+            assert all(sample["metric"]["rep"] for sample in answer)
 
 
 def asked(prometheus, expression, *, over_time=False):

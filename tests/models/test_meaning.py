@@ -49,3 +49,10 @@ def test_thresholds_that_appear_too_late_to_be_told_are_counted_once():
     assert count_appeared_late(told.thresholds, partly.thresholds, late) == 2
     soon = Millis(NOON + 6 * MINUTE)
     assert count_appeared_late(seen(WAITING, at=soon).thresholds, seen(NOTHING, at=soon).thresholds, soon) == 0
+
+
+def test_a_threshold_says_when_its_clock_was_answered_after_all():
+    at = Millis(NOON + 10 * MINUTE)
+    answered_late = facts(folded(build.lead(created_at=NOON), build.call("t1", NOON + 7 * MINUTE)), CODES)
+    found = meanings(seen(answered_late, WAITING, at=at), CODES, at)
+    assert [[each.answered_at for each in meaning.thresholds] for meaning in found] == [[NOON + 7 * MINUTE] * 3, [None] * 3]

@@ -199,5 +199,9 @@ def test_rules_that_contradict_themselves_are_told(rules, where, what):
     assert caught.value.where == where
 
 
+def test_reps_and_teams_can_be_paired_before_there_is_a_roster():
+    Rules(pairs=(("rep", "channel"), ("team", "sentiment"))).check()
+
+
 def test_a_rep_may_have_entries_from_different_instants_and_different_reps_from_one():
     Rules(roster=(member("ana", "north"), member("ana", None, NOON), member("ben", "north"))).check()

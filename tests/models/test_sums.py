@@ -1,5 +1,8 @@
 """Sums and panes: columns of integers by series, their chunks, their names."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from unittest import mock
 
 import numpy as np
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 
 from models import panes as module
 from models.panes import SERIES_BITS, Panes
-from models.sums import CHUNK, LEVEL_ROW, Changed, Sums, pack_runs, series_name, split_name, unpack
+from models.sums import CHUNK, LEVEL_ROW, Changed, Sums, pack_runs, series_name, split_name, unpack, unpack_runs
 from models.windows import Pane
 
 HOUR = Pane.HOUR
@@ -74,6 +77,11 @@ def test_packed_chunks_give_back_what_they_were_made_of(chunks):
     assert packed == [packed_of(cells) for cells in chunks]
     unpacked = [[column.tolist() for column in unpack(each)] for each in packed]
     assert [dict(zip(*each, strict=True)) for each in unpacked] == chunks
+    there = [number for number, cells in enumerate(chunks) if cells]
+    if there:
+        *together, counts = (column.tolist() for column in unpack_runs([packed[number] for number in there]))
+        assert list(zip(*together, strict=True)) == columns
+        assert counts == [len(chunks[number]) for number in there]
 
 
 def test_a_chunk_without_anything_is_no_bytes_at_all():
@@ -212,3 +220,27 @@ def test_chunks_that_were_added_to_are_told_once_however_many_there_are():
     changed.mark(1, np.array([], np.int64))
     assert [changed.take(row) for row in (0, 1, 2)] == [[0, 1], [], [9, many // CHUNK]]
     assert changed.take(0) == changed.take(2) == []
+
+
+TIMES = 8
+"""How often threads meet: a race that is there is seen about every other time."""
+
+
+def test_a_name_has_one_id_however_many_threads_fill_sums():
+    interval = sys.getswitchinterval()
+    names = [[f"time {time}|rep={number}" for number in range(10_000)] for time in range(TIMES)]
+    together = Barrier(4)
+
+    def fill(number: int) -> Sums:
+        together.wait()
+        return Sums(names[number // 4])
+
+    try:
+        sys.setswitchinterval(1e-6)
+        with ThreadPoolExecutor(4) as pool:
+            filled = list(pool.map(fill, range(4 * TIMES)))
+    finally:
+        sys.setswitchinterval(interval)
+    for number, sums in enumerate(filled):
+        assert sums.names == names[number // 4]
+        assert [sums.id_of(name) for name in sums.names] == list(range(len(sums)))

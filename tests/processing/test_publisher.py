@@ -17,8 +17,9 @@ from models.codes import Codes
 from models.kpis import MINIMUM_N
 from models.rollup import Totals
 from models.rules import Rules
+from models.windows import NOW, WINDOWS
 from streams.processing import publisher
-from streams.processing.checkpoint import claim_partition, commit
+from streams.processing.checkpoint import claim_partition, claim_table, commit
 from streams.processing.cut import cut_checkpoint
 from streams.processing.partition import Partition
 from streams.processing.publisher import LONGEST_PAUSE_S, LOOK_S, Edition, Publisher, pause_after
@@ -54,7 +55,8 @@ class Floor:
 
     def new_publisher(self) -> Publisher:
         edition = Edition("lb", len(self.partitions), self.rules, MINIMUM_N, "kpis", MINE)
-        return Publisher(self.redis, self.topic, edition, ProcessorMetrics(CollectorRegistry()))
+        self.registry = CollectorRegistry()
+        return Publisher(self.redis, self.topic, edition, ProcessorMetrics(self.registry))
 
     async def begin(self) -> None:
         for partition in self.partitions:
@@ -113,6 +115,21 @@ async def test_a_table_that_was_rolled_back_is_made_right_at_once(redis: Any) ->
     await floor.look(times=2)
 
     assert (await floor.told("calls"), await floor.told("emails")) == (2, 1)
+
+
+async def test_what_a_round_took_and_wrote_is_told_once_it_is_written(redis: Any) -> None:
+    floor = Floor(redis, build.RULES)
+    await floor.begin()
+    await floor.save(0, call("1"))
+    await floor.look()
+    told = {name: floor.registry.get_sample_value(f"leadbeat_{name}") for name in ("round_seconds_count", "round_rows_total")}
+    rows = (await read_kpis(redis, KpiKeys("lb"), [*(window.name for window in WINDOWS), NOW])).rows
+    assert told == {"round_seconds_count": 1, "round_rows_total": sum(map(len, rows.values()))}
+
+    await claim_table(redis, KpiKeys("lb"), "another publisher's")
+    await floor.save(0, call("2"))
+    await floor.look()
+    assert floor.registry.get_sample_value("leadbeat_round_seconds_count") == 1
 
 
 async def test_partitions_that_were_made_by_different_rules_are_not_added_up(redis: Any) -> None:

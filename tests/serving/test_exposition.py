@@ -1,5 +1,8 @@
 """The page's KPIs are written as prometheus_client writes them, byte for byte."""
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 from build import MINUTE, NOON, call, lead
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,7 +77,22 @@ def test_what_was_shown_before_does_not_show(rounds, most):
 
 
 def told(shown):
-    return {series.name.text: series.value for series in shown.series}, shown.dropped
+    return sorted(series.line for series in shown.series), shown.dropped
+
+
+def test_a_page_is_right_while_several_are_made_at_once():
+    """What was written before is kept beside the rows; two scrapes over a change of rounds must not mix theirs up."""
+    profile = Profile(("1h",), 50_000)
+    rounds = [at_noon(*(call(f"c{number}", NOON - MINUTE) for number in range(count))) for count in (1, 2)]
+    interval = sys.getswitchinterval()
+    try:
+        sys.setswitchinterval(1e-6)
+        with ThreadPoolExecutor(4) as pool:
+            shown = list(pool.map(profile.show, rounds * 20))
+    finally:
+        sys.setswitchinterval(interval)
+    expected = [told(Profile(("1h",), 50_000).show(snapshot)) for snapshot in rounds]
+    assert [told(each) for each in shown] == expected * 20
 
 
 def test_a_whole_round_is_written_as_prometheus_client_does():

@@ -1,4 +1,8 @@
-"""The dashboard *Every KPI*: the whole catalogue, theme by theme, for everyone and by rep. None can be left out."""
+"""The dashboard *Every KPI*: the whole catalogue, theme by theme, for everyone and by rep. A new KPI has its row by itself.
+
+Left out are the oldest lead that waits (an instant), 95th percentiles and longest times, and what rules ask for by KPI: ranks
+and shares of targets.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
@@ -24,6 +28,8 @@ from streams.serving.profile import shown_by
 
 STATISTICS: Final = {Formula.P50: "Median", Formula.P90: "90th percentile", Formula.MEAN_TIME: "Mean"}
 """What is told of how long something takes, and the column's name."""
+
+SHORT: Final = "What is told from 24 hours on has no row in a shorter window."
 
 MOST_COLUMNS: Final = 20
 """A table's queries are told apart by letters."""
@@ -53,7 +59,7 @@ _KINDS: Final = {
     "ratio": _Kind("Shares", "Share", SHARE),
     "": _Kind("Numbers", "Number", COUNT),
     "money": _Kind("Money", "Amount", COUNT),
-    "points": _Kind("Points", "Points", COUNT),
+    "points": _Kind("Scores", "Score", COUNT),
     "seconds": _Kind("Times", "Time", SECONDS),
 }
 
@@ -63,7 +69,7 @@ def every_kpi() -> Json:
     fresh = Section("", [Line(4, [Placed(WIDTH, clock_age(BEHIND))])])
     sections = [Section(heading, list(_theme(heading, _told(figures)))) for heading, figures in THEMES.items()]
     text = "The whole catalogue of KPIs. Written by `leadbeat dashboard every_kpi` from the catalogue."
-    return frame("leadbeat-every-kpi", "Every KPI", text, lay_out([fresh, *sections]))
+    return frame("leadbeat-every-kpi", "Every KPI", text, lay_out([fresh, *sections]), without=("team",))
 
 
 def _told(figures: Sequence[Figure]) -> list[Figure]:
@@ -84,7 +90,11 @@ def _theme(theme: str, figures: Sequence[Figure]) -> Iterator[Line]:
         side_by_side = panels[first : first + 2]
         yield Line(14, [Placed(WIDTH // len(side_by_side), panel) for panel in side_by_side])
     dims = shown_by()
-    by_rep = [figure for figure in figures if figure.formula in _BY_REP and not figure.labels and "rep" in dims[figure.key]]
+    by_rep = [
+        figure
+        for figure in figures
+        if figure.formula in _BY_REP and not figure.labels and "rep" in dims[figure.key] and _fits(figure)
+    ]
     for place, columns in enumerate(_fitting(by_rep), 1):
         keys = [figure.key for figure in columns]
         which = f" ({place})" if place > 1 else ""
@@ -98,7 +108,7 @@ def _by_kpi(title: str, kind: _Kind, figures: Sequence[Figure]) -> Json:
     columns = [Column(kind.column, _rows(figures, value), kind.unit)]
     if divided := [figure for figure in figures if _is_divided(figure)]:
         columns.append(Column("n", _rows(divided, n)))
-    return table(f"{title}, {WINDOW}", definition(*keys), "kpi", "KPI", columns)
+    return table(f"{title}, {WINDOW}", f"{SHORT}\n\n{definition(*keys)}", "kpi", "KPI", columns)
 
 
 def _how_long(title: str, figures: Sequence[Figure]) -> Json:
@@ -110,7 +120,7 @@ def _how_long(title: str, figures: Sequence[Figure]) -> Json:
     columns = [Column(name, _rows(of(formula), value), SECONDS) for formula, name in STATISTICS.items()]
     columns.append(Column("n", _rows(of(Formula.SAMPLES), value)))
     keys = (figure.key for formula in STATISTICS for figure in of(formula))
-    return table(f"{title}, {WINDOW}", definition(*keys), "kpi", "KPI", columns)
+    return table(f"{title}, {WINDOW}", f"{SHORT}\n\n{definition(*keys)}", "kpi", "KPI", columns)
 
 
 def _rows(figures: Iterable[Figure], told: Callable[..., str]) -> str:
@@ -122,9 +132,14 @@ def _rows(figures: Iterable[Figure], told: Callable[..., str]) -> str:
     )
 
 
+def _fits(figure: Figure) -> bool:
+    """Whether it is told in the windows that can be chosen, from 24 hours on at least."""
+    return not figure.windowed or "today" in figure.windows
+
+
 def _window(figure: Figure) -> str:
-    """The window that is chosen; for what is not kept in all of those, its own shortest one."""
-    return WINDOW if not figure.windowed or "today" in figure.windows else figure.windows[0]
+    """The window that is chosen; for what is kept in few, its own shortest one."""
+    return WINDOW if _fits(figure) else figure.windows[0]
 
 
 def _name(figure: Figure, window: str) -> str:

@@ -1,5 +1,6 @@
 """What a dashboard says of Leadbeat itself: whether it is fresh, which alerts fire, and how to choose what is shown."""
 
+from collections.abc import Collection
 from typing import Final
 
 from streams.serving.dashboards.panels import (
@@ -27,8 +28,8 @@ TAG: Final = "leadbeat"
 NONE_WANTED: Final[Steps] = ((None, "green"), (1, "red"))
 
 
-def frame(uid: str, title: str, text: str, panels: list[Json]) -> Json:
-    """A dashboard around its panels."""
+def frame(uid: str, title: str, text: str, panels: list[Json], without: Collection[str] = ()) -> Json:
+    """A dashboard around its panels, `without` the variables that none of them uses."""
     return {
         "uid": uid,
         "title": title,
@@ -41,7 +42,7 @@ def frame(uid: str, title: str, text: str, panels: list[Json]) -> Json:
         "timezone": "browser",
         "time": {"from": "now-24h", "to": "now"},
         "refresh": "10s",
-        "templating": {"list": variables()},
+        "templating": {"list": [each for each in variables() if each["name"] not in without]},
         "annotations": {"list": annotations()},
         "links": links(),
         "panels": panels,
