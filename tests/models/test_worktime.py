@@ -1,6 +1,6 @@
 """Business time: the laws of elapsed time and deadlines, and what a calendar says on days that are otherwise."""
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
@@ -131,6 +131,14 @@ def test_a_night_is_of_the_day_on_which_it_begins():
     assert elapsed(work, at("2026-03-06 12:00", new_york), at("2026-03-07 12:00", new_york)) == 8 * HOUR
     assert elapsed(work, at("2026-03-07 12:00", new_york), at("2026-03-08 12:00", new_york)) == 7 * HOUR
     assert close(work, at("2026-03-07 03:00", new_york)) == at("2026-03-09 06:00", new_york)
+
+
+@pytest.mark.parametrize("weeks", [1, 60, 200, 777])
+def test_working_days_go_on_for_years(weeks):
+    work = works_by(OFFICE)
+    friday = date(2026, 2, 27) + timedelta(weeks=weeks)
+    assert close(work, at("2026-02-28 00:00", BERLIN), 5 * weeks) == at(f"{friday} 18:00", BERLIN)
+    assert close(work, at("2026-02-28 00:00", BERLIN), 5 * weeks + 2) == at(f"{friday + timedelta(days=4)} 18:00", BERLIN)
 
 
 def test_days_may_have_hours_of_their_own_or_none():
