@@ -5,6 +5,7 @@ Sums are gathered by name, divided, and quantiles looked up in cumulated sketche
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from fractions import Fraction
 from functools import reduce
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -67,7 +68,7 @@ class Columns:
         self._known = 0
         self._kinds: dict[_Kind, int] = {}
         self._kind_of: list[int] = []
-        self._moved: frozenset[_Kind] = frozenset()
+        self._moved: Mapping[str, AbstractSet[str]] = {}
         self._of: dict[tuple[str, str, str], dict[str, int]] = defaultdict(dict)
         self._buckets: dict[tuple[str, str], list[Entry]] = defaultdict(list)
         self._layouts: dict[tuple[str, str], Layout] = {}
@@ -95,15 +96,23 @@ class Columns:
         self._moved = self._moved_since(before)
         return self
 
-    def _moved_since(self, before: Ints) -> frozenset[_Kind]:
+    def _moved_since(self, before: Ints) -> Mapping[str, AbstractSet[str]]:
+        """The dimensions by which each measure has moved."""
         moved = np.ones(self._known, np.bool_)
         moved[: before.shape[1]] = np.any(self._values[:, : before.shape[1]] != before, axis=0)
         kinds = list(self._kinds)
-        return frozenset(kinds[kind] for kind in np.unique(np.array(self._kind_of, np.int64)[moved]).tolist())
+        dims: defaultdict[str, set[str]] = defaultdict(set)
+        for kind in np.unique(np.array(self._kind_of, np.int64)[moved]).tolist():
+            measure, dim = kinds[kind]
+            dims[measure].add(dim)
+        return dims
 
-    def stands(self, figure: Figure, dim: str) -> bool:
-        """Whether a figure by a dimension is what it was before the sums were last taken in, if it is of sums alone."""
-        return figure.of_sums and not any((measure.id, dim) in self._moved for measure in figure.measures)
+    def moved(self, figure: Figure) -> AbstractSet[str] | None:
+        """By which dimensions a figure may say something else than before the sums were last taken in; None: by all.
+
+        Only of what is of sums alone it can be known that it stands.
+        """
+        return set().union(*(self._moved.get(measure.id, ()) for measure in figure.measures)) if figure.of_sums else None
 
     def names(self, measures: Sequence[Measure], dim: str) -> set[str]:
         """The slices in which one of some measures is not 0 throughout."""

@@ -101,23 +101,25 @@ def grids(
     stands of it is not worked out again.
     """
     pairs = [dim for dim in told if is_pair(dim)]
+    found: dict[tuple[str, str], Grid] = {}
 
     def ask(figure: Figure, dim: str) -> Grid:
-        found = before.get((figure.key, dim))
-        if found is not None and columns.stands(figure, dim):
-            return found
-        return grid_of(figure, dim, columns, oldest, told.get(dim, ()), minimum_n)
+        """What is compared has most often been found already."""
+        known = found.get((figure.key, dim))
+        return known or grid_of(figure, dim, columns, oldest, told.get(dim, ()), minimum_n)
 
-    def asked() -> Iterator[Grid]:
-        for figure in figures:
-            if figure.of is None:
-                yield from (ask(figure, dim) for dim in ("", *figure.dims, *filter(figure.has, pairs)))
-                continue
-            found = compared(figure, figure.of, columns.givens, ask, told.get("rep", ()))
-            if found is not None:
-                yield found
-
-    return {(grid.figure.key, grid.dim): grid for grid in asked()}
+    for figure in figures:
+        key = figure.key
+        if figure.of is not None:
+            grid = compared(figure, figure.of, columns.givens, ask, told.get("rep", ()))
+            if grid is not None:
+                found[key, grid.dim] = grid
+            continue
+        moved = columns.moved(figure)
+        for dim in ("", *figure.dims, *filter(figure.has, pairs)):
+            kept = None if moved is None or dim in moved else before.get((key, dim))
+            found[key, dim] = kept or ask(figure, dim)
+    return found
 
 
 def evaluate(

@@ -29,7 +29,7 @@ No name is forgotten, as codes are not either. A name gets its number in one ste
 
 _ROWS = LEVEL_ROW + 1
 _NO_ID = -1
-SPARE = 1024
+_SPARE = 1024
 """How many further names' ids there is room for at once."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(tuple[list[int], list[int]]).decode
@@ -90,7 +90,7 @@ class Sums:
         """The id of a series; a new one gets the next."""
         number, name = _numbers.get(name) or _numbers.setdefault(name, (_next_number(), name))
         if number >= len(self._ids):
-            self._ids.extend([_NO_ID] * (number + SPARE - len(self._ids)))
+            self._ids.extend([_NO_ID] * (number + _SPARE - len(self._ids)))
         found = self._ids[number]
         if found == _NO_ID:
             found = self._ids[number] = len(self.names)

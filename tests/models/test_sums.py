@@ -1,7 +1,5 @@
 """Sums and panes: columns of integers by series, their chunks, their names."""
 
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from unittest import mock
 
@@ -9,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from threads import THREADS, at_once
 
 from models import panes as module
 from models.panes import SERIES_BITS, Panes
@@ -227,20 +226,13 @@ TIMES = 8
 
 
 def test_a_name_has_one_id_however_many_threads_fill_sums():
-    interval = sys.getswitchinterval()
     names = [[f"time {time}|rep={number}" for number in range(10_000)] for time in range(TIMES)]
-    together = Barrier(4)
+    together = Barrier(THREADS)
 
     def fill(number: int) -> Sums:
         together.wait()
-        return Sums(names[number // 4])
+        return Sums(names[number // THREADS])
 
-    try:
-        sys.setswitchinterval(1e-6)
-        with ThreadPoolExecutor(4) as pool:
-            filled = list(pool.map(fill, range(4 * TIMES)))
-    finally:
-        sys.setswitchinterval(interval)
-    for number, sums in enumerate(filled):
-        assert sums.names == names[number // 4]
+    for number, sums in enumerate(at_once(fill, range(THREADS * TIMES))):
+        assert sums.names == names[number // THREADS]
         assert [sums.id_of(name) for name in sums.names] == list(range(len(sums)))

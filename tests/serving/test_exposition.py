@@ -1,14 +1,12 @@
 """The page's KPIs are written as prometheus_client writes them, byte for byte."""
 
-import sys
-from concurrent.futures import ThreadPoolExecutor
-
 from build import MINUTE, NOON, call, lead
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from prometheus_client.core import Metric
 from published import at_noon, round_of
+from threads import at_once
 
 from streams.serving.exposition import gauges, name_of, series_of
 from streams.serving.profile import Profile
@@ -84,13 +82,7 @@ def test_a_page_is_right_while_several_are_made_at_once():
     """What was written before is kept beside the rows; two scrapes over a change of rounds must not mix theirs up."""
     profile = Profile(("1h",), 50_000)
     rounds = [at_noon(*(call(f"c{number}", NOON - MINUTE) for number in range(count))) for count in (1, 2)]
-    interval = sys.getswitchinterval()
-    try:
-        sys.setswitchinterval(1e-6)
-        with ThreadPoolExecutor(4) as pool:
-            shown = list(pool.map(profile.show, rounds * 20))
-    finally:
-        sys.setswitchinterval(interval)
+    shown = at_once(profile.show, rounds * 20)
     expected = [told(Profile(("1h",), 50_000).show(snapshot)) for snapshot in rounds]
     assert [told(each) for each in shown] == expected * 20
 

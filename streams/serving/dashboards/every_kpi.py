@@ -21,7 +21,7 @@ from streams.serving.dashboards.panels import (
     Section,
     lay_out,
 )
-from streams.serving.dashboards.promql import WINDOW, definition, n, value
+from streams.serving.dashboards.promql import WINDOW, definition, n, told_apart, value
 from streams.serving.dashboards.service import BEHIND, clock_age, frame
 from streams.serving.dashboards.tables import Column, table
 from streams.serving.profile import shown_by
@@ -124,12 +124,8 @@ def _how_long(title: str, figures: Sequence[Figure]) -> Json:
 
 
 def _rows(figures: Iterable[Figure], told: Callable[..., str]) -> str:
-    """What is told of some figures, told apart by a label that the query gives them."""
     found = ((figure, _window(figure)) for figure in figures)
-    return " or ".join(
-        f'label_replace({told(figure.key, window=window)}, "kpi", "{_name(figure, window)}", "", "")'
-        for figure, window in found
-    )
+    return told_apart("kpi", ((_name(figure, window), told(figure.key, window=window)) for figure, window in found))
 
 
 def _fits(figure: Figure) -> bool:

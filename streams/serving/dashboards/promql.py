@@ -3,6 +3,7 @@
 Several exporters tell the same numbers: an expression takes the greatest over them, and never adds them up.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from models.catalogue import FIGURES
@@ -57,6 +58,11 @@ def n(key: str, dim: str = "", window: str = WINDOW) -> str:
 
 def _added_up(formula: Sum, dim: str, window: str) -> str:
     return formula.told(lambda measure: value(_told_as(measure), dim, window), " * ")
+
+
+def told_apart(label: str, rows: Iterable[tuple[str, str]]) -> str:
+    """Several expressions as the rows of one, told apart by a label that the query gives them; each comes with its name."""
+    return " or ".join(f'label_replace({expression}, "{label}", "{name}", "", "")' for name, expression in rows)
 
 
 def ratio_by_hour_of_week(key: str) -> str:

@@ -145,7 +145,7 @@ def _rates() -> Json:
 
 
 def _each(expression: Callable[[str], str]) -> str:
-    return " or ".join(f'label_replace({expression(key)}, "rate", "{_name(key)}", "", "")' for key in RATES)
+    return promql.told_apart("rate", ((_name(key), expression(key)) for key in RATES))
 
 
 def _name(ratio: str) -> str:
