@@ -30,6 +30,7 @@ from streams.local.recording import Mistake
 from streams.local.replay import AsOf
 from streams.local.replay import replay as work_out
 from streams.options import Config, OwnKpis, Supervised, named
+from streams.rebuild.command import rebuild
 from streams.rulebook import commands as rulebook
 from streams.serving import dashboards
 from streams.serving.catalogue import describe
@@ -93,6 +94,7 @@ topics = typer.Typer(help="Kafka's topics.", no_args_is_help=True)
 app.add_typer(topics, name="topics")
 app.add_typer(rulebook.app, name="rules")
 app.command()(audit)
+app.command()(rebuild)
 
 
 @app.command("kpis")

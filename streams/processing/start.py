@@ -22,8 +22,7 @@ async def start_of(where: str, progress: Progress, log_ends: LogEnds, *, skip_lo
             what = f"Redis was emptied, or is another one: it holds nothing, though the group has come to offset {committed}"
             todo = (
                 "see that redis.url and redis.prefix are as before, and restore Redis from its last save; or, to count anew"
-                " from what the log still holds, stop all workers and delete the offsets of the group <kafka.group>-processor"
-                " (kafka-consumer-groups.sh --delete --group)"
+                " from what the log still holds, stop all workers and say: leadbeat rebuild"
             )
             raise Fatal(where, what, todo)
         return Start(log_ends.earliest)

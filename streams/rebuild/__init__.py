@@ -1,0 +1,1 @@
+"""`leadbeat rebuild`: all numbers anew from the events log."""
