@@ -5,8 +5,10 @@ a leading underscore are aiokafka's and Faust's: versions are pinned, and a test
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -35,6 +37,10 @@ READ_ATTEMPTS: Final = 3
 
 COMMIT_LIMIT_S: Final = 5.0
 
+ENDS_EVERY_S: Final = 10.0
+ENDS_LIMIT_S: Final = 5.0
+"""How often the broker is asked where logs end, and how long it may take: much less than a pulse may."""
+
 FETCH_WAIT_MS: Final = 250
 """How long the broker holds an empty fetch. Faust's 1500 ms would also be how long a partition waits that was just sought."""
 
@@ -45,6 +51,8 @@ class BatchThread(AIOKafkaConsumerThread):
     def __post_init__(self) -> None:
         super().__post_init__()
         self._epochs: dict[TP, int] = {}
+        self._ends: dict[Any, int] = {}
+        self._asked_at = 0.0
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -168,7 +176,18 @@ class BatchThread(AIOKafkaConsumerThread):
             return f"group coordination failed: {error!r}"
         if consumer._fetcher._fetch_task.done():
             return "fetching has ended"
+        await self._ask_for_ends(consumer)
         return None
+
+    async def _ask_for_ends(self, consumer: Any) -> None:
+        """Ask the broker where our logs end: what fetches say of it stands still as soon as they are not answered any more."""
+        now = time.monotonic()
+        if now - self._asked_at < ENDS_EVERY_S:
+            return
+        self._asked_at = now
+        with suppress(KafkaError, TimeoutError):
+            async with asyncio.timeout(ENDS_LIMIT_S):
+                self._ends = await consumer.end_offsets(consumer.assignment())
 
     def is_member(self) -> bool:
         """Whether the consumer is in its group: it has no need to rejoin, and its heart beats. Read from any thread."""
@@ -179,9 +198,9 @@ class BatchThread(AIOKafkaConsumerThread):
         return heartbeat is not None and not heartbeat.done()
 
     def end_of(self, tp: TP) -> int | None:
-        """The end of a partition's log as the newest fetch told it. Read from any thread."""
+        """The end of a partition's log as the newest fetch or the broker itself told it. Read from any thread."""
         consumer = self._consumer
         assignment = None if consumer is None else consumer._subscription.subscription.assignment
         state = None if assignment is None else assignment.state_value(TopicPartition(*tp))
-        highwater: int | None = None if state is None else state.highwater
-        return highwater
+        told = (None if state is None else state.highwater, self._ends.get(TopicPartition(*tp)))
+        return max((end for end in told if end is not None), default=None)

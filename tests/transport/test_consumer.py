@@ -1,6 +1,7 @@
 import asyncio
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from owners import Remembering, Saved, append, numbers, producing, serving
 from services import until
@@ -97,6 +98,27 @@ async def test_what_the_log_does_not_have_is_none_or_a_fault_in_time(kafka, topi
     with pytest.raises(KafkaError, match="has ended"):
         await owner.control._thread.inside(owner.control._thread.ends, tp)
     assert not await owner.control.commit_offsets({tp: 10})
+
+
+async def test_a_consumer_that_is_given_nothing_any_more_is_seen_to_stand_still(kafka, topic, producer, monkeypatch):
+    monkeypatch.setattr(thread, "ENDS_EVERY_S", 0)
+    tp, owner = TP(topic, 0), Remembering()
+    async with serving(kafka.bootstrap, topic, topic, owner):
+        await append(producer, tp, numbers(0, 5))
+        await all_here(owner, 5)
+        control, alive = owner.control, owner.control._thread
+        behind = watchdog.Behind(60, control.positions)
+        assert behind(0) is None
+
+        async def fall_silent():
+            alive._consumer.pause(TopicPartition(*tp))
+
+        await alive.inside(fall_silent)
+        await append(producer, tp, numbers(5, 10))
+        await until(lambda: (tp, 5, 10) in control.positions(), LIMIT_S, "the broker says that there is more")
+        assert [behind(awake) for awake in (1, 61)] == [None, None]
+        assert behind(62) == f"{tp} stands at 5 for over 60 s with more to do"
+        assert await alive.inside(alive.pulse) is None
 
 
 async def test_a_held_partition_keeps_still_and_loses_nothing(kafka, topic, producer):
