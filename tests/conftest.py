@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import nodes
 import pytest
 import services
 from hypothesis import Phase, settings
@@ -97,9 +98,9 @@ def redis_factory(started: Callable[..., Any]) -> Callable[..., Redis]:
 
 
 @pytest.fixture(scope="session")
-def shared_redis(redis_factory: Callable[..., Redis]) -> Redis:
-    """The session's Redis. Ask for `redis_server` instead: it is empty."""
-    return redis_factory()
+def shared_redis(redis_factory: Callable[..., Redis], started: Callable[..., Any]) -> Redis | nodes.Cluster:
+    """The session's Redis (TESTS_REDIS=cluster: a cluster). Ask for `redis_server` instead: it is empty."""
+    return started(nodes.cluster) if os.environ.get("TESTS_REDIS") == "cluster" else redis_factory()
 
 
 @pytest.fixture

@@ -34,26 +34,27 @@ PUBLISHED_EVERY: Final = Duration(15 * SECOND)
 
 def of_tables(settings: Settings, seen: TablesSeen) -> Iterator[Finding]:
     """Everything about Redis and what Leadbeat keeps there."""
-    yield from _server(seen)
-    yield from _persistence(seen.info)
+    yield from dict.fromkeys(finding for info in seen.infos for finding in (*_server(info), *_persistence(info)))
+    yield _clocks(seen)
     yield from chain(_partitions(settings, seen), _rules(settings, seen), _valuations(settings, seen), _workers(seen))
     yield from chain(_round(settings, seen), _outbox(seen))
     yield from map(of_fault, seen.faults)
 
 
-def _server(seen: TablesSeen) -> Iterator[Finding]:
-    info = seen.info
+def _server(info: Mapping[str, Any]) -> Iterator[Finding]:
     faults = [of_fault(fault) for fault in server_faults(info)]
     yield from faults or [ok("redis", f"answers: version {info['redis_version']}, a master that evicts nothing")]
-    if abs(seen.ahead_ms) > APART + seen.asked_in_ms:
-        how = "ahead of" if seen.ahead_ms > 0 else "behind"
-        yield warn("clocks", f"that of Redis is {span(seen.ahead_ms)} {how} this machine's", "set both by NTP")
-    else:
-        yield ok("clocks", "Redis and this machine agree")
     used, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     if limit and used > NEARLY_FULL * limit:
         todo = "raise maxmemory: a Redis that is full takes no checkpoint, and everything stands"
         yield warn("redis memory", f"{used / limit:.0%} of maxmemory is used", todo)
+
+
+def _clocks(seen: TablesSeen) -> Finding:
+    if abs(seen.ahead_ms) <= APART + seen.asked_in_ms:
+        return ok("clocks", "Redis and this machine agree")
+    how = "ahead of" if seen.ahead_ms > 0 else "behind"
+    return warn("clocks", f"that of Redis is {span(seen.ahead_ms)} {how} this machine's", "set both by NTP")
 
 
 def _persistence(info: Mapping[str, Any]) -> Iterator[Finding]:

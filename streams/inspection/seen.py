@@ -97,12 +97,12 @@ class LogSeen:
 class TablesSeen:
     """Redis, and when it was looked at: its INFO, how far its clock is ahead of ours, how long it took to ask for that.
 
-    Of what Leadbeat keeps there, `applied` and `outbox` (its length) are by partition; `round` is None before the first one,
-    and `rules` where none were applied.
+    A cluster has an INFO for each master. Of what Leadbeat keeps there, `applied` and `outbox` (its length) are by partition;
+    `round` is None before the first one, and `rules` where none were applied.
     """
 
     at: Millis
-    info: Mapping[str, Any]
+    infos: Sequence[Mapping[str, Any]]
     ahead_ms: int
     asked_in_ms: int
     applied: Sequence[Applied | None]

@@ -12,7 +12,7 @@ from streams.serving.table import Round, decode
 from streams.tables import Applied, Keys, KpiKeys, Redis, check_layout, connect, read_applied, read_kpis
 from streams.tables.presence import read_present
 from streams.tables.rules import read_rules
-from streams.tables.server import ask, reaching, read_info
+from streams.tables.server import ask, reaching, read_infos
 
 _Seen = TypeVar("_Seen")
 
@@ -33,14 +33,14 @@ async def _look(redis: Redis, prefix: str, partitions: int, clock: Callable[[], 
             faults.append(fault)
             return without
 
-    info = await read_info(redis)
+    infos = await read_infos(redis)
     ahead_ms, asked_in_ms = await tried(_clock(redis), (0, 0))
     await tried(check_layout(redis, prefix, partitions), None)
     keys = [Keys(prefix, number) for number in range(partitions)]
     nothing: list[Applied | None] = [None] * partitions
     return TablesSeen(
         clock(),
-        info,
+        infos,
         ahead_ms,
         asked_in_ms,
         await tried(read_applied(redis, keys), nothing),

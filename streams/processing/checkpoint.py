@@ -16,7 +16,7 @@ from streams.errors import Fatal, Retry
 from streams.processing.cut import Checkpoint, Held, Publishing, cut_removal
 from streams.tables import Applied, Keys, KpiKeys, Redis
 from streams.tables.rows import LAYOUT, decode_applied
-from streams.tables.server import ask, differing, load_script, reaching, run_script
+from streams.tables.server import ask, differing, leave_idle_connections, load_script, reaching, run_script
 
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
@@ -144,8 +144,7 @@ async def _claim(
 
 
 async def _held(redis: Redis, where: str, reason: bytes) -> Retry:
-    # A master that has become a replica keeps its connections: new ones may lead to the new master.
-    await redis.connection_pool.disconnect(inuse_connections=False)
+    await leave_idle_connections(redis)  # others may lead to a new master
     return Retry(where, f"Redis takes no writes: {reason.decode()}", "make room or repair it; the same is sent again")
 
 

@@ -5,20 +5,22 @@ from contextlib import contextmanager
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 import hiredis
 from redis import asyncio, exceptions
-from redis.asyncio.connection import AbstractConnection
+from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.connection import AbstractConnection, Connection
 from redis.asyncio.retry import Retry as Retries
 from redis.backoff import NoBackoff
 
 from streams.errors import Fatal, Retry
+from streams.tables.cluster import connect_cluster, is_cluster
 from streams.tables.keys import Keys
 from streams.tables.rows import LAYOUT
 
 Redis: TypeAlias = asyncio.Redis
-"""The client, named here for all that only pass it on."""
+"""The client, named here for all that only pass it on; that of a cluster is used as one."""
 
 OLDEST_VERSION: Final = (6, 2)
 """Streams are trimmed by id, and scripts are replicated by their effects, from here on."""
@@ -43,14 +45,18 @@ def connect(url: str, *, timeout_s: float = 5.0) -> Redis:
     What is sent again, and when, is decided where the effect of a lost answer is known: a write that is repeated behind our
     back would be taken for two. `timeout_s` holds for connecting and for each answer.
     """
-    client = Redis.from_url(
-        url,
-        decode_responses=False,
-        protocol=2,
-        retry=Retries(NoBackoff(), 0),
-        socket_timeout=timeout_s,
-        socket_connect_timeout=timeout_s,
-    )
+    options: dict[str, Any] = {
+        "decode_responses": False,
+        "protocol": 2,
+        "socket_timeout": timeout_s,
+        "socket_connect_timeout": timeout_s,
+    }
+    if is_cluster(url):
+        nodes = connect_cluster(url, **options)
+        kind = nodes.connection_kwargs.get
+        nodes.connection_kwargs["connection_class"] = _packing(kind("connection_class", Connection))
+        return cast("Redis", nodes)
+    client = Redis.from_url(url, retry=Retries(NoBackoff(), 0), **options)
     pool = client.connection_pool
     pool.connection_class = _packing(pool.connection_class)
     return client
@@ -124,8 +130,9 @@ async def check_server(redis: Redis, prefix: str) -> None:
     Raises Fatal for a version before 6.2, a replica, an eviction policy other than noeviction or missing rights: a script that
     is stopped for a missing right after its first write stays half written. Raises Retry if the server cannot answer now.
     """
-    for fault in server_faults(await read_info(redis)):
-        raise fault
+    for info in await read_infos(redis):
+        for fault in server_faults(info):
+            raise fault
     with reaching("redis"):
         failures = await run_script(redis, load_script("streams.tables", "probe.lua"), [Keys(prefix, 0).part("probe")], [])
     for failure in failures:
@@ -135,11 +142,24 @@ async def check_server(redis: Redis, prefix: str) -> None:
         raise Fatal("redis", f"its user may not write: {text}", f"grant {_RIGHTS} on the prefix")
 
 
-async def read_info(redis: Redis) -> dict[str, Any]:
-    """What the server says of itself. Raises Retry and Fatal."""
+async def read_infos(redis: Redis) -> list[dict[str, Any]]:
+    """What the server says of itself, or each master of a cluster. Raises Retry and Fatal."""
     with reaching("redis"):
-        info: dict[str, Any] = await redis.info()
-    return info
+        if _of_cluster(redis):
+            return list((await redis.info(target_nodes=RedisCluster.PRIMARIES)).values())
+        return [await redis.info()]
+
+
+async def leave_idle_connections(redis: Redis) -> None:
+    """Have what is asked next go over new connections: a master that has become a replica keeps its old ones."""
+    if _of_cluster(redis):
+        await redis.aclose()
+    else:
+        await redis.connection_pool.disconnect(inuse_connections=False)
+
+
+def _of_cluster(redis: Any) -> bool:
+    return isinstance(redis, RedisCluster)
 
 
 def server_faults(info: Mapping[str, Any]) -> Iterator[Fatal]:

@@ -46,7 +46,7 @@ LOG = LogSeen(
 INFO = {"redis_version": "7.2.5", "role": "master", "maxmemory_policy": "noeviction", "aof_enabled": 1}
 TABLES = TablesSeen(
     at=NOW,
-    info=INFO,
+    infos=[INFO],
     ahead_ms=0,
     asked_in_ms=1,
     applied=[Applied(1, "t", 1, 0, Progress(9, "", NOW))] * 4,
@@ -126,12 +126,12 @@ async def test_a_processor_that_is_not_behind_and_one_whose_log_was_trimmed():
 def test_clocks_memory_and_files_of_redis():
     assert in_tables(Level.WARN, ahead_ms=-90_000)[0] == ("clocks", "that of Redis is 2 min behind this machine's")
     assert in_tables(Level.WARN, ahead_ms=2_500, asked_in_ms=1_000) == []
-    assert in_tables(Level.FAIL, info=INFO | {"redis_version": "6.0.16"}) == [("redis", "version 6.0.16 is too old")]
-    full = in_tables(Level.WARN, info=INFO | {"used_memory": 90, "maxmemory": 100})
+    assert in_tables(Level.FAIL, infos=[INFO | {"redis_version": "6.0.16"}]) == [("redis", "version 6.0.16 is too old")]
+    full = in_tables(Level.WARN, infos=[INFO | {"used_memory": 90, "maxmemory": 100}])
     assert full == [("redis memory", "90% of maxmemory is used")]
-    assert in_tables(Level.WARN, info=INFO | {"loading": 1}) == [("redis persistence", "it is loading its data")]
+    assert in_tables(Level.WARN, infos=[INFO | {"loading": 1}]) == [("redis persistence", "it is loading its data")]
     failed = INFO | {"aof_last_write_status": "err", "rdb_last_bgsave_status": "err"}
-    assert in_tables(Level.FAIL, info=failed) == [
+    assert in_tables(Level.FAIL, infos=[INFO, failed]) == [
         ("redis persistence", "writing the append-only file has failed"),
         ("redis persistence", "the last snapshot has failed"),
     ]

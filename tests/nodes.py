@@ -1,0 +1,118 @@
+"""A Redis Cluster on this machine: three masters, each with a replica that takes over within a second or two."""
+
+import random
+import shutil
+import socket
+import subprocess
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from services import Missing, Server, ask_redis, until_sync
+
+MASTERS = 3
+BUS = 10_000
+"""How far a node's second port is from its first."""
+
+LIMIT_S = 60
+NODE_TIMEOUT_MS = 1_000
+
+
+@dataclass
+class Cluster:
+    """Six nodes; any of them tells of the others."""
+
+    servers: list[Server]
+    ports: list[int]
+
+    @property
+    def url(self) -> str:
+        return "redis+cluster://" + ",".join(f"127.0.0.1:{port}" for port in self.ports)
+
+    @property
+    def server(self) -> "Cluster":
+        """What a test starts and stops."""
+        return self
+
+    def flush(self) -> None:
+        """Forget everything."""
+        for port in self.masters():
+            assert ask_redis(port, "FLUSHALL") == b"+OK\r\n"
+
+    def masters(self) -> list[int]:
+        """The ports of those that take writes."""
+        return [port for port in self.ports if b"role:master" in ask_redis(port, "INFO replication")]
+
+    def kill_a_master(self) -> int:
+        """End the first master at once, and return when a replica has its place; the port of the dead one."""
+        port = self.masters()[0]
+        self.servers[self.ports.index(port)].kill()
+        until_sync(lambda: len(self.masters()) == MASTERS and self.whole(), LIMIT_S, "a replica has taken over")
+        return port
+
+    def revive(self, port: int) -> None:
+        """Start a dead node; it becomes a replica."""
+        self.servers[self.ports.index(port)].start()
+        until_sync(self.whole, LIMIT_S, "the cluster is whole")
+
+    def whole(self) -> bool:
+        """Whether all slots are served, as all living nodes see it."""
+        seen = [ask_redis(port, "CLUSTER INFO") for port in self.ports]
+        return all(b"cluster_state:ok" in each for each in seen if each)
+
+    def kill(self) -> None:
+        """End all nodes."""
+        for server in self.servers:
+            server.kill()
+
+    stop = kill
+
+
+def cluster(folder: Path) -> Cluster:
+    """Start one; takes some 5 s."""
+    binary, tool = shutil.which("redis-server"), shutil.which("redis-cli")
+    if not binary or not tool:
+        raise Missing("Redis Cluster: no redis-server and redis-cli on the PATH")
+    ports = free_ports(2 * MASTERS)
+    nodes = Cluster([_node(binary, folder / str(port), port) for port in ports], ports)
+    try:
+        for server in nodes.servers:
+            server.start()
+        addresses = [f"127.0.0.1:{port}" for port in ports]
+        making = [tool, "--cluster", "create", *addresses, "--cluster-replicas", "1", "--cluster-yes"]
+        subprocess.run(making, check=True, capture_output=True, timeout=LIMIT_S)
+        until_sync(lambda: nodes.whole() and len(nodes.masters()) == MASTERS, LIMIT_S, "the cluster is whole")
+    except BaseException:
+        nodes.kill()
+        raise
+    return nodes
+
+
+def _node(binary: str, folder: Path, port: int) -> Server:
+    folder.mkdir()
+    options = {
+        "bind": "127.0.0.1",
+        "port": port,
+        "save": "",
+        "maxmemory-policy": "noeviction",
+        "cluster-enabled": "yes",
+        "cluster-node-timeout": NODE_TIMEOUT_MS,
+        "repl-diskless-sync-delay": 0,
+    }
+    command = [binary, *(word for name, value in options.items() for word in (f"--{name}", str(value)))]
+    return Server(f"Redis node {port}", command, folder, lambda: ask_redis(port, "PING") == b"+PONG\r\n", limit_s=20)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now, nor on those of their buses."""
+    found: list[int] = []
+    with ExitStack() as taken:
+        while len(found) < count:
+            port = random.randrange(20_000, 30_000)
+            try:
+                for each in (port, port + BUS):
+                    taken.enter_context(closing(socket.create_server(("127.0.0.1", each))))
+            except OSError:
+                continue
+            found.append(port)
+    return found
