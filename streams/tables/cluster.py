@@ -33,7 +33,7 @@ def connect_cluster(url: str, **options: Any) -> RedisCluster:
     )
     client = RedisCluster.from_url(
         first.geturl(),
-        startup_nodes=[ClusterNode(node.hostname or "", node.port or USUAL_PORT) for node in nodes],
+        startup_nodes=[ClusterNode(node.hostname or "", node.port or USUAL_PORT) for node in nodes[1:]],
         retry=Retries(NoBackoff(), 0),
         **options,
     )
