@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(600)
 
 DOCKERFILE = (CHECKOUT / "Dockerfile").read_text()
 PATTERNS = [line for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
-OF_THE_SYSTEM = ("groupadd ",)
+OF_THE_SYSTEM = ("groupadd ", "install ")
 """What a step begins with that would change this machine."""
 
 
