@@ -48,8 +48,7 @@ class SpoolFile:
     def __init__(self, path: Path, limit: int) -> None:
         """Open it, or make it. `limit` is in bytes of the file. Raises Fatal if it is in use, damaged, or not ours."""
         self._path = path
-        _make(path)
-        self._db = sqlite3.connect(path, timeout=0, isolation_level=None)
+        self._db = _connected(path)
         try:
             with self._faults():
                 self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
@@ -155,7 +154,7 @@ class SpoolFile:
         """Tells what SQLite says in our words; a transaction that failed has not been."""
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             if self._db.in_transaction:
                 with suppress(sqlite3.Error):
                     self._db.execute("ROLLBACK")
@@ -163,7 +162,7 @@ class SpoolFile:
         except msgspec.DecodeError as error:
             raise self._damaged(error) from error
 
-    def _told(self, error: sqlite3.Error) -> Exception:
+    def _told(self, error: sqlite3.Error | OSError) -> Exception:
         match getattr(error, "sqlite_errorcode", 0) & 0xFF:
             case sqlite3.SQLITE_FULL:
                 return SpoolFull(str(self._path), "is full, or its disk is", "bring Kafka back, or make room on the disk")
@@ -175,17 +174,18 @@ class SpoolFile:
 
     def _damaged(self, found: object) -> Fatal:
         todo = "move it away and start this again; `sqlite3 FILE .recover` may find what was in it"
-        return Fatal(str(self._path), f"is damaged: {found}", todo)
+        return Fatal(str(self._path), f"is damaged: {' '.join(str(found).split())}", todo)
 
 
-def _make(path: Path) -> None:
-    """See that the file is there, and nobody else's to read; SQLite gives its log the same rights."""
+def _connected(path: Path) -> sqlite3.Connection:
+    """The file, which is made if it is not there. Nobody else may read it; SQLite gives its log the same rights."""
     try:
         with suppress(FileExistsError):
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-    except OSError as error:
-        todo = "make its folder one that the gateway may write to"
-        raise Fatal(str(path), f"cannot be used: {error.strerror}", todo) from None
+        return sqlite3.connect(path, timeout=0, isolation_level=None)
+    except (OSError, sqlite3.Error) as error:
+        what = error.strerror if isinstance(error, OSError) else error
+        raise Fatal(str(path), f"cannot be used: {what}", "make its folder one that the gateway may write to") from None
 
 
 def _receipt(headers: RecordHeaders) -> int:
