@@ -15,8 +15,8 @@ COPY streams ./streams
 RUN python -m pip --python /opt/leadbeat install --no-deps --no-index --no-build-isolation .
 
 FROM python:3.11.14-slim-bookworm
-RUN groupadd --gid 10001 leadbeat && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin leadbeat
-RUN install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/leadbeat
+RUN groupadd --gid 10001 leadbeat && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin leadbeat && \
+    install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/leadbeat
 COPY --from=build /opt/leadbeat /opt/leadbeat
 ENV PATH=/opt/leadbeat/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /tmp

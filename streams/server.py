@@ -98,10 +98,6 @@ class ImpatientProtocol(HttpToolsProtocol):
         self._held_back = 0
         super().on_body(body)
 
-    def on_chunk_header(self) -> None:
-        """Know that a chunk of the body begins: what came before is not held back."""
-        self._held_back = 0
-
     def on_message_complete(self) -> None:
         """Wait for the client no longer."""
         self._held_back = 0

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(600)
 
 DOCKERFILE = (CHECKOUT / "Dockerfile").read_text()
 PATTERNS = [line for line in (CHECKOUT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
-OF_THE_SYSTEM = ("groupadd ", "install ")
+OF_THE_SYSTEM = ("groupadd ",)
 """What a step begins with that would change this machine."""
 
 
@@ -164,7 +164,7 @@ def test_the_gateways_volume_belongs_to_its_user_and_to_nobody_else():
     mounts = [volume.split(":") for volume in compose()["services"]["gateway"]["volumes"]]
     (place,) = (target for source, target, *_ in mounts if source == "gateway-spool")
     user, group = owner.split(":")
-    assert f"install --directory --owner={user} --group={group} --mode=0700 {place}" in told("RUN")
+    assert f"install --directory --owner={user} --group={group} --mode=0700 {place}" in told("RUN")[-1]
 
 
 def test_dependencies_are_installed_by_their_hashes():

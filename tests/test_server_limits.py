@@ -102,9 +102,16 @@ async def test_trailers_are_counted_as_headers_are(application, port):
     await until(lambda: application.under_way == 1, 5, "the application was told of the end")
 
 
-async def test_a_large_body_in_many_small_chunks_is_nothing_that_is_held_back(port):
-    body = b"1\r\nx\r\n" * 100_000 + b"0\r\n\r\n"
-    async with connected(port, REQUEST + b"Transfer-Encoding: chunked\r\n\r\n" + body) as (reader, _):
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b"Content-Length: 1000000\r\n\r\n" + bytes(1_000_000),
+        b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 100_000 + b"0\r\n\r\n",
+    ],
+    ids=["whole", "in small chunks"],
+)
+async def test_a_large_body_is_nothing_that_is_held_back(port, rest):
+    async with connected(port, REQUEST + rest) as (reader, _):
         assert b" 202 " in await answered(reader)
 
 

@@ -15,9 +15,9 @@ LIMIT = 1000
 class Coming:
     """A request whose body comes as the test says."""
 
-    def __init__(self) -> None:
+    def __init__(self, *headers: tuple[bytes, bytes]) -> None:
         self.messages: asyncio.Queue[dict] = asyncio.Queue()
-        self.request = Request({"type": "http", "method": "POST", "path": "/", "headers": []}, self.messages.get)
+        self.request = Request({"type": "http", "method": "POST", "path": "/", "headers": headers}, self.messages.get)
 
     def send(self, data: bytes, *, more: bool = True) -> None:
         self.messages.put_nowait({"type": "http.request", "body": data, "more_body": more})
@@ -58,6 +58,13 @@ async def test_where_bodies_take_too_much_the_one_that_has_been_coming_for_longe
         coming.send(b"z", more=False)
     assert [await task for task in reading[1:]] == [b"x" * 900 + b"z"] * 2
     assert (bodies._held, bodies._coming) == (0, {})
+
+
+async def test_a_body_whose_transfer_is_encoded_is_refused_but_it_may_come_in_chunks(bodies):
+    for encoding, reason in ((b"gzip, chunked", "encoded"), (b"Chunked", None)):
+        coming = Coming((b"transfer-encoding", encoding))
+        coming.send(b"x", more=False)
+        assert getattr(await refusal(bodies, coming), "reason", None) == reason
 
 
 async def test_what_is_held_until_its_request_is_answered_counts(bodies):

@@ -117,9 +117,10 @@ def overwrite(path: Path, at: int, data: bytes) -> None:
         lambda path: path.write_bytes(b"\x00" * 100 + os.urandom(2 * PAGE)),
         lambda path: overwrite(path, 0, b"not a database"),
         lambda path: overwrite(path, PAGE, os.urandom(3 * PAGE)),
+        lambda path: overwrite(path, 20 * PAGE, os.urandom(PAGE)),
         lambda path: os.truncate(path, 3 * PAGE),
     ],
-    ids=["another file", "its head", "its middle", "its end"],
+    ids=["another file", "its head", "its beginning", "its middle", "its end"],
 )
 def test_a_damaged_file_is_fatal_and_left_as_it_is(path, damage):
     filled(path, *(b"%d" % number * 999 for number in range(100))).close()
@@ -211,8 +212,9 @@ file.remove(1)
     command = [sys.executable, "-c", dying, path, CANARY.decode()]
     assert subprocess.run(command, cwd=CHECKOUT, check=False).returncode == -9
     assert readable(path)
-    SpoolFile(path, LIMIT).close()
+    file = SpoolFile(path, LIMIT)
     assert readable(path) == []
+    file.close()
 
 
 def test_an_empty_spool_takes_no_room(path):
