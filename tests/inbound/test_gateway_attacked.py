@@ -78,7 +78,11 @@ BEGUN = (
 
 @pytest.mark.usefixtures("_many_files")
 async def test_beside_two_thousand_slow_sockets_nothing_is_lost(topic):
-    async with served(gateway.create(settings(), topic, wall)) as port, AsyncExitStack() as slow, httpx.AsyncClient() as client:
+    async with (
+        served(gateway.create(settings(), topic, wall)) as port,
+        AsyncExitStack() as slow,
+        httpx.AsyncClient(timeout=30) as client,
+    ):
         for number in range(SLOW_SOCKETS):
             await slow.enter_async_context(connected(port, BEGUN[number % len(BEGUN)]))
         statuses = [await post(client, port, number) for number in range(100)]
@@ -96,7 +100,10 @@ async def test_beside_a_flood_nothing_is_lost(topic, token):
         while not enough.is_set():
             flood.append(await post(client, port, len(flood), token))
 
-    async with served(gateway.create(settings(connection_rate=8), topic, wall)) as port, httpx.AsyncClient() as client:
+    async with (
+        served(gateway.create(settings(connection_rate=8), topic, wall)) as port,
+        httpx.AsyncClient(timeout=30) as client,
+    ):
         began = time.monotonic()
         pouring = [asyncio.create_task(pour(client, port)) for _ in range(20)]
         await until(lambda: flood.count(429) > 100, 60, "the flood is held back")

@@ -5,7 +5,6 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from streams.config import Settings
-from streams.errors import Retry
 from streams.inbound import gateway
 from streams.inbound.providers import PROVIDERS, standard
 from streams.inbound.providers.contract import Busy
@@ -57,7 +56,3 @@ async def test_the_gateway_is_not_ready_then_and_says_why(client):
 
 def test_each_provider_has_a_status_that_its_senders_repeat_deliveries_after():
     assert {name: each.BUSY for name, each in PROVIDERS.items()} == {"standard": (503, 10), "close": (503, 10)}
-
-
-def test_to_be_full_is_a_fault_that_passes():
-    assert issubclass(SpoolFull, Retry)
