@@ -1,4 +1,5 @@
-# Leadbeat's image: one for gateway, worker, exporter and the commands. It needs no root and writes nowhere but to /tmp.
+# Leadbeat's image: one for gateway, worker, exporter and the commands. It needs no root and writes nowhere but to /tmp, and the
+# gateway to its spool in /var/lib/leadbeat.
 # docker-compose.yml has the health checks: each service answers on another port.
 
 # The Python that the test suite runs on.
@@ -14,7 +15,8 @@ COPY streams ./streams
 RUN python -m pip --python /opt/leadbeat install --no-deps --no-index --no-build-isolation .
 
 FROM python:3.11.14-slim-bookworm
-RUN groupadd --gid 10001 leadbeat && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin leadbeat
+RUN groupadd --gid 10001 leadbeat && useradd --uid 10001 --gid 10001 --no-create-home --shell /usr/sbin/nologin leadbeat && \
+    install --directory --owner=10001 --group=10001 --mode=0700 /var/lib/leadbeat
 COPY --from=build /opt/leadbeat /opt/leadbeat
 ENV PATH=/opt/leadbeat/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /tmp

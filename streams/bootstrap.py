@@ -68,8 +68,7 @@ def run_gateway(config: Path | None) -> None:
     settings = settings_of(config)
     if not settings.connections:
         raise Fatal("connections", "there is none, so every delivery would be answered with 404", CONNECT)
-    asyncio.run(_ensure_topics(settings))
-    gateway.main(settings)
+    gateway.main(settings, _ensure_topics)
 
 
 def run_exporter(config: Path | None) -> None:

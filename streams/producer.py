@@ -1,7 +1,7 @@
 """Sending to Kafka for as long as the process lives, though a producer may not: one that has failed is made anew."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, NamedTuple, Self
 
@@ -28,6 +28,7 @@ class Message(NamedTuple):
     partition: int | None
     key: bytes | None
     value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class LastingProducer:
@@ -110,16 +111,17 @@ class LastingProducer:
         filling: dict[tuple[str, int], Any] = {}
         sent: list[asyncio.Future[Any]] = []
         partitions: dict[str, int] = {}
-        for topic, wanted, key, value in records:
+        for topic, wanted, key, value, headers in records:
             if wanted is None and topic not in partitions:
                 partitions[topic] = len(await producer.partitions_for(topic))
             partition = partition_of(key or b"", partitions[topic]) if wanted is None else wanted
             batch = filling.get((topic, partition))
-            if batch is None or batch.append(timestamp=None, key=key, value=value) is None:
+            record = {"timestamp": None, "key": key, "value": value, "headers": list(headers)}
+            if batch is None or batch.append(**record) is None:
                 if batch is not None:
                     sent.append(await producer.send_batch(batch, topic, partition=partition))
                 batch = filling[topic, partition] = producer.create_batch()
-                batch.append(timestamp=None, key=key, value=value)  # the first one fits, whatever its size
+                batch.append(**record)  # the first one fits, whatever its size
         for (topic, partition), batch in filling.items():
             batch.close()
             sent.append(await producer.send_batch(batch, topic, partition=partition))

@@ -4,10 +4,12 @@ No access log (URLs hold tokens), no patience with slow headers, a graceful end.
 """
 
 import asyncio
+import resource
 import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -22,34 +24,109 @@ HEADER_TIMEOUT_S = 5.0
 DRAIN_S = 20
 """How long requests may take to finish after SIGTERM."""
 
-MOST_CONNECTIONS = 1000
+MOST_CONNECTIONS = 3000
+"""How many connections there may be at once; for one more, that is closed which has waited longest for its client."""
+
+OWN_DESCRIPTORS = 100
+"""How many files a process may need beside its connections."""
+
+MOST_HEADERS = 100
+MOST_HEADER_BYTES = 32 * 1024
+"""How long a request's line and headers may be together; and what the parser may hold back of anything else."""
+
 BACKLOG = 2048
 
 
 class ImpatientProtocol(HttpToolsProtocol):
-    """HTTP that closes a connection whose headers do not come."""
+    """HTTP that closes a connection whose headers do not come, or are too many; and some, where there are too many of them.
+
+    `waiting`: the connections that wait for their client, all those of a server, the longest waiting first.
+    """
 
     _header_timer: asyncio.TimerHandle | None = None
+    _held_back = 0
+    _too_much = False
+
+    def __init__(self, waiting: dict["ImpatientProtocol", None], most: int, **of_server: Any) -> None:
+        super().__init__(**of_server)
+        self._waiting, self._most = waiting, most
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for the first request."""
         super().connection_made(transport)
         self._wait_for_headers()
+        self._waiting[self] = None
+        if len(self.connections) > self._most:
+            self.logger.warning("Too many connections: closed the one that has waited longest for its client.")
+            next(iter(self._waiting)).give_up()
+
+    def give_up(self) -> None:
+        """Wait for the client no longer."""
+        self._waiting.pop(self, None)
+        self.transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what has come, unless the parser holds back too much: it does so until a header ends, in trailers too."""
+        self._held_back += len(data)
+        super().data_received(data)
+        if self._held_back > MOST_HEADER_BYTES and not self.transport.is_closing():
+            self._refuse()
 
     def on_message_begin(self) -> None:
         """Start waiting for the rest of a request's headers."""
         super().on_message_begin()
         self._wait_for_headers()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take in a header, or a trailer. Raises ValueError for one too many."""
+        if len(self.headers) >= MOST_HEADERS:
+            self._too_much = True
+            raise ValueError(name)
+        super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
-        """Stop waiting: the application takes care of the body."""
+        """Stop waiting: the application takes care of the body. Raises ValueError for too many bytes."""
         self._stop_waiting()
+        self._held_back = 0
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > MOST_HEADER_BYTES:
+            self._too_much = True
+            raise ValueError(len(self.headers))
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take in a part of the body."""
+        self._held_back = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Wait for the client no longer."""
+        self._held_back = 0
+        self._waiting.pop(self, None)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Start waiting for the next request, or the rest of one that was answered early."""
+        super().on_response_complete()
+        if self.cycle.response_complete and not self.transport.is_closing():
+            self._waiting.setdefault(self)
+            self._wait_for_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
         self._stop_waiting()
+        self._waiting.pop(self, None)
         super().connection_lost(exc)
+
+    def send_400_response(self, msg: str) -> None:
+        """Tell what is wrong with a request that cannot be read, and close."""
+        if self._too_much:
+            self._refuse()
+        else:
+            super().send_400_response(msg)
+
+    def _refuse(self) -> None:
+        self.transport.write(b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
+        self.transport.close()
 
     def _wait_for_headers(self) -> None:
         self._stop_waiting()
@@ -83,9 +160,8 @@ def server_of(app: ASGIApp) -> Server:
     """A server for an application, not yet serving; set `should_exit` to end it."""
     options: dict[str, Any] = {
         "access_log": False,
-        "http": ImpatientProtocol,
+        "http": partial(ImpatientProtocol, {}, _connections()),
         "lifespan": "off",
-        "limit_concurrency": MOST_CONNECTIONS,
         "log_config": None,
         "proxy_headers": False,
         "server_header": False,
@@ -93,6 +169,16 @@ def server_of(app: ASGIApp) -> Server:
         "ws": "none",
     }
     return Server(uvicorn.Config(app, **options))
+
+
+def _connections() -> int:
+    """How many connections there may be; the process is let have as many files as that takes, if it may."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + OWN_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return MOST_CONNECTIONS if soft == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, soft - OWN_DESCRIPTORS)
 
 
 async def serve(app: ASGIApp, listener: socket.socket, closing: asyncio.Event | None = None) -> None:

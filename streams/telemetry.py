@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, Literal, TextIO
+from typing import Any, Final, Literal, NamedTuple, TextIO
 
 import structlog
 from prometheus_client import (
@@ -22,6 +22,8 @@ from prometheus_client import (
     Gauge,
     Histogram,
 )
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 MASK = "**********"
@@ -165,7 +167,10 @@ class GatewayMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.accepted = Counter(
-            "leadbeat_deliveries_accepted", "Deliveries that Kafka has acknowledged.", ["connection"], registry=registry
+            "leadbeat_deliveries_accepted",
+            "Deliveries that Kafka has acknowledged, or that are synced in the spool.",
+            ["connection"],
+            registry=registry,
         )
         self.refused = Counter(
             "leadbeat_deliveries_refused",
@@ -183,6 +188,37 @@ class GatewayMetrics:
             self.accepted.labels(connection)
             for reason in reasons:
                 self.refused.labels(connection, reason)
+
+
+class SpoolState(NamedTuple):
+    """What a gateway's spool holds. Sizes are in bytes, the oldest receipt in seconds since the epoch."""
+
+    deliveries: int
+    used: int
+    limit: int
+    room: int
+    oldest_receipt: float | None
+
+
+class SpoolCollector(Collector):
+    """What a gateway's spool holds, as it is when Prometheus asks."""
+
+    def __init__(self, look: Callable[[], SpoolState]) -> None:
+        self._look = look
+
+    def collect(self) -> Iterable[Metric]:
+        """The gauges of the moment."""
+        state = self._look()
+        told: dict[str, tuple[str, float | None]] = {
+            "deliveries": ("Accepted deliveries that wait in the spool for Kafka.", state.deliveries),
+            "bytes": ("Bytes of the spool that are in use.", state.used),
+            "limit_bytes": ("Bytes that the spool may use.", state.limit),
+            "room_bytes": ("Bytes that the spool has room for, by its limit and its disk.", state.room),
+            "oldest_receipt_timestamp_seconds": ("When the oldest delivery of the spool was accepted.", state.oldest_receipt),
+        }
+        for name, (text, value) in told.items():
+            if value is not None:
+                yield GaugeMetricFamily(f"leadbeat_gateway_spool_{name}", text, value)
 
 
 class NormaliserMetrics:

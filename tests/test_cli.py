@@ -1,6 +1,5 @@
 """The command line: what each command prints, and how it refuses."""
 
-import asyncio
 import json
 import subprocess
 import sys
@@ -185,8 +184,7 @@ def test_the_connection_that_it_proposes_is_one_with_which_it_starts(tmp_path, m
     example.write_text("\n".join(line for line in bootstrap.CONNECT.splitlines() if line.startswith("  ")))
     (tmp_path / "crm-webhook.secret").write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
     monkeypatch.setattr(bootstrap, "settings_of", load)
-    monkeypatch.setattr(bootstrap, "ensure", lambda *_, **__: asyncio.sleep(0))
-    monkeypatch.setattr(bootstrap.gateway, "main", started.append)
+    monkeypatch.setattr(bootstrap.gateway, "main", lambda settings, _: started.append(settings))
     bootstrap.run_gateway(example)
     assert [connection.name for settings in started for connection in settings.connections] == ["crm"]
 

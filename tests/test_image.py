@@ -159,6 +159,14 @@ def test_it_is_nobody_in_particular_and_the_same_as_in_docker_compose():
     assert f"--uid {user.split(':')[0]} " in told("RUN")[-1]
 
 
+def test_the_gateways_volume_belongs_to_its_user_and_to_nobody_else():
+    (owner,) = told("USER")
+    mounts = [volume.split(":") for volume in compose()["services"]["gateway"]["volumes"]]
+    (place,) = (target for source, target, *_ in mounts if source == "gateway-spool")
+    user, group = owner.split(":")
+    assert f"install --directory --owner={user} --group={group} --mode=0700 {place}" in told("RUN")[-1]
+
+
 def test_dependencies_are_installed_by_their_hashes():
     first, second = (command for command in told("RUN") if " pip " in command)
     assert "--require-hashes" in first

@@ -122,16 +122,12 @@ def test_the_wall_clock_is_the_machines():
     assert abs(wall_clock() - time.time() * 1000) < 1000
 
 
-PROGRAM = """
-from streams import config, telemetry
-from streams.inbound import gateway
-telemetry.configure("debug")
-gateway.main(config.load())
-"""
+PROGRAM = "from streams import bootstrap; bootstrap.run_gateway(None)"
 
 
 def settings_text(bootstrap: str, prefix: str, port: int) -> str:
     return f"""
+        log_level = "debug"
         [kafka]
         bootstrap = "{bootstrap}"
         topic_prefix = "{prefix}"

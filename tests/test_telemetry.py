@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 import structlog
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from pydantic import SecretStr
 
 from streams import telemetry
@@ -177,3 +177,21 @@ def test_all_metrics_of_a_process_share_a_registry_without_clashing():
     assert 'leadbeat_deliveries_accepted_total{connection="acme"} 1.0' in page
     assert 'leadbeat_checkpoints_total{answer="OK",partition="0"} 1.0' in page
     assert "process_resident_memory_bytes" in page
+
+
+def test_a_spool_tells_what_it_holds_when_it_is_asked_and_no_oldest_delivery_where_there_is_none():
+    states = iter([telemetry.SpoolState(0, 8192, 2**30, 1000, None), telemetry.SpoolState(2, 9000, 2**30, 900, 1777885200.5)])
+    registry = CollectorRegistry()
+    registry.register(telemetry.SpoolCollector(lambda: next(states)))
+
+    def told() -> list[str]:
+        return [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
+
+    assert not any("oldest" in line for line in told())
+    assert told() == [
+        "leadbeat_gateway_spool_deliveries 2.0",
+        "leadbeat_gateway_spool_bytes 9000.0",
+        "leadbeat_gateway_spool_limit_bytes 1.073741824e+09",
+        "leadbeat_gateway_spool_room_bytes 900.0",
+        "leadbeat_gateway_spool_oldest_receipt_timestamp_seconds 1.7778852005e+09",
+    ]

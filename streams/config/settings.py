@@ -27,6 +27,7 @@ from streams.config.values import (
     Amount,
     Brokers,
     Currency,
+    FilePath,
     GivenName,
     Hours,
     Port,
@@ -69,13 +70,21 @@ class RedisSettings(Section):
 
 
 class GatewaySettings(Section):
-    """Where webhooks come in. `body_limit` is in bytes; the senders' own patience is 5 s, so acknowledge within it."""
+    """Where webhooks come in. `body_limit` is in bytes; the senders' own patience is 5 s, so acknowledge within it.
+
+    `spool`: the file in which deliveries wait while Kafka does not acknowledge; without one they are refused. `spool_limit` is
+    in bytes. `rate` and `connection_rate` are requests a second, of all connections and of each.
+    """
 
     host: Text = "127.0.0.1"
     port: Port = 8080
     body_limit: Annotated[int, Field(ge=1, le=16 * 2**20)] = 2**20
     read_timeout: Target = Duration(10 * SECOND)
     acknowledge_timeout: Target = Duration(4 * SECOND)
+    spool: FilePath | None = None
+    spool_limit: Annotated[int, Field(ge=2**25, le=2**40)] = 2**30
+    rate: Positive = 3000
+    connection_rate: Positive = 1000
 
 
 class ExporterSettings(Section):

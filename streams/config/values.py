@@ -3,6 +3,7 @@
 import re
 from datetime import date, datetime
 from ipaddress import IPv6Address
+from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -127,6 +128,12 @@ def _hours(text: str) -> str:
     return text
 
 
+def _absolute(path: Path) -> Path:
+    if not path.is_absolute():
+        raise ValueError("must be a path from the root on, such as /var/lib/leadbeat/spool.db")
+    return path
+
+
 def _currency(code: str) -> str:
     if decimal_places(code) < 0:
         raise ValueError("is not a currency: use a code of ISO 4217, such as EUR")
@@ -177,6 +184,7 @@ Since: TypeAlias = Annotated[Any, BeforeValidator(_since)]
 Port: TypeAlias = Annotated[int, Field(ge=0, le=HIGHEST_PORT)]
 Hours: TypeAlias = Annotated[str, AfterValidator(_hours)]
 """Days and local times, such as Mon-Fri 09:00-18:00."""
+FilePath: TypeAlias = Annotated[Path, AfterValidator(_absolute)]
 Currency: TypeAlias = Annotated[str, AfterValidator(_currency)]
 Worth: TypeAlias = Annotated[str, BeforeValidator(_worth)]
 """A decimal number above 0, as text: a binary fraction would not be the one that was written."""

@@ -1,16 +1,17 @@
 """The deliveries topic as the gateway writes it: acknowledged by all replicas, or refused."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import structlog
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 
 from streams.config import Settings
 from streams.errors import Retry
-from streams.producer import LastingProducer
+from streams.inbound.normalise import RecordHeaders
+from streams.producer import LastingProducer, Message
 from streams.topics import Topics
 
 log = structlog.get_logger(__name__)
@@ -28,16 +29,24 @@ PATIENCE_S = 5.0
 class Deliveries(Protocol):
     """Where accepted deliveries go."""
 
-    async def append(self, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+    async def append(self, value: bytes, headers: RecordHeaders) -> None:
         """Return when the delivery is safe. Raises Retry if it is not known to be; it may still arrive then.
 
         It may take as long as it likes, and can be cancelled.
         """
         ...
 
-    def ready(self) -> bool:
-        """Whether a delivery would be safe soon, as far as is known."""
+    def unready(self) -> str | None:
+        """Why a delivery would not be safe soon, as far as is known; None if it would."""
         ...
+
+
+class Kept(NamedTuple):
+    """A delivery that waits to be sent: its number, larger than those before it, and what the record shall have."""
+
+    number: int
+    headers: RecordHeaders
+    value: bytes
 
 
 class KafkaDeliveries:
@@ -45,6 +54,7 @@ class KafkaDeliveries:
 
     def __init__(self, settings: Settings) -> None:
         self._topic = Topics(settings.kafka.topic_prefix).deliveries
+        self._partitions = settings.kafka.partitions
         self._lasting = LastingProducer(
             settings.kafka.bootstrap,
             "leadbeat-gateway",
@@ -59,7 +69,11 @@ class KafkaDeliveries:
         """Whether Kafka has answered lately and has the topic."""
         return self._ready
 
-    async def append(self, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+    def unready(self) -> str | None:
+        """Why no delivery can be written now, or None."""
+        return None if self._ready else "Kafka is not there"
+
+    async def append(self, value: bytes, headers: RecordHeaders) -> None:
         """Return when all replicas in sync have the delivery, in a partition of the producer's choice."""
         producer = self._producer
         if producer is None or not self._known:
@@ -72,6 +86,19 @@ class KafkaDeliveries:
         except KafkaError as error:
             # What passes an idempotent producer retries by itself; from what it reports it may never recover.
             self._lasting.give_up(producer)
+            raise Retry(self._topic, f"cannot be written to: {error}") from error
+
+    async def append_all(self, kept: Sequence[Kept]) -> None:
+        """Return when all replicas in sync have them all. Raises Retry if they are not known to: some may.
+
+        In each partition they stand in the order given, also where they are sent again: the number decides which one it is.
+        """
+        if not self._ready:
+            raise Retry(self._topic, "cannot be written to yet", "see the gateway's log")
+        records = (Message(self._topic, each.number % self._partitions, None, each.value, each.headers) for each in kept)
+        try:
+            await self._lasting.send_all(records)
+        except KafkaError as error:
             raise Retry(self._topic, f"cannot be written to: {error}") from error
 
     @asynccontextmanager

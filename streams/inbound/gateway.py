@@ -1,25 +1,27 @@
-"""Where webhooks come in: authentic, not too large, and answered with success only when Kafka has them.
+"""Where webhooks come in: authentic, not too large, not too many, and answered with success only when they are safe.
 
-`POST /hooks/{token}`: the opaque token names the connection, whose secrets prove the sender. Answers are 202 accepted; 401 not
-authentic; 404 no such token; 408 and 413 the body is too slow or too large; 415 it is encoded; 503 Kafka does not acknowledge.
-Never a redirect and never 410, which make senders give up.
+`POST /hooks/{token}`: the opaque token names the connection, whose secrets prove the sender. Answers are 202 accepted, which is
+acknowledged by Kafka or synced in the spool; 401 not authentic; 404 no such token; 408 and 413 the body is too slow or too
+large; 415 it is encoded; 429 there are too many; 503, or what else the provider tries again after, neither Kafka nor the spool
+takes it. Never a redirect and never 410, which make senders give up.
 """
 
 import asyncio
 import hashlib
 import hmac
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import Literal, TypeAlias, get_args
+from typing import TypeAlias, get_args
 
 import structlog
 import uvloop
 from prometheus_client import CollectorRegistry
 from starlette.applications import Starlette
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -27,33 +29,19 @@ from models.units import SECOND, Millis
 from streams import vitals
 from streams.config import Connection, GatewaySettings, Settings
 from streams.errors import Retry
+from streams.inbound.answers import Reason, Refused, answer, later
+from streams.inbound.bodies import Bodies
 from streams.inbound.deliveries import Deliveries, KafkaDeliveries
 from streams.inbound.normalise import Delivery
 from streams.inbound.providers import Provider, Unauthentic, provider_of
+from streams.inbound.rates import STRANGERS, Rates
+from streams.inbound.spool_file import SpoolFull
+from streams.inbound.spooled import spooled
 from streams.server import listen, serve
-from streams.telemetry import GatewayMetrics
+from streams.telemetry import GatewayMetrics, SpoolCollector
 from streams.telemetry import registry as new_registry
 
 log = structlog.get_logger(__name__)
-
-RETRY_AFTER_S = "10"
-CLOSE = {"connection": "close"}
-
-MOST_DISCARDED = 32 * 2**20
-"""Bytes of a refused body that are taken in, so that its sender comes to read the answer."""
-
-Reason: TypeAlias = Literal[
-    "disconnected", "encoded", "malformed", "not_acknowledged", "too_large", "too_slow", "unauthentic", "unknown_token"
-]
-
-
-class Refused(Exception):
-    """A request that is not accepted. The reason is for us; what the sender is told gives nothing away."""
-
-    def __init__(self, status: int, told: str, reason: Reason, headers: dict[str, str] | None = None) -> None:
-        super().__init__(status, told, reason)
-        self.reason = reason
-        self.answer = _answer(status, b'{"error":"%s"}' % told.encode(), headers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +63,8 @@ class Gateway:
     settings: GatewaySettings
     doors: tuple[tuple[bytes, Door], ...]
     decoys: tuple[Door, ...]
+    rates: Rates
+    bodies: Bodies
     deliveries: Deliveries
     clock: Callable[[], Millis]
     metrics: GatewayMetrics
@@ -83,16 +73,17 @@ class Gateway:
         """Take one delivery in."""
         began = time.monotonic()
         door = self.door(request.path_params["token"])
+        connection = door.connection if door else STRANGERS
         try:
-            body = await self.read(request)
-            delivery = self.admit(door, request, body)
-            await self.append(delivery)
+            self.count(connection, began)
+            async with self.bodies.body(request) as body:
+                await self.take(door, request, body)
         except Refused as refused:
-            self.metrics.refused.labels(door.connection if door else "", refused.reason).inc()
+            self.metrics.refused.labels(connection, refused.reason).inc()
             return refused.answer
-        self.metrics.accepted.labels(delivery.connection).inc()
+        self.metrics.accepted.labels(connection).inc()
         self.metrics.seconds.observe(time.monotonic() - began)
-        return _answer(202, b'{"accepted":true}')
+        return answer(202, b'{"accepted":true}')
 
     def door(self, token: str) -> Door | None:
         """The door that a token opens. All digests are compared, so that the time taken tells nothing about any."""
@@ -103,51 +94,13 @@ class Gateway:
                 found = door
         return found
 
-    async def read(self, request: Request) -> bytes:
-        """The body as sent. Raises Refused for one that is encoded, too large or too slow.
+    def count(self, connection: str, now: float) -> None:
+        """Raise Refused if there are too many requests."""
+        if wait := self.rates.admit(connection, now):
+            raise Refused(429, "too many requests", "too_many", later(math.ceil(wait)))
 
-        The rest of what is refused is taken in, up to a limit, and not kept: a connection that is closed while the sender
-        still writes loses the answer. Who waits for our word before the body gets it at once.
-        """
-        fault = self._unwanted(request)
-        if fault and "expect" in request.headers:
-            raise fault
-        body, length = bytearray(), 0
-        try:
-            async with asyncio.timeout(self.settings.read_timeout / SECOND):
-                async for chunk in request.stream():
-                    length += len(chunk)
-                    if length > self.settings.body_limit:
-                        fault = fault or self._too_large()
-                    if length > MOST_DISCARDED:
-                        break
-                    if not fault:
-                        body += chunk
-        except TimeoutError:
-            raise fault or Refused(408, "the body took too long", "too_slow", CLOSE) from None
-        except ClientDisconnect:
-            raise fault or Refused(400, "the body is incomplete", "disconnected") from None
-        if fault:
-            raise fault
-        return bytes(body)
-
-    def _unwanted(self, request: Request) -> Refused | None:
-        """What the headers say against a body."""
-        if any(encoding.strip().lower() not in {"", "identity"} for encoding in request.headers.getlist("content-encoding")):
-            return Refused(415, "send the body without a content encoding", "encoded", CLOSE)
-        length = request.headers.get("content-length", "0")
-        if not (length.isascii() and length.isdigit()):
-            return Refused(400, "content-length is not a number", "malformed", CLOSE)
-        # Compared by its digits first: Python refuses to read thousands of them.
-        if len(length.lstrip("0")) > len(str(self.settings.body_limit)) or int(length) > self.settings.body_limit:
-            return self._too_large()
-        return None
-
-    def _too_large(self) -> Refused:
-        return Refused(413, f"the limit is {self.settings.body_limit} bytes", "too_large", CLOSE)
-
-    def admit(self, door: Door | None, request: Request, body: bytes) -> Delivery:
-        """The delivery, if it is proven to be one. Raises Refused if not.
+    async def take(self, door: Door | None, request: Request, body: bytes) -> None:
+        """Return when the delivery is proven to be one, and is safe. Raises Refused if not.
 
         A token that nobody has costs as much work as a wrong signature does: the time taken tells no token.
         """
@@ -163,31 +116,36 @@ class Gateway:
             log.warning("delivery_unauthentic", connection=door.connection, where=fault.where, what=fault.what)
             raise Refused(401, "not authentic", "unauthentic") from None
         kept = {name: request.headers[name] for name in door.provider.KEPT_HEADERS if name in request.headers}
-        return Delivery(door.connection, now, kept, body)
+        await self.append(door, Delivery(door.connection, now, kept, body))
 
-    async def append(self, delivery: Delivery) -> None:
+    async def append(self, door: Door, delivery: Delivery) -> None:
         """Return when the delivery is safe. Raises Refused if that takes too long or fails: the sender tries again."""
         try:
             async with asyncio.timeout(self.settings.acknowledge_timeout / SECOND):
                 await self.deliveries.append(delivery.body, delivery.record_headers())
         except (Retry, TimeoutError) as error:
-            log.warning("delivery_not_acknowledged", connection=delivery.connection, error=str(error) or "no answer in time")
-            raise Refused(503, "try again later", "not_acknowledged", {"retry-after": RETRY_AFTER_S}) from None
+            reason: Reason = "spool_full" if isinstance(error, SpoolFull) else "not_acknowledged"
+            why = str(error) or "no answer in time"
+            log.warning("delivery_not_acknowledged", connection=delivery.connection, reason=reason, error=why)
+            status, retry_after_s = door.provider.BUSY
+            raise Refused(status, "try again later", reason, later(retry_after_s)) from None
 
 
 def create(
-    settings: Settings, producer: Deliveries, clock: Callable[[], Millis], registry: CollectorRegistry | None = None
+    settings: Settings, deliveries: Deliveries, clock: Callable[[], Millis], registry: CollectorRegistry | None = None
 ) -> Starlette:
     """The application: the hooks, and `/livez`, `/readyz` and `/metrics` of this process."""
     registry = registry or new_registry()
     metrics = GatewayMetrics(registry)
     metrics.expect((connection.name for connection in settings.connections), get_args(Reason))
-    doors = _doors(settings.connections)
+    doors, limits = _doors(settings.connections), settings.gateway
     gateway = Gateway(
-        settings=settings.gateway,
+        settings=limits,
         doors=doors,
         decoys=tuple({of.provider: door for of, (_, door) in zip(settings.connections, doors, strict=True)}.values()),
-        deliveries=producer,
+        rates=Rates(limits.rate, limits.connection_rate, (connection.name for connection in settings.connections)),
+        bodies=Bodies(limits.body_limit, limits.read_timeout / SECOND),
+        deliveries=deliveries,
         clock=clock,
         metrics=metrics,
     )
@@ -195,7 +153,7 @@ def create(
     app = Starlette(
         routes=[
             Route("/hooks/{token}", gateway.hook, methods=["POST"]),
-            *vitals.routes(registry, lambda: None if producer.ready() else "Kafka is not there"),
+            *vitals.routes(registry, deliveries.unready),
         ]
     )
     app.router.redirect_slashes = False
@@ -217,23 +175,43 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode(errors="replace")).digest()
 
 
-def _answer(status: int, body: bytes, headers: dict[str, str] | None = None) -> Response:
-    return Response(body, status, headers, media_type="application/json")
-
-
 def wall_clock() -> Millis:
     """The machine's time."""
     return Millis(time.time_ns() // 1_000_000)
 
 
-async def run(settings: Settings) -> None:
-    """Be the gateway until SIGTERM or SIGINT. Raises Fatal if its address cannot be had; Kafka may come and go."""
+EnsureTopics: TypeAlias = Callable[[Settings], Awaitable[None]]
+"""Makes and checks the topics. Raises Retry while Kafka is away, Fatal if they cannot be used."""
+
+
+async def run(settings: Settings, ensure_topics: EnsureTopics) -> None:
+    """Be the gateway until SIGTERM or SIGINT; Kafka may come and go, and with a spool need not be there at the start.
+
+    Raises Fatal, maybe in a group, if its address cannot be had, or its spool or the topics cannot be used; Retry if there is
+    no spool and no Kafka.
+    """
+    if settings.gateway.spool is None:
+        await ensure_topics(settings)
     listener = listen(settings.gateway.host, settings.gateway.port)
     log.info("gateway_listening", host=settings.gateway.host, port=listener.getsockname()[1])
-    async with KafkaDeliveries(settings).running() as deliveries:
-        await serve(create(settings, deliveries, wall_clock), listener)
+    registry = new_registry()
+    async with KafkaDeliveries(settings).running() as kafka:
+        if settings.gateway.spool is None:
+            await serve(create(settings, kafka, wall_clock, registry), listener)
+            return
+        async with asyncio.TaskGroup() as group, spooled(kafka, settings.gateway) as deliveries:
+            ensuring = group.create_task(_ensure(settings, ensure_topics))
+            registry.register(SpoolCollector(deliveries.state))
+            await serve(create(settings, deliveries, wall_clock, registry), listener)
+            ensuring.cancel()
 
 
-def main(settings: Settings) -> None:
+async def _ensure(settings: Settings, ensure_topics: EnsureTopics) -> None:
+    while True:
+        with suppress(Retry):
+            return await ensure_topics(settings)
+
+
+def main(settings: Settings, ensure_topics: EnsureTopics) -> None:
     """Run the gateway as a process of its own, on uvloop."""
-    uvloop.run(run(settings))
+    uvloop.run(run(settings, ensure_topics))

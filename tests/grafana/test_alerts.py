@@ -12,7 +12,14 @@ from published import at_noon, samples, serving
 from services import CHECKOUT, until_sync
 
 from models.rules import Quota
-from streams.telemetry import AuditMetrics, GatewayMetrics, NormaliserMetrics, ProcessorMetrics
+from streams.telemetry import (
+    AuditMetrics,
+    GatewayMetrics,
+    NormaliserMetrics,
+    ProcessorMetrics,
+    SpoolCollector,
+    SpoolState,
+)
 
 CONFIG = PROMETHEUS / "prometheus.yml"
 TEXT = "".join(path.read_text() for path in sorted((PROMETHEUS / "rules").glob("*.yml")))
@@ -62,6 +69,7 @@ async def test_each_series_that_a_rule_asks_for_is_told_by_some_process():
     for metrics in (GatewayMetrics, NormaliserMetrics, ProcessorMetrics):
         metrics(registry)
     AuditMetrics(registry).tell(0, 0, 0, 0)
+    registry.register(SpoolCollector(lambda: SpoolState(1, 1, 1, 1, 1)))
     told = {family.name + suffix for family in registry.collect() for suffix in ("", "_total")}
     quotas = replace(RULES, quotas=(Quota("1", "year", rep="ana"),))
     async with serving(at_noon(lead(created_at=NOON - 9 * MINUTE, owner="ana"), rules=quotas)) as client:

@@ -12,7 +12,7 @@ from streams import producer
 from streams.config import Settings
 from streams.errors import Retry
 from streams.inbound import deliveries as module
-from streams.inbound.deliveries import KafkaDeliveries
+from streams.inbound.deliveries import KafkaDeliveries, Kept
 from streams.topics import Topics, ensure
 
 HEADERS = [("connection", b"acme")]
@@ -49,6 +49,28 @@ async def test_what_is_appended_lies_in_the_topic_in_any_partition(kafka, topic_
         await asyncio.gather(*(deliveries.append(body, HEADERS) for body in bodies))
     found = await records(kafka.bootstrap, Topics(topic_prefix).deliveries, lambda found: len(found) == len(bodies))
     assert sorted(found, key=lambda record: record[1]) == [(None, body, HEADERS) for body in sorted(bodies)]
+
+
+async def test_what_is_appended_together_stands_in_order_and_again_in_the_same_partitions_if_it_is_sent_again(
+    kafka, topic_prefix
+):
+    await ensure(kafka.bootstrap, 2, prefix=topic_prefix)
+    kept = [Kept(number, [*HEADERS, ("h-x", b"%d" % number)], b"%d" % number * 50_000) for number in range(5, 15)]
+    async with KafkaDeliveries(settings_of(kafka.bootstrap, topic_prefix)).running() as deliveries:
+        with pytest.raises(Retry, match="cannot be written to yet"):
+            await deliveries.append_all(kept)
+        await until(deliveries.ready, 20, "ready")
+        await deliveries.append_all(kept)
+        await deliveries.append_all(kept)
+    stand: dict[int, list[bytes]] = {0: [], 1: []}
+    topic = Topics(topic_prefix).deliveries
+    async with AIOKafkaConsumer(topic, bootstrap_servers=kafka.bootstrap, auto_offset_reset="earliest") as consumer:
+        async with asyncio.timeout(30):
+            for _ in range(2 * len(kept)):
+                record = await anext(consumer)
+                assert record.headers[-1] == ("h-x", record.value[: len(record.value) // 50_000])
+                stand[record.partition].append(record.value)
+    assert stand == {number: 2 * [each.value for each in kept if each.number % 2 == number] for number in range(2)}
 
 
 async def test_a_topic_that_is_not_there_is_waited_for_and_not_made(kafka, topic_prefix):

@@ -11,10 +11,11 @@ from pydantic import SecretStr
 from models.units import MINUTE, SECOND, Millis
 from streams.config import Settings
 from streams.errors import Retry
-from streams.inbound import gateway
+from streams.inbound import bodies, gateway
 from streams.inbound.normalise import Delivery
 from streams.inbound.providers import PROVIDERS, Unauthentic, standard
 from streams.inbound.providers.close import provider
+from streams.inbound.providers.contract import Busy
 
 TOKEN = "token_of_acme_0123456789"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -49,8 +50,8 @@ class Topic:
             raise self.fault
         self.records.append((value, headers))
 
-    def ready(self):
-        return self.is_ready
+    def unready(self):
+        return None if self.is_ready else "Kafka is not there"
 
 
 @pytest.fixture
@@ -223,6 +224,7 @@ async def test_a_token_that_nobody_has_is_tried_with_every_provider_in_use(setti
 
     class Other:
         KEPT_HEADERS = frozenset()
+        BUSY = Busy(503, 10)
 
         @staticmethod
         def verify(headers, body, secrets, now):
@@ -295,7 +297,7 @@ async def test_who_waits_for_our_word_is_refused_before_the_body(client, unwante
 
 
 async def test_a_refused_body_is_taken_in_so_that_the_sender_gets_to_the_answer_but_not_for_ever(client, topic, monkeypatch):
-    monkeypatch.setattr(gateway, "MOST_DISCARDED", 5 * LIMIT)
+    monkeypatch.setattr(bodies, "MOST_DISCARDED", 5 * LIMIT)
     read = 0
 
     async def sent(pieces: int) -> AsyncIterator[bytes]:

@@ -15,7 +15,7 @@ from streams import server
 from streams.config import CloseFields, CloseSettings, load
 from streams.inbound import gateway
 from streams.inbound.normalise import Delivery, normalise
-from streams.inbound.providers import standard
+from streams.inbound.providers import PROVIDERS, standard
 from streams.inbound.providers.close import activities, records
 
 EUROS = {"EUR"}
@@ -37,8 +37,8 @@ class Topic:
     async def append(self, value, headers):
         self.deliveries.append(Delivery.of_record(headers, value, "t", 0, 0))
 
-    def ready(self):
-        return True
+    def unready(self):
+        return None
 
 
 @pytest.fixture
@@ -123,8 +123,11 @@ def test_all_types_and_fields_of_events_are_described():
 
 
 def test_the_statuses_are_those_that_the_gateway_gives():
-    code = (CHECKOUT / "streams" / "inbound" / "gateway.py").read_text()
-    given = set(re.findall(r"Refused\((\d{3})", code)) | set(re.findall(r"_answer\((\d{3})", code))
+    code = "".join(
+        (CHECKOUT / "streams" / name).read_text() for name in ("inbound/gateway.py", "inbound/bodies.py", "server.py")
+    )
+    given = set(re.findall(r"(?:Refused\(|answer\(|HTTP/1.1 )(\d{3})", code))
+    given |= {str(each.BUSY.status) for each in PROVIDERS.values()}
     assert set(re.findall(r"^\| (\d{3}) \|", PAGE, re.MULTILINE)) == given
 
 

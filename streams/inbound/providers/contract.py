@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,13 @@ SECONDS = re.compile(r"[0-9]{1,12}")
 """Unix seconds, as headers have them."""
 
 
+class Busy(NamedTuple):
+    """What makes a sender try a delivery again later: the status of the answer, and the seconds of its `retry-after`."""
+
+    status: int
+    retry_after_s: int
+
+
 class Unauthentic(LeadbeatError):
     """A delivery that is not proven to come from its connection's CRM. `where` is the header at fault; no value is shown."""
 
@@ -30,6 +37,11 @@ class Provider(Protocol):
     @property
     def KEPT_HEADERS(self) -> frozenset[str]:  # noqa: N802 - a constant of the module
         """Names, in lower case, of the headers that a delivery keeps for later; all others are dropped at the door."""
+        ...
+
+    @property
+    def BUSY(self) -> Busy:  # noqa: N802 - a constant of the module
+        """What the sender is answered while deliveries cannot be kept. It must be one that it repeats deliveries after."""
         ...
 
     def verify(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[str], now: Millis) -> None:

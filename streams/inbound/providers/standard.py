@@ -18,9 +18,12 @@ from msgspec import Struct
 from models.errors import InvalidEventError
 from models.events import DERIVED_TYPES, EVENT_TYPES, Event, decode
 from models.units import Millis
-from streams.inbound.providers.contract import SECONDS, Element, Unauthentic, shaped, timely
+from streams.inbound.providers.contract import SECONDS, Busy, Element, Unauthentic, shaped, timely
 
 KEPT_HEADERS = frozenset({"webhook-id"})
+BUSY = Busy(503, 10)
+"""Its specification has senders repeat what is answered with anything but 2xx, and heed `retry-after`."""
+
 MOST_SIGNATURES = 5
 MOST_ELEMENTS = 1000
 

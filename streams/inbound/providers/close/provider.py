@@ -12,7 +12,7 @@ from streams.config import CloseSettings
 from streams.inbound.providers.close import activities, records
 from streams.inbound.providers.close.bodies import change_of
 from streams.inbound.providers.close.telling import Case, Telling
-from streams.inbound.providers.contract import SECONDS, Element, Unauthentic, shaped, timely
+from streams.inbound.providers.contract import SECONDS, Busy, Element, Unauthentic, shaped, timely
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 
@@ -21,6 +21,8 @@ class Close:
     """The provider, with a connection's settings and the key of its e-mail subjects."""
 
     KEPT_HEADERS: Final[frozenset[str]] = frozenset()
+    BUSY: Final = Busy(503, 10)
+    """It repeats what fails for 72 hours."""
 
     def __init__(self, settings: CloseSettings, email_key: bytes) -> None:
         self._settings, self._email_key = settings, email_key
