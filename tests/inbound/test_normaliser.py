@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from models.events import decode
 from models.units import isoformat
 from streams.config import Connection, KafkaSettings, Settings
+from streams.dead_letters import letter_of
 from streams.errors import Retry
 from streams.inbound.normalise import Delivery
 from streams.inbound.normaliser import TURN, Normaliser, run
@@ -169,8 +170,9 @@ async def test_what_nobody_can_read_is_a_dead_letter(normaliser, kafka_of_ours, 
     ]
     with capture_logs() as lines:
         await normaliser.apply(HERE, strangers)
-    assert {(sent.topic, sent.partition, sent.key) for sent in kafka_of_ours.sent} == {("leadbeat.dead.v1", 0, None)}
+    assert {(sent.topic, sent.partition) for sent in kafka_of_ours.sent} == {("leadbeat.dead.v1", 0)}
     letters = [json.loads(sent.value) for sent in kafka_of_ours.sent]
+    assert [sent.key.decode() for sent in kafka_of_ours.sent] == [letter_of(sent).id for sent in kafka_of_ours.sent]
     assert [letter["offset"] for letter in letters] == [0, 1, 2, 3, 4]
     assert "no connection 'gone'" in letters[4]["reason"]
     assert normaliser.applied(HERE) == 5
