@@ -7,7 +7,7 @@ an id, and each name of a field; in what is no JSON, whatever stands between quo
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple, get_args
 
 from models.state.subjects import LEAD, Kind
@@ -16,11 +16,14 @@ from streams.inbound.identity import email_subject
 LONGEST: Final = 200
 """Characters that an id can have."""
 
-_KINDS: Final = frozenset(get_args(Kind))
-_PIECES: Final = (re.compile(r'(?<!\\)"'), re.compile(r"""[\s"'<>&=,;{}()\[\]]+"""), re.compile(r"[^\w.@+-]+"))
+_KINDS: Final[Mapping[str, Kind]] = {kind: kind for kind in get_args(Kind)}
+_WORDS: Final = re.compile(r"[^\w.@+-]+")
+"""What separates words of the plainest ids and addresses."""
+
+_PIECES: Final = (re.compile(r'(?<!\\)"'), re.compile(r"""[\s"'<>&=,;{}()\[\]]+"""), _WORDS)
 """What separates values in what is no JSON: in something like it, in something else, and in whatever."""
 
-_AROUND_ADDRESSES: Final = re.compile(r"""[\s<>,;:"'()\[\]{}\\]+""")
+_AROUND_ADDRESSES: Final = (re.compile(r"""[\s<>,;:"'()\[\]{}\\]+"""), _WORDS)
 
 
 class Mention(NamedTuple):
@@ -53,8 +56,8 @@ def _walked(element: Any) -> tuple[set[Mention], set[str]]:
         match left.pop():
             case dict() as fields:
                 kind, name = fields.get("kind"), fields.get("id")
-                if kind in _KINDS and isinstance(name, str | int):
-                    named |= {Mention(kind, each) for each in _ids([str(name)])}
+                if isinstance(kind, str) and kind in _KINDS and isinstance(name, str | int):
+                    named |= {Mention(_KINDS[kind], each) for each in _ids([str(name)])}
                 values |= fields.keys()
                 left += fields.values()
             case list() as elements:
@@ -91,6 +94,9 @@ def _ids(values: Iterable[str]) -> Iterator[str]:
 
 
 def _by_addresses(texts: Iterable[str], email_key: bytes) -> set[Mention]:
-    words = (word for text in texts if email_key and "@" in text for word in _AROUND_ADDRESSES.split(text) if "@" in word)
-    found = (email_subject(address, email_key) for word in words for address in {word, word.rstrip(".!?")})
+    if not email_key:
+        return set()
+    words = {word for text in texts if "@" in text for around in _AROUND_ADDRESSES for word in around.split(text)}
+    addresses = (address for word in words if "@" in word for address in (word, word.rstrip(".!?")))
+    found = (email_subject(address, email_key) for address in addresses)
     return {Mention(LEAD, subject) for subject in found if subject is not None}
