@@ -11,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import structlog
-from aiokafka.errors import KafkaError
 
 from models.units import DAY, MINUTE, Duration, Millis
 from streams.config import Settings
@@ -27,6 +26,9 @@ from streams.topics import DEAD_SEGMENT, Topics
 log = structlog.get_logger(__name__)
 
 LOOK_S: Final = 1.0
+PAUSE_S: Final = 10.0
+"""How long it waits when Kafka is away."""
+
 WHOLE_EVERY: Final = Duration(DAY)
 
 _SLACK: Final = Duration(MINUTE)
@@ -54,8 +56,9 @@ class Sweeper:
             if self._owns():
                 try:
                     await self._keep_clean()
-                except (Retry, KafkaError) as error:
+                except Retry as error:
                     log.warning("dead_letters_not_swept", error=str(error))
+                    await asyncio.sleep(PAUSE_S)
             await asyncio.sleep(LOOK_S)
 
     async def _keep_clean(self) -> None:
