@@ -153,3 +153,9 @@ def test_a_header_that_is_none_of_ours_is_poison(header):
     headers = [*delivery(b"").record_headers(), ("dead_letter", header)]
     with pytest.raises(Poison, match="is not a delivery of the gateway"):
         Delivery.of_record(headers, b"{}", "crm.deliveries.v1", 1, 2)
+
+
+def test_no_sender_can_say_that_it_sends_a_letter_again():
+    """What the gateway keeps of a request's headers has names of its own."""
+    kept = replace(delivery(b"{}"), headers={"dead_letter": dead(body(NEVER))[0].record.decode()})
+    assert Delivery.of_record(kept.record_headers(), b"{}", "crm.deliveries.v1", 1, 17).again is None

@@ -105,6 +105,18 @@ async def _committed(system, end: int) -> bool:
     return await system.committed("normaliser") >= end
 
 
+async def test_what_the_processor_cannot_read_is_listed_and_stays_where_it_is(system, now, run):
+    config = system.configure()
+    desk = Desk(run, config)
+    system.start("processor", config)
+    await system.producer.send_and_wait(system.topics.events, b"not an event", b"lead:crm:1", partition=2)
+    await system.append([lead("ada", created_at=now - HOUR)])
+    await system.settled(now)
+    (identity,) = await system.until(desk.listed, START_S, "the letter is there")
+    code, out, _ = await desk("resend", identity)
+    assert (code, "it was no delivery of the gateway" in out) == (1, True)
+
+
 async def test_old_letters_without_a_key_are_listed_and_sent_again(system, now, run):
     """As a release before had them, in a topic that was made then."""
     await system.admin.delete_topics([system.topics.dead])
