@@ -89,7 +89,14 @@ def run_worker(config: Path | None, part: Part | None) -> None:
 
 async def _ensure_topics(settings: Settings) -> None:
     kafka = settings.kafka
-    await ensure(kafka.bootstrap, kafka.partitions, kafka.replication_factor, kafka.topic_prefix, create=kafka.create_topics)
+    await ensure(
+        kafka.bootstrap,
+        kafka.partitions,
+        kafka.replication_factor,
+        kafka.topic_prefix,
+        create=kafka.create_topics,
+        retention=settings.retention,
+    )
 
 
 async def _export(settings: Settings) -> None:

@@ -22,6 +22,7 @@ from models.units import SECOND, Millis, millis
 from streams import telemetry
 from streams.audit.command import audit
 from streams.config import Settings, load, parse_duration
+from streams.dead import commands as dead
 from streams.errors import Fatal
 from streams.local import replay_report, sender, simulator
 from streams.local.files import PIPE, reading, writing
@@ -93,6 +94,8 @@ def root(
 topics = typer.Typer(help="Kafka's topics.", no_args_is_help=True)
 app.add_typer(topics, name="topics")
 app.add_typer(rulebook.app, name="rules")
+app.add_typer(dead.app, name="dead")
+app.command()(dead.erase)
 app.command()(audit)
 app.command()(rebuild)
 

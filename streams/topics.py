@@ -14,7 +14,8 @@ from aiokafka.partitioner import murmur2
 
 from models.belief import LATEST
 from models.state.subjects import LEAD, kind_of
-from models.units import DAY, HOUR, SECOND
+from models.units import DAY, HOUR, SECOND, Duration
+from streams.config import RetentionSettings
 from streams.errors import Fatal, Retry
 
 log = structlog.get_logger(__name__)
@@ -30,8 +31,14 @@ PATIENCE_S: Final = 30.0
 
 RETRY_S: Final = 0.2
 
+DEAD_SEGMENT: Final = Duration(HOUR)
+"""How soon Kafka begins another segment of the dead letters, and compacts the one before, where what was removed still lies."""
+
 SAFE_REPLICATION: Final = 3
 """From so many replicas on, a write needs two of them."""
+
+
+KEPT: Final = RetentionSettings()
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ class TopicSpec:
     fixed: bool = False
 
 
-def specs(topics: Topics, partitions: int, replication: int) -> list[TopicSpec]:
+def specs(topics: Topics, partitions: int, replication: int, retention: RetentionSettings = KEPT) -> list[TopicSpec]:
     """All topics as they should be."""
     common = {"min.insync.replicas": "2" if replication >= SAFE_REPLICATION else "1"}
     large = common | {"max.message.bytes": str(MAX_RECORD_BYTES)}
@@ -87,27 +94,43 @@ def specs(topics: Topics, partitions: int, replication: int) -> list[TopicSpec]:
         "max.compaction.lag.ms": str(DAY),
         "delete.retention.ms": str(DAY),
     }
+    removable = {
+        "cleanup.policy": "compact,delete",
+        "min.cleanable.dirty.ratio": "0.01",
+        "segment.ms": str(DEAD_SEGMENT),
+        "max.compaction.lag.ms": str(DEAD_SEGMENT),
+        "delete.retention.ms": str(DAY),
+    }
     return [
-        TopicSpec(topics.deliveries, partitions, large | _kept(7 * DAY), fixed=True),
-        TopicSpec(topics.events, partitions, large | _kept(30 * DAY), fixed=True),
-        TopicSpec(topics.dead, 1, large | _kept(30 * DAY)),
-        TopicSpec(topics.alerts, 1, common | _kept(7 * DAY)),
+        TopicSpec(topics.deliveries, partitions, large | _kept(retention.deliveries), fixed=True),
+        TopicSpec(topics.events, partitions, large | _kept(retention.events), fixed=True),
+        TopicSpec(topics.dead, 1, large | _kept(retention.dead_letters) | removable),
+        TopicSpec(topics.alerts, 1, common | _kept(retention.alerts)),
         TopicSpec(topics.kpis, 1, common | compacted),
     ]
 
 
-def _kept(retention_ms: int) -> dict[str, str]:
-    return {"cleanup.policy": "delete", "retention.ms": str(retention_ms)}
+def _kept(span: Duration) -> dict[str, str]:
+    # Kafka drops whole segments: what is old is kept for as long as its segment has something new.
+    return {"cleanup.policy": "delete", "retention.ms": str(span), "segment.ms": str(min(span, DAY))}
 
 
-async def ensure(bootstrap: str, partitions: int, replication: int = 1, prefix: str = "", *, create: bool = True) -> None:
+async def ensure(
+    bootstrap: str,
+    partitions: int,
+    replication: int = 1,
+    prefix: str = "",
+    *,
+    create: bool = True,
+    retention: RetentionSettings = KEPT,
+) -> None:
     """Make the topics that are missing, wait until the cluster shows all, and check them.
 
     With `create` false nothing is made on purpose: asking for a topic makes a broker that is set so (the embedded one) make it.
     Raises Retry if Kafka cannot be reached or topics do not appear, Fatal if it refuses one, or has deliveries or events with
     another number of partitions.
     """
-    wanted = specs(Topics(prefix), partitions, replication)
+    wanted = specs(Topics(prefix), partitions, replication, retention)
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     asked = _Asked(bootstrap)
     try:

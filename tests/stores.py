@@ -8,7 +8,8 @@ from models.codes import Codes
 from models.events import encode
 from models.rollup import Totals
 from models.state.lead import is_huge, joined
-from streams.processing.hashing import Hashing, Tombstones
+from streams.hashing import Hashing
+from streams.processing.hashing import Tombstones
 from streams.processing.huge import USUAL, Sizes
 from streams.processing.partition import Partition
 from streams.processing.writes import restore

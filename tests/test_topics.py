@@ -13,8 +13,9 @@ from services import free_port
 from structlog.testing import capture_logs
 
 from models.belief import LATEST
-from models.units import SECOND
+from models.units import DAY, HOUR, SECOND
 from streams import topics
+from streams.config import RetentionSettings
 from streams.errors import Fatal, Retry
 from streams.local.embedded import EmbeddedKafka
 from streams.topics import Topics, decode_tick, decode_ticks, encode_tick, encode_ticks, ensure, partition_of, specs
@@ -56,6 +57,21 @@ async def test_they_are_set_as_their_use_asks_for(kafka, admin, topic_prefix):
     assert kept[names.events]["cleanup.policy"] == "delete"
     assert int(kept[names.deliveries]["retention.ms"]) == 7 * 86_400_000
     assert int(kept[names.events]["max.message.bytes"]) == topics.MAX_RECORD_BYTES
+
+
+async def test_they_are_kept_for_as_long_as_the_settings_say(kafka, admin, topic_prefix):
+    days = {"deliveries": "2d", "events": "12h", "dead_letters": "4d", "alerts": "5d"}
+    await ensure(kafka.bootstrap, 1, 1, topic_prefix, retention=RetentionSettings.model_validate(days))
+    names = Topics(topic_prefix)
+    kept = {name: await settings(admin, name) for name in (names.deliveries, names.events, names.dead, names.alerts)}
+    assert {name: int(found["retention.ms"]) for name, found in kept.items()} == {
+        names.deliveries: 2 * DAY,
+        names.events: 12 * HOUR,
+        names.dead: 4 * DAY,
+        names.alerts: 5 * DAY,
+    }
+    assert [int(kept[name]["segment.ms"]) for name in (names.deliveries, names.events)] == [DAY, 12 * HOUR]
+    assert set(kept[names.dead]["cleanup.policy"].split(",")) == {"compact", "delete"}
 
 
 async def settings(admin, name):

@@ -62,6 +62,15 @@ class KafkaSettings(Section):
     group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "leadbeat"
 
 
+class RetentionSettings(Section):
+    """How long Kafka keeps what it is given; of `deliveries` and `dead_letters` that is bodies as they came."""
+
+    deliveries: Target = Duration(7 * DAY)
+    events: Target = Duration(30 * DAY)
+    dead_letters: Target = Duration(30 * DAY)
+    alerts: Target = Duration(7 * DAY)
+
+
 class RedisSettings(Section):
     """The tables. The URL may carry a password, so it is a secret as a whole."""
 
@@ -247,6 +256,7 @@ class Settings(Section):
     """All of it."""
 
     kafka: KafkaSettings = KafkaSettings()
+    retention: RetentionSettings = RetentionSettings()
     redis: RedisSettings = RedisSettings()
     gateway: GatewaySettings = GatewaySettings()
     worker: WorkerSettings = WorkerSettings()

@@ -1,7 +1,6 @@
 """What the log says of dead letters: the first at once, then at most a line a minute for each connection."""
 
 import asyncio
-import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Final
 
 import structlog
 
-from streams.dead_letters import DeadLetter
+from streams.dead_letters import DeadLetter, kind_of
 
 log = structlog.get_logger(__name__)
 
@@ -17,9 +16,6 @@ PAUSE_S: Final = 60.0
 """The least time between two lines about one connection."""
 
 LOOK_S: Final = 1.0
-
-QUOTED: Final = re.compile(r"(?<=value )\S.*", re.DOTALL)
-"""What a reason repeats of the body."""
 
 
 @dataclass(slots=True)
@@ -57,8 +53,9 @@ class DeadLetterLog:
                 connection=connection,
                 count=untold.count,
                 where=untold.last.where,
-                reason=QUOTED.sub("…", untold.last.reason),
+                reason=kind_of(untold.last).reason,
                 topic=self._topic,
+                todo="leadbeat dead list",
             )
             untold.next_at, untold.count, untold.last = now + PAUSE_S, 0, None
 

@@ -8,12 +8,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self, TypeAlias, TypeVar
 
+import msgspec
 from msgspec.structs import replace
 
 from models.belief import EARLIEST, LATEST, believe
 from models.data.refs import AccountRef, CampaignRef, LeadRef, RepRef, SubjectRef
 from models.errors import InvalidEventError, LeadbeatError
-from models.events import Event, Merged, encode
+from models.events import Erased, Event, Merged, encode
 from models.state.subjects import identity
 from models.units import Millis
 from streams.dead_letters import DeadLetter, Origin, dead_letter
@@ -22,6 +23,9 @@ from streams.inbound.providers import Element, Provider
 from streams.topics import record_key
 
 HEADER_PREFIX = "h-"
+AGAIN = "dead_letter"
+"""The header of what is sent again: the dead letter that it was, without its body."""
+
 LONGEST_ID = 200
 
 RecordHeaders: TypeAlias = list[tuple[str, bytes]]
@@ -33,7 +37,8 @@ _Ref = TypeVar("_Ref", bound=LeadRef | AccountRef | RepRef | CampaignRef | Subje
 class Delivery:
     """A webhook request as it lies in the deliveries topic, and where it lies there.
 
-    `received_at` is the gateway's clock at acceptance; `headers` are those that the provider keeps, in lower case.
+    `received_at` is the gateway's clock at acceptance; `headers` are those that the provider keeps, in lower case. `again` is
+    the dead letter, without its body, that is sent again with this.
     """
 
     connection: str
@@ -43,11 +48,13 @@ class Delivery:
     topic: str = ""
     partition: int = 0
     offset: int = 0
+    again: DeadLetter | None = None
 
     def record_headers(self) -> RecordHeaders:
         """What the Kafka record carries beside the body."""
         ours = [("connection", self.connection.encode()), ("received_at", str(self.received_at).encode())]
-        return ours + [(f"{HEADER_PREFIX}{name}", value.encode()) for name, value in self.headers.items()]
+        ours += [(f"{HEADER_PREFIX}{name}", value.encode()) for name, value in self.headers.items()]
+        return ours if self.again is None else [*ours, (AGAIN, self.again.record)]
 
     @classmethod
     def of_record(
@@ -58,12 +65,24 @@ class Delivery:
         try:
             texts = {name: (value or b"").decode() for name, value in headers}
             connection, received_at = texts["connection"], Millis(int(texts["received_at"]))
-        except (KeyError, ValueError):
+            again = _decode_again(texts[AGAIN]) if AGAIN in texts else None
+        except (KeyError, ValueError, msgspec.DecodeError):
             raise stranger from None
         if body is None or not connection or not EARLIEST <= received_at < LATEST:
             raise stranger
         kept = {name.removeprefix(HEADER_PREFIX): text for name, text in texts.items() if name.startswith(HEADER_PREFIX)}
-        return cls(connection, received_at, kept, body, topic, partition, offset)
+        return cls(connection, received_at, kept, body, topic, partition, offset, again)
+
+    def origin(self, index: int | None) -> Origin:
+        """Where all of it, or the element at `index` of its array, first came in."""
+        first = self if self.again is None else self.again
+        place = (first.topic, first.partition, first.offset)
+        if self.again is not None and self.again.index is not None:
+            index = self.again.index
+        return Origin(*place, self.connection, self.received_at, dict(self.headers), index)
+
+
+_decode_again = msgspec.json.Decoder(DeadLetter).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,18 +105,22 @@ Content: TypeAlias = Event | Unknown | Unreadable
 class Normalised:
     """What became of a delivery.
 
-    `events` are keys and values for the events topic, `unknown` the number of events of a type that Leadbeat does not know.
+    `events` are keys and values for the events topic, `erased` whom they erase, `unknown` the number of events of a type that
+    Leadbeat does not know. `read` is the dead letter that could be read now that it was sent again.
     """
 
     events: list[tuple[bytes, bytes]] = field(default_factory=list)
     dead: list[DeadLetter] = field(default_factory=list)
     unknown: int = 0
+    erased: list[SubjectRef] = field(default_factory=list)
+    read: DeadLetter | None = None
 
 
 def normalise(delivery: Delivery, provider: Provider, currencies: AbstractSet[str]) -> Normalised:
     """The records that a delivery becomes. Never raises, whatever the bytes are. Amounts may be in `currencies` only."""
     events: list[tuple[bytes, bytes]] = []
     dead: list[DeadLetter] = []
+    erased: list[SubjectRef] = []
     unknown = 0
     for content in contents(delivery, provider, currencies):
         match content:
@@ -107,7 +130,11 @@ def normalise(delivery: Delivery, provider: Provider, currencies: AbstractSet[st
                 dead.append(dead_letter_of(delivery, error, place, body))
             case event:
                 events.append((record_key(event.subject.id), encode(event)))
-    return Normalised(events, dead, unknown)
+                if isinstance(event, Erased):
+                    erased.append(event.subject)
+    again = delivery.again
+    read = again if again is not None and again.id not in {letter.id for letter in dead} else None
+    return Normalised(events, dead, unknown, erased, read)
 
 
 def contents(delivery: Delivery, provider: Provider, currencies: AbstractSet[str]) -> Iterator[Content]:
@@ -116,7 +143,8 @@ def contents(delivery: Delivery, provider: Provider, currencies: AbstractSet[str
     A body that cannot be taken apart is one `Unreadable`.
     """
     try:
-        elements = provider.parse(delivery.body)
+        # An element that is sent again was taken apart before.
+        elements = provider.parse(delivery.body) if delivery.origin(None).index is None else [delivery.body]
     except InvalidEventError as error:
         yield Unreadable(None, error, delivery.body)
         return
@@ -167,5 +195,4 @@ def _of_connection(delivery: Delivery, subject: _Ref, where: str) -> _Ref:
 
 def dead_letter_of(delivery: Delivery, error: LeadbeatError, index: int | None, body: bytes) -> DeadLetter:
     """The dead letter of a delivery, or of the element at `index` of its array."""
-    at = (delivery.topic, delivery.partition, delivery.offset)
-    return dead_letter(error, body, Origin(*at, delivery.connection, delivery.received_at, index))
+    return dead_letter(error, body, delivery.origin(index))

@@ -6,7 +6,7 @@ after a crash some deliveries are normalised again, which changes nothing: to fo
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Final, Protocol
@@ -14,12 +14,16 @@ from typing import Final, Protocol
 import structlog
 
 from models.units import Millis
-from streams.config import Connection, Settings
+from streams.config import Settings
+from streams.dead_letters import DEAD_PARTITION
+from streams.dead_letters.marks import erasure_by
 from streams.errors import Poison
+from streams.hashing import Hashing
 from streams.inbound.dead_letter_log import DeadLetterLog
 from streams.inbound.normalise import Delivery, Normalised, dead_letter_of, normalise
 from streams.inbound.outlet import Outlet
-from streams.inbound.providers import Provider, provider_of
+from streams.inbound.providers import Provider, providers_of
+from streams.inbound.sweeper import Sweeper
 from streams.inbound.ticks import AHEAD_LIMIT_S, Relay, Ticker
 from streams.producer import Message
 from streams.telemetry import NormaliserMetrics, registry
@@ -33,8 +37,6 @@ COMMIT_EVERY_S: Final = 1.0
 
 TURN: Final = 200
 """Deliveries that are normalised in one go, before others have a turn on the event loop."""
-
-DEAD_PARTITION: Final = 0
 
 
 class Sink(Protocol):
@@ -58,6 +60,7 @@ class Normaliser:
         self._partitions = settings.kafka.partitions
         self._providers = providers_of(settings.connections)
         self._currencies = settings.unchecked_rules().money.currencies
+        self._hashing = Hashing(settings.worker.hashing_key())
         self._sink, self._metrics, self._clock = sink, metrics, clock
         metrics.expect(self._providers)
         self._done: dict[TP, int] = {}
@@ -145,11 +148,18 @@ class Normaliser:
                 counter.labels(connection).inc(count)
         if normalised.dead:
             self.dead_letters.add(connection, normalised.dead)
-        events, dead, count = self._topics.events, self._topics.dead, self._partitions
+        events, count = self._topics.events, self._partitions
         return [
             *(Message(events, partition_of(key, count), key, value) for key, value in normalised.events),
-            *(Message(dead, DEAD_PARTITION, None, letter.record) for letter in normalised.dead),
+            *(Message(self._topics.dead, DEAD_PARTITION, key, value) for key, value in self._kept(normalised)),
         ]
+
+    def _kept(self, normalised: Normalised) -> Iterator[tuple[bytes, bytes]]:
+        """Keys and values for the topic of dead letters: new ones, one that could be read now, and who is erased."""
+        read = () if normalised.read is None else (normalised.read,)
+        yield from ((letter.id.encode(), letter.record) for letter in (*normalised.dead, *read))
+        for erasure in (erasure_by(self._hashing, subject.kind, subject.id) for subject in normalised.erased):
+            yield erasure.key, erasure.record
 
     def _normalised(self, tp: TP, record: Record) -> tuple[str, Normalised]:
         body, received_at = record.value or b"", Millis(max(record.timestamp, 0))
@@ -176,6 +186,10 @@ class Normaliser:
         log.warning("tick_refused", partition=tp.partition, at=at, ahead_s=round(ahead))
         return False
 
+    def is_first(self) -> bool:
+        """Whether the first partition is here: then so is what one normaliser does for all."""
+        return 0 in self._owned()
+
     def _owned(self) -> AbstractSet[int]:
         return {tp.partition for tp in self._control.owned()}
 
@@ -188,20 +202,23 @@ class Normaliser:
         await self._sink.send([Message(topic, partition, TICK_KEY, value) for partition in range(self._partitions)])
 
 
-def providers_of(connections: Sequence[Connection]) -> dict[str, Provider]:
-    """Which provider reads the deliveries of each connection."""
-    return {connection.name: provider_of(connection) for connection in connections}
-
-
 async def run(settings: Settings, *, stopping: asyncio.Event | None = None) -> None:
     """Normalise deliveries until SIGTERM, or until `stopping`. Raises Fatal if that cannot go on."""
     kafka, worker, metrics = settings.kafka, settings.worker, registry()
-    await ensure(kafka.bootstrap, kafka.partitions, kafka.replication_factor, kafka.topic_prefix, create=kafka.create_topics)
+    await ensure(
+        kafka.bootstrap,
+        kafka.partitions,
+        kafka.replication_factor,
+        kafka.topic_prefix,
+        create=kafka.create_topics,
+        retention=settings.retention,
+    )
     async with Outlet(kafka.bootstrap).running() as outlet:
         normaliser = Normaliser(settings, outlet, NormaliserMetrics(metrics))
         app = make_app(f"{kafka.group}-normaliser", Topics(kafka.topic_prefix).deliveries, kafka, normaliser)
         readiness = Readiness(app.consumer.unready)
-        background: list[Background] = [normaliser.relay.run, normaliser.keep_offsets, normaliser.dead_letters.run]
+        sweeper = Sweeper(settings, outlet, normaliser.is_first)
+        background: list[Background] = [normaliser.relay.run, normaliser.keep_offsets, normaliser.dead_letters.run, sweeper.run]
         if settings.ticks == "wall":
             background.append(normaliser.ticker.run)
         if port := worker.normaliser_port:

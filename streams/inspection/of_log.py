@@ -1,6 +1,7 @@
 """What Kafka's state says: topics as they should be, partitions owned, ticks and deliveries coming, letters dying."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from itertools import chain
 from typing import Final
 
@@ -27,9 +28,17 @@ AT_LEAST: Final = {
     "max.message.bytes": "large deliveries are refused",
     "min.insync.replicas": "a write may lie on fewer replicas than it should",
 }
-"""Settings of a topic that may be larger than ours, and what it means that one is smaller."""
+"""What it means that a setting of a topic is smaller than ours."""
+
+AT_MOST: Final = {
+    "retention.ms": "bodies and ids are kept for longer than the settings say",
+    "segment.ms": "what is old, or was taken out, is kept for longer",
+    "max.compaction.lag.ms": "what was taken out or overtaken is kept for longer",
+}
+"""What it means that a setting of a topic is larger than ours."""
 
 START_WORKER: Final = "start a worker, or look into its log"
+TELL_OF_THEM: Final = "see `leadbeat dead list`; mend the sender or the settings, and send them again"
 SEE_THE_SENDER: Final = "see whether the CRM still sends, and what it is answered"
 
 
@@ -37,7 +46,7 @@ def of_log(settings: Settings, seen: LogSeen) -> Iterator[Finding]:
     """Everything about Kafka."""
     yield ok(f"Kafka at {settings.kafka.bootstrap}", f"answers, with {_count(seen.brokers, 'broker')}")
     kafka = settings.kafka
-    for spec in specs(Topics(kafka.topic_prefix), kafka.partitions, kafka.replication_factor):
+    for spec in specs(Topics(kafka.topic_prefix), kafka.partitions, kafka.replication_factor, settings.retention):
         yield from _topic(spec, seen.topics.get(spec.name), settings, seen.brokers)
     yield from chain(_groups(settings, seen), _tail(settings, seen.tail, seen.at), _dead(seen))
     yield from (warn(fault.where, fault.what, fault.todo) for fault in seen.faults)
@@ -79,10 +88,24 @@ def _config(where: str, spec: TopicSpec, topic: TopicSeen) -> Iterator[Finding]:
         theirs = topic.config.get(name)
         if theirs is None:
             continue
-        if name == "cleanup.policy" and theirs != ours:
-            yield fail(where, f"{name} is {theirs}: it would lose records that are needed", f"set {name}={ours}")
+        if name == "cleanup.policy":
+            yield from _policy(where, _policies(theirs), _policies(ours), theirs)
         elif name in AT_LEAST and _amount(theirs) < _amount(ours):
             yield warn(where, f"{name} is {theirs}: {AT_LEAST[name]}", f"set {name}={ours}")
+        elif name in AT_MOST and _amount(theirs) > _amount(ours):
+            yield warn(where, f"{name} is {theirs}: {AT_MOST[name]}", f"set {name}={ours}")
+
+
+def _policy(where: str, theirs: AbstractSet[str], ours: AbstractSet[str], told: str) -> Iterator[Finding]:
+    todo = f"set cleanup.policy={','.join(sorted(ours))}"
+    if theirs - ours:
+        yield fail(where, f"cleanup.policy is {told}: it would lose records that are needed", todo)
+    elif ours - theirs:
+        yield warn(where, f"cleanup.policy is {told}: what was taken out, or is old, is kept for longer", todo)
+
+
+def _policies(text: str) -> AbstractSet[str]:
+    return frozenset(each.strip() for each in text.split(","))
 
 
 def _amount(text: str) -> float:
@@ -184,7 +207,7 @@ def _dead(seen: LogSeen) -> Iterator[Finding]:
     for letter, times in seen.dead.kinds.most_common(KINDS_TOLD):
         sender = f" of {letter.connection}" if letter.connection else ""
         what = f"{times} of the last {looked_at}{sender}: {letter.where}: {letter.reason}"
-        yield warn("dead letters", what, "mend the sender; the bodies are in the topic")
+        yield warn("dead letters", what, TELL_OF_THEM)
     if seen.dead.count > looked_at or len(seen.dead.kinds) > KINDS_TOLD:
         what = f"{seen.dead.count} in a day, {_count(len(seen.dead.kinds), 'kind')} among the last {looked_at}"
-        yield warn("dead letters", what, "read the topic for all of them")
+        yield warn("dead letters", what, TELL_OF_THEM)

@@ -25,7 +25,7 @@ FIRST_INSTANT: Final = 100_000_000_000
 MANY_COLUMNS: Final = 9
 """From so many columns on, fewer rows than that are easier to read side by side."""
 
-_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 async def write_json(out: TextIO, rows: AsyncIterator[Row], limit: int) -> None:
@@ -34,7 +34,7 @@ async def write_json(out: TextIO, rows: AsyncIterator[Row], limit: int) -> None:
     async for number, row in _numbered(rows):
         if limit and number == limit:
             break
-        out.write(f"{before}\n  {msgspec.json.encode(row).decode()}")
+        out.write(f"{before}\n  {json_line(row)}")
         before = ","
     out.write("[]\n" if before == "[" else "\n]\n")
 
@@ -96,6 +96,11 @@ def _told(name: str, value: Any, zone: ZoneInfo) -> str:
             return printable(msgspec.json.encode(value).decode())
         case _:
             return printable(str(value))
+
+
+def json_line(content: Any) -> str:
+    """JSON in a line that does not steer a terminal either."""
+    return _UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", msgspec.json.encode(content).decode())
 
 
 def printable(text: str) -> str:

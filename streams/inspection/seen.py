@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from msgspec import Struct
-
 from models.errors import LeadbeatError
 from models.units import Millis
+from streams.dead_letters import Kind
 from streams.serving.table import Round
 from streams.tables import Applied
 from streams.tables.presence import Heard
@@ -63,20 +62,12 @@ class TailSeen:
     since: int | None
 
 
-class Letter(Struct, frozen=True):
-    """A kind of dead letter: why and where it cannot be read, and who sent it."""
-
-    reason: str = ""
-    where: str = ""
-    connection: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class DeadSeen:
-    """The dead letters of a day: how many, and how often each kind among the newest of them."""
+    """The dead letters of a day that wait: how many at most, and how often each kind among the newest of them."""
 
     count: int
-    kinds: Counter[Letter]
+    kinds: Counter[Kind]
 
 
 @dataclass(frozen=True, slots=True)

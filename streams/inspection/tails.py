@@ -1,20 +1,20 @@
 """Reading the ends of logs: the newest ticks and deliveries, and what has become a dead letter lately."""
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any, Final
 
-import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from models.units import DAY, SECOND, Millis
+from streams.dead_letters import Kind, kind_of, letter_of
+from streams.dead_letters.marks import is_letter
 from streams.errors import Poison
 from streams.inbound.normalise import Delivery
-from streams.inspection.seen import Bounds, DeadSeen, Letter, TailSeen, TickSeen, TopicSeen
+from streams.inspection.seen import Bounds, DeadSeen, TailSeen, TickSeen, TopicSeen
 from streams.topics import MAX_RECORD_BYTES, TICK_KEY, decode_tick
 
 READING_S: Final = 10.0
@@ -107,24 +107,19 @@ async def read_dead(bootstrap: str, topic: str, bounds: Bounds, now: Millis) -> 
         since = await consumer.offsets_for_times(sources)
     first = {source.partition: found.offset for source, found in since.items() if found is not None}
     starts = {number: max(start, ends[number] - MOST_DEAD) for number, start in first.items()}
-    kinds: Counter[Letter] = Counter()
-    await _read(bootstrap, topic, (starts, ends), lambda record: kinds.update([_letter(record.value)]))
-    return DeadSeen(sum(ends[number] - start for number, start in first.items()), kinds)
+    waiting: dict[tuple[int, bytes | int], Kind] = {}
 
+    def take(record: Any) -> None:
+        name = record.partition, record.offset if record.key is None else record.key
+        letter = letter_of(record) if is_letter(record) and record.value is not None else None
+        if letter is None or letter.is_resent:
+            waiting.pop(name, None)
+        else:
+            waiting[name] = kind_of(letter)
 
-_decode_letter = msgspec.json.Decoder(Letter).decode
-
-_PARTICULAR = re.compile(r"""'[^']*'|"[^"]*"|\b\d{3,}[\d:.TZ+-]*""")
-_PLACE = re.compile(r"\[\d+\]@\d+$")
-
-
-def _letter(value: bytes | None) -> Letter:
-    """What a dead letter has in common with others of its kind: instants and values are left out."""
-    try:
-        letter = _decode_letter(value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return Letter("is not a dead letter of ours")
-    return Letter(_PARTICULAR.sub("…", letter.reason), _PLACE.sub("", letter.where), letter.connection)
+    await _read(bootstrap, topic, (starts, ends), take)
+    unread = sum(start - first[number] for number, start in starts.items())
+    return DeadSeen(unread + len(waiting), Counter(waiting.values()))
 
 
 async def _read(

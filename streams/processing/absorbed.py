@@ -2,7 +2,7 @@
 
 from models.events import encode
 from models.state.absorption import Handed
-from streams.processing.hashing import Hashing
+from streams.hashing import Hashing
 from streams.tables import Outgoing
 from streams.topics import partition_of, record_key
 

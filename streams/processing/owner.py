@@ -23,9 +23,10 @@ from models.units import Millis
 from models.windows import HORIZON_PANE
 from streams.dead_letters import Origin, dead_letter
 from streams.errors import Fatal, Retry
+from streams.hashing import Hashing
 from streams.processing.checkpoint import Fenced, Outcome, claim_partition, commit_until_definite, new_token
 from streams.processing.cut import Checkpoint, cut_checkpoint
-from streams.processing.hashing import Hashing, Tombstones
+from streams.processing.hashing import Tombstones
 from streams.processing.outbox import Outbox, Producer
 from streams.processing.owned import Owned
 from streams.processing.partition import Partition
@@ -227,7 +228,8 @@ class Owner:
         self._metrics.dead.inc()
         value = record.value or b""
         letter = dead_letter(error, value, Origin(*tp, record.offset))
-        return Outgoing(f"dead-{tp.partition}-{record.offset}-{crc32(value):08x}", self.terms.dead_topic, None, letter.record)
+        name = f"dead-{tp.partition}-{record.offset}-{crc32(value):08x}"
+        return Outgoing(name, self.terms.dead_topic, letter.id.encode(), letter.record)
 
     def consider_all(self) -> None:
         """Cut the checkpoints that are due; call it a few times in an interval."""

@@ -24,11 +24,12 @@ from models.state.lead import Lead, fold, is_huge, pack, retire, unpack
 from models.state.told import RETRACTED
 from models.units import DAY, Duration, Millis
 from models.windows import DUE_LAG
+from streams.hashing import Hashing
 from streams.processing.absorbed import absorbed
 from streams.processing.alerts import alert
 from streams.processing.due import DueSet
 from streams.processing.handing_on import HandingOn
-from streams.processing.hashing import Hashing, Tombstones
+from streams.processing.hashing import Tombstones
 from streams.processing.huge import USUAL as USUAL_SIZES
 from streams.processing.huge import Sizes
 from streams.processing.huge_leads import HugeLeads, Written

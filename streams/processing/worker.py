@@ -11,7 +11,7 @@ from models.codes import Codes
 from models.rules import Rules
 from streams.config import Settings
 from streams.errors import Retry
-from streams.processing.hashing import Hashing
+from streams.hashing import Hashing
 from streams.processing.memory import settle_in
 from streams.processing.owner import Owner, Terms
 from streams.processing.presence import Presence

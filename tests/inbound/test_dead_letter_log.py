@@ -46,7 +46,7 @@ def lines():
 
 
 def letter(reason="is missing", where="$.id"):
-    return DeadLetter(reason, where, b"")
+    return DeadLetter("crm.deliveries.v1", 0, 17, reason=reason, where=where)
 
 
 def test_the_first_is_told_at_once(letters, lines):
@@ -60,6 +60,7 @@ def test_the_first_is_told_at_once(letters, lines):
             "reason": "is missing",
             "where": "$.id",
             "topic": "leadbeat.dead.v1",
+            "todo": "leadbeat dead list",
         }
     ]
 

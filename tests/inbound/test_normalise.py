@@ -74,6 +74,7 @@ def test_a_bad_event_of_a_batch_is_a_dead_letter_and_the_others_work():
         "topic": "crm.deliveries.v1",
         "partition": 3,
         "offset": 17,
+        "headers": {"webhook-id": "msg_1"},
         "index": 1,
         "body": json.dumps(late),
     }

@@ -7,6 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from msgspec import UNSET
+from msgspec.structs import replace
 from owners import SESSION_S, producing
 from services import until
 from structlog.testing import capture_logs
@@ -14,7 +16,10 @@ from structlog.testing import capture_logs
 from models.events import decode
 from models.units import isoformat
 from streams.config import Connection, KafkaSettings, Settings
+from streams.dead_letters import letter_of
+from streams.dead_letters.marks import erasure_by, erasure_of
 from streams.errors import Retry
+from streams.hashing import Hashing
 from streams.inbound.normalise import Delivery
 from streams.inbound.normaliser import TURN, Normaliser, run
 from streams.local.embedded import EmbeddedKafka
@@ -169,8 +174,9 @@ async def test_what_nobody_can_read_is_a_dead_letter(normaliser, kafka_of_ours, 
     ]
     with capture_logs() as lines:
         await normaliser.apply(HERE, strangers)
-    assert {(sent.topic, sent.partition, sent.key) for sent in kafka_of_ours.sent} == {("leadbeat.dead.v1", 0, None)}
+    assert {(sent.topic, sent.partition) for sent in kafka_of_ours.sent} == {("leadbeat.dead.v1", 0)}
     letters = [json.loads(sent.value) for sent in kafka_of_ours.sent]
+    assert [sent.key.decode() for sent in kafka_of_ours.sent] == [letter_of(sent).id for sent in kafka_of_ours.sent]
     assert [letter["offset"] for letter in letters] == [0, 1, 2, 3, 4]
     assert "no connection 'gone'" in letters[4]["reason"]
     assert normaliser.applied(HERE) == 5
@@ -178,6 +184,31 @@ async def test_what_nobody_can_read_is_a_dead_letter(normaliser, kafka_of_ours, 
     assert metrics.get_sample_value("leadbeat_dead_letters_total", {"connection": ""}) == 4
     told = [(line["connection"], line["where"], line["topic"]) for line in lines]
     assert told == [("acme", "$", "leadbeat.dead.v1"), ("", "crm.deliveries.v1[1]@1", "leadbeat.dead.v1")]
+
+
+async def test_who_is_erased_is_told_to_the_dead_letters_in_the_same_go_and_not_by_name(normaliser, kafka_of_ours):
+    await normaliser.load(HERE, ends(0, 9, None))
+    body = json.dumps([event(1), {name: value for name, value in event(7).items() if name != "data"} | {"type": "erased"}])
+    await normaliser.apply(HERE, [record(0, body.encode(), delivery()[1])])
+    *_, erased, mark = kafka_of_ours.sent
+    assert (erased.topic, erased.key) == ("crm.events.v1", b"lead:acme:7")
+    assert (mark.topic, erasure_of(mark)) == ("leadbeat.dead.v1", erasure_by(Hashing(), "lead", "acme:7"))
+
+
+async def test_a_letter_that_is_sent_again_is_read_or_the_same_again(normaliser, kafka_of_ours):
+    await normaliser.load(HERE, ends(0, 9, None))
+    broken = json.dumps([event(1) | {"timestamp": "soon"}, event(2)]).encode()
+    await normaliser.apply(HERE, [record(0, broken, delivery()[1])])
+    letter = letter_of(kafka_of_ours.sent.pop())
+    again = replace(letter, body=UNSET, resent_at=NOW * 1000)
+    for offset, lead in ((7, event(1) | {"timestamp": "soon"}), (8, event(1))):
+        kafka_of_ours.sent.clear()
+        body = json.dumps(lead).encode()
+        headers = Delivery("acme", letter.received_at, {}, body, again=again).record_headers()
+        await normaliser.apply(HERE, [record(offset, body, headers)])
+        *events, came = kafka_of_ours.sent
+        assert (came.key.decode(), letter_of(came).id, len(events)) == (letter.id, letter.id, offset - 7)
+    assert letter_of(came) == again
 
 
 async def test_what_leadbeat_does_not_know_is_counted_and_stays_in_the_deliveries(normaliser, kafka_of_ours, metrics):

@@ -6,36 +6,21 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.admin import NewTopic
+from examined import failures, findings_of, now, told
 from histories import call
 from services import free_port, until
 from system import CONNECTION, PARTITIONS, START_S
 
-from models.units import DAY, HOUR, MINUTE, SECOND, Millis
+from models.units import HOUR, MINUTE, SECOND, Millis
 from streams.config import load
 from streams.inspection import of_log, tails
-from streams.inspection.doctor import examine, healthy, in_json, lines
+from streams.inspection.doctor import healthy, in_json, lines
 from streams.inspection.findings import Finding, Level
 from streams.tables.rows import LAYOUT
 from streams.topics import TICK_KEY, Topics, encode_tick
 from streams.valuation import Valuation, valuation_of
 
 NOW = Millis(time.time_ns() // 1_000_000)
-
-
-async def findings_of(config, *, later: int = 0) -> list[Finding]:
-    """What the doctor finds, some time from now."""
-    return await examine(lambda: load(config), lambda: Millis(time.time_ns() // 1_000_000 + later))
-
-
-def told(findings, level: Level, where: str) -> list[str]:
-    """What is found of something at a level; each says what to do, unless it is well."""
-    assert all(bool(finding.todo) == (finding.level is not Level.OK) for finding in findings), lines(findings)
-    return [finding.what for finding in findings if (finding.level, finding.where) == (level, where)]
-
-
-def failures(findings) -> set[str]:
-    return {finding.where for finding in findings if finding.level is Level.FAIL}
 
 
 async def stored(system, **fields: object) -> None:
@@ -45,10 +30,6 @@ async def stored(system, **fields: object) -> None:
     usual["valuation"] = valuation_of(load(system.configure()).rules()).encode()
     for number in range(PARTITIONS):
         await system.redis.hset(f"lb:{{{number}}}:applied", mapping=usual | fields)
-
-
-def now() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @asynccontextmanager
@@ -134,35 +115,6 @@ async def test_kafka_or_redis_or_both_may_be_away(system):
     assert told(found, Level.OK, f"Kafka at {system.kafka.bootstrap}") == ["answers, with 1 broker"]
     config.write_text(without_kafka.replace(system.redis_server.url, "redis://127.0.0.1:1"))
     assert {"redis", f"Kafka at {nowhere}", "gateway"} <= failures(await findings_of(config))
-
-
-async def test_topics_that_are_not_as_they_should_be(system):
-    topics, prefix = Topics(f"odd.{system.prefix}"), f"odd.{system.prefix}"
-    odd = {"cleanup.policy": "compact", "retention.ms": "1000", "max.message.bytes": "1000"}
-    await system.admin.create_topics(
-        [NewTopic(topics.deliveries, 2, 1, topic_configs=odd), NewTopic(topics.dead, 2, 1), NewTopic(topics.alerts, 1, 1)]
-    )
-    config = system.configure()
-    config.write_text(
-        config.read_text().replace(f'"{system.prefix}"', f'"{prefix}"') + "[kafka.x]\n".replace("[kafka.x]\n", "")
-    )
-    found = await findings_of(config)
-    where = f"topic {topics.deliveries}"
-    assert told(found, Level.FAIL, where) == [
-        "has 2 partitions where kafka.partitions is 4",
-        "cleanup.policy is compact: it would lose records that are needed",
-    ]
-    assert told(found, Level.WARN, where) == [
-        "max.message.bytes is 1000: large deliveries are refused",
-        "retention.ms is 1000: less is kept, so less can be made up for after a loss",
-    ]
-    assert told(found, Level.OK, f"topic {topics.alerts}") == ["1 partition, 1 replica"]
-    config.write_text(config.read_text().replace("[kafka]", "[kafka]\nreplication_factor = 3"))
-    found = await findings_of(config)
-    assert "1 replica where kafka.replication_factor is 3" in told(found, Level.WARN, f"topic {topics.alerts}")
-    assert "min.insync.replicas is 1: a write may lie on fewer replicas than it should" in told(
-        found, Level.WARN, f"topic {topics.alerts}"
-    )
 
 
 async def test_a_redis_that_would_lose_what_it_is_given(system):
@@ -251,36 +203,6 @@ async def test_a_connection_that_has_gone_quiet(system, monkeypatch):
         await system.tick(now() + number * SECOND)
     (unseen,) = told(await findings_of(config), Level.WARN, f"connection {CONNECTION}")
     assert unseen.endswith(" at least")
-
-
-async def test_dead_letters_are_counted_by_their_reasons(system, monkeypatch):
-    monkeypatch.setattr(tails, "MOST_DEAD", 30)
-    config = system.configure()
-    assert told(await findings_of(config), Level.OK, "dead letters") == ["none for a day"]
-
-    async def letter(reason: str, where: str = "$.timestamp", connection: str | None = "crm", **options) -> None:
-        value = json.dumps({"reason": reason, "where": where, "connection": connection}).encode()
-        await system.producer.send_and_wait(system.topics.dead, value, **options)
-
-    await letter("of long ago", timestamp_ms=now() - 2 * DAY)
-    for number in range(3):
-        await letter(f"2026-05-04T09:05:0{number}.000Z lies over 5 minutes after the receipt at 2026-05-04T09:00:00.000Z")
-    for value in ("'x'", "'y'"):
-        await letter(f"Invalid enum value {value}\x1b[2J", "$.data.channel")
-    await letter("is not a delivery of the gateway", "crm.deliveries.v1[1]@17", None)
-    found = await findings_of(config)
-    assert told(found, Level.WARN, "dead letters") == [
-        "3 of the last 6 of crm: $.timestamp: … lies over 5 minutes after the receipt at …",
-        "2 of the last 6 of crm: $.data.channel: Invalid enum value …\x1b[2J",
-        "1 of the last 6: crm.deliveries.v1: is not a delivery of the gateway",
-    ]
-    assert "\x1b" not in "".join(lines(found))
-    for number in range(40):
-        await letter("x" * (number % 7))
-    await system.producer.send_and_wait(system.topics.dead, b"not ours")
-    *kinds, more = told(await findings_of(config), Level.WARN, "dead letters")
-    assert len(kinds) == 5
-    assert more == "47 in a day, 8 kinds among the last 30"
 
 
 async def test_tables_that_do_not_belong_to_this_log_or_this_version(system):

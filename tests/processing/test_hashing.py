@@ -3,7 +3,8 @@
 import pytest
 
 from streams.errors import Fatal
-from streams.processing.hashing import DIGEST_BYTES, Hashing, Tombstones
+from streams.hashing import DIGEST_BYTES, Hashing
+from streams.processing.hashing import Tombstones
 from streams.processing.owner import check_same_key
 from streams.tables import Progress
 

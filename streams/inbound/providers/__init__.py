@@ -1,6 +1,6 @@
 """The kinds of CRM that can send to us, by the name that a connection's `provider` gives."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from streams.config import CloseSettings, Connection
 from streams.inbound.providers import standard
@@ -18,4 +18,9 @@ def provider_of(connection: Connection) -> Provider:
     return PROVIDERS[connection.provider]
 
 
-__all__ = ["PROVIDERS", "Element", "Provider", "Unauthentic", "provider_of"]
+def providers_of(connections: Sequence[Connection]) -> dict[str, Provider]:
+    """Which provider reads the deliveries of each connection."""
+    return {connection.name: provider_of(connection) for connection in connections}
+
+
+__all__ = ["PROVIDERS", "Element", "Provider", "Unauthentic", "provider_of", "providers_of"]

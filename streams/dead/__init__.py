@@ -1,0 +1,1 @@
+"""`leadbeat dead`: dead letters listed, explained, sent again; and `leadbeat erase`."""
