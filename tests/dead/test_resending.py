@@ -86,7 +86,7 @@ def test_the_elements_of_a_delivery_that_can_be_taken_apart_now_are_letters_of_t
 
 
 def test_an_element_is_not_taken_apart_again():
-    (letter,) = dead(body([lead("1", created_at=NOON), NEVER]))
+    (letter,) = dead(body([lead("1", created_at=NOON), lead("2", created_at=NOON)]))
     outcome, _ = tried(letter)
     assert not outcome.is_read
 
