@@ -72,8 +72,12 @@ def build_of(page: Mapping[str, File]) -> str:
     return sha256("".join(f"{name}{file.etag}" for name, file in page.items()).encode()).hexdigest()[:16]
 
 
+PATHS: Final = ("/", "/board/{name:path}")
+"""Of the page, and of what it is made of."""
+
+
 def routes(page: Mapping[str, File]) -> list[Route]:
-    """GET / for the page, GET /board/… for what it is made of."""
+    """GET of each of these."""
 
     async def index(request: Request) -> Response:
         return _response(request, page["index.html"])
@@ -84,7 +88,7 @@ def routes(page: Mapping[str, File]) -> list[Route]:
             raise HTTPException(404)
         return _response(request, file)
 
-    return [Route("/", index), Route("/board/{name:path}", part)]
+    return [Route(path, endpoint) for path, endpoint in zip(PATHS, (index, part), strict=True)]
 
 
 def _response(request: Request, file: File) -> Response:

@@ -45,6 +45,7 @@ HEADERS: Final = {**SECURITY, "cache-control": "no-store", "x-accel-buffering": 
 OPERATION: Final = Operation(
     "/api/v1/stream",
     "watch",
+    "page",
     "What the live page listens to. It may change with the page.",
     {
         200: Told("Events without end, each the whole of what it tells.", {"text/event-stream": "Server-sent events: JSON."}),
