@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from models.errors import LeadbeatError
@@ -14,8 +15,9 @@ from streams.config import Scope, Settings
 from streams.server import listen, serve
 from streams.serving import api, exporter, health, leads, openapi, waiting
 from streams.serving.access import Access, guarded
-from streams.serving.answers import on_error
+from streams.serving.answers import on_error, on_unforeseen
 from streams.serving.board import files, stream
+from streams.serving.headers import WithHeaders
 from streams.serving.profile import Profile
 from streams.serving.sources import Sources
 from streams.serving.table import follow
@@ -48,7 +50,8 @@ def create(settings: Settings, sources: Sources, closing: asyncio.Event | None =
     ]
     return Starlette(
         routes=[_guarded(route, access) for route in routes],
-        exception_handlers={LeadbeatError: on_error},
+        middleware=[Middleware(WithHeaders)],
+        exception_handlers={LeadbeatError: on_error, Exception: on_unforeseen},
     )
 
 
