@@ -84,10 +84,17 @@ $(KAFKA)/complete: tests/kafka.pom.xml
 
 # Nobody but their owner gets at the files, for the folder is shut; a container, into which they are mounted one by one, reads
 # them as a user of its own.
-secrets: secrets/crm-token secrets/crm-webhook secrets/grafana-admin secrets/subject-key
+secrets: secrets/crm-token secrets/crm-webhook secrets/grafana-admin secrets/subject-key \
+	secrets/floor-token.sha256 secrets/prometheus-token.sha256
 
 secrets/crm-token secrets/grafana-admin secrets/subject-key: | secrets/.made
 	@od -An -v -tx1 -N24 /dev/urandom | tr -d ' \n' > $@
+
+secrets/floor-token secrets/prometheus-token: | secrets/.made
+	@printf 'lbt_%s' "$$(od -An -v -tx1 -N32 /dev/urandom | tr -d ' \n')" > $@
+
+secrets/%.sha256: secrets/%
+	@{ sha256sum 2>/dev/null || shasum -a 256; } < $< | cut -c1-64 > $@
 
 secrets/crm-webhook: | secrets/.made
 	@printf 'whsec_%s' "$$(head -c 32 /dev/urandom | base64)" > $@

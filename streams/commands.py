@@ -33,7 +33,7 @@ from streams.local.replay import replay as work_out
 from streams.options import Config, OwnKpis, Supervised, named
 from streams.rebuild.command import rebuild
 from streams.rulebook import commands as rulebook
-from streams.serving import dashboards
+from streams.serving import dashboards, tokens
 from streams.serving.catalogue import describe
 from streams.serving.listing import markdown, table
 from streams.serving.selection import check_sliced, choose
@@ -65,6 +65,15 @@ class Report(StrEnum):
     CSV = "csv"
 
 
+class Permitted(StrEnum):
+    """What a token may be for."""
+
+    METRICS = "metrics"
+    KPIS = "kpis"
+    LEADS = "leads"
+    PAGE = "page"
+
+
 class Part(StrEnum):
     """The two processes of a worker."""
 
@@ -93,6 +102,8 @@ def root(
 
 topics = typer.Typer(help="Kafka's topics.", no_args_is_help=True)
 app.add_typer(topics, name="topics")
+token = typer.Typer(help="Tokens for the exporter's API.", no_args_is_help=True)
+app.add_typer(token, name="token")
 app.add_typer(rulebook.app, name="rules")
 app.add_typer(dead.app, name="dead")
 app.command()(dead.erase)
@@ -296,6 +307,22 @@ def create_topics(context: typer.Context, config: Config = None) -> None:
     from streams import bootstrap  # noqa: PLC0415
 
     bootstrap.make_topics(named(context, config))
+
+
+@token.command("new")
+def new_token(
+    name: Annotated[str, typer.Argument(help="Whose it is: letters, digits, _ and -.")],
+    *,
+    scope: Annotated[list[Permitted], typer.Option(help="What it is for; may be repeated.")],
+    config: Config = None,  # noqa: ARG001
+) -> None:
+    """Make a token: it goes to standard output, this once, and to standard error what the settings need."""
+    try:
+        made = tokens.new(name, [each.value for each in scope])
+    except ValueError:
+        raise Fatal("NAME", f"{name!r} cannot be one", "1 to 64 letters, digits, _ and -") from None
+    typer.echo(made.token)
+    typer.echo(f"# Only its hash is kept: the token cannot be told again. For the settings:\n{made.settings}", err=True)
 
 
 @app.command()

@@ -285,6 +285,20 @@ class ProcessorMetrics:
         )
 
 
+class AccessMetrics:
+    """Whom the exporter has turned away."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.refused = Counter(
+            "leadbeat_api_refused", "Requests to the exporter that were not allowed, by reason.", ["reason"], registry=registry
+        )
+
+    def expect(self, reasons: Iterable[str]) -> None:
+        """Begin at 0: to Prometheus, a count that is first seen at 1 has not increased."""
+        for reason in reasons:
+            self.refused.labels(reason)
+
+
 class AuditMetrics:
     """What an audit tells. Before the first one is completed there is nothing to be told: 0 would say that nothing differs."""
 

@@ -74,13 +74,17 @@ def receiving() -> Iterator[Receiver]:
 
 
 def prometheus_at(folder: Path, **targets: Sequence[str]) -> Path:
-    """A copy of Prometheus's folder with other targets (of `exporter`, `gateway`, ...); its configuration file."""
+    """A copy of Prometheus's folder with other targets (of `exporter`, `gateway`, ...) and a token; its configuration file."""
     copy = Path(shutil.copytree(PROMETHEUS, folder / "prometheus"))
     for name, addresses in targets.items():
         path = copy / "targets" / f"{name}.yml"
         assert path.exists()
         path.write_text(json.dumps([{"targets": addresses}]))  # JSON is YAML
-    return copy / "prometheus.yml"
+    config, secrets = copy / "prometheus.yml", folder / "secrets"
+    secrets.mkdir()
+    (secrets / "prometheus-token").write_text("lbt_of_a_test")
+    config.write_text(config.read_text().replace("/run/secrets", str(secrets)))
+    return config
 
 
 def alertmanager_for(receiver: str) -> str:

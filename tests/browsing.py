@@ -26,10 +26,14 @@ async def browsing(chromium: Chromium) -> AsyncIterator[Browser]:
 
 @dataclass
 class Seen:
-    """A page that is open, and what the browser complained of: the console's errors and warnings, and what was thrown."""
+    """A page that is open, and what the browser complained of: the console's errors and warnings, and what was thrown.
+
+    `asked` are the addresses that it has asked for anything.
+    """
 
     page: Page
     complaints: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
     async def text(self, selector: str) -> str:
         """The text of an element as it is shown."""
@@ -45,13 +49,19 @@ class Seen:
 
 
 @asynccontextmanager
-async def opened(browser: Browser, url: str, *, ready: bool = True, **context: Any) -> AsyncIterator[Seen]:
-    """The page in a context of its own (`color_scheme`, `viewport` …), with figures on it unless it is not to be `ready`."""
+async def opened(browser: Browser, url: str, *, ready: bool = True, script: str = "", **context: Any) -> AsyncIterator[Seen]:
+    """The page in a context of its own (`color_scheme`, `viewport` …), with figures on it unless it is not to be `ready`.
+
+    The `script` runs before all that is the page's.
+    """
     async with await browser.new_context(**({"viewport": LAPTOP} | context)) as private:
         page = await private.new_page()
         seen = Seen(page)
         page.on("console", lambda said: seen.complaints.append(said.text) if said.type in {"error", "warning"} else None)
+        page.on("request", lambda request: seen.asked.append(request.url))
         page.on("pageerror", lambda error: seen.complaints.append(str(error)))
+        if script:
+            await page.add_init_script(script)
         await page.goto(url)
         if ready:
             await page.wait_for_selector("#main[data-ready=true]", timeout=LIMIT_MS)

@@ -1,5 +1,6 @@
 """docker-compose.yml: valid for both generations of Compose, pinned, unprivileged, and in agreement with what it mounts."""
 
+import hashlib
 import re
 import shutil
 import subprocess
@@ -115,6 +116,8 @@ def test_secrets_are_files_and_go_only_to_those_who_need_them():
     assert holders == {
         "gateway": webhooks,
         "worker": [*webhooks, "subject-key"],  # its settings name the connection, too
+        "exporter": ["floor-token-hash", "prometheus-token-hash"],  # no token itself
+        "prometheus": ["prometheus-token"],
         "simulator": webhooks,
         "grafana": ["grafana-admin"],
     }
@@ -132,10 +135,18 @@ def test_the_settings_are_valid_and_those_without_connections_need_no_secret(tmp
     text = (CHECKOUT / "compose" / "leadbeat.toml").read_text().replace("/run/secrets", str(tmp_path))
     settings = tmp_path / "leadbeat.toml"
     settings.write_text(text)
-    for name, value in SERVICES["exporter"]["environment"].items():
+    for name, value in SERVICES["topics"]["environment"].items():
         monkeypatch.setenv(name, value)
-    assert load(settings).connections == ()
+    assert (load(settings).connections, load(settings).api_tokens) == ((), ())
     assert {entry["rep"] for entry in tomllib.loads(text)["roster"]} == {entry.rep for entry in load(settings).roster}
+    (tmp_path / "floor-token-hash").write_text("ab" * 32)
+    (tmp_path / "prometheus-token-hash").write_text("cd" * 32)
+    monkeypatch.delenv("LEADBEAT_API_TOKENS")
+    assert SERVICES["exporter"]["environment"]["LEADBEAT_CONNECTIONS"] == "[]"
+    assert {token.name: token.scopes for token in load(settings).api_tokens} == {
+        "floor": ("page", "kpis", "leads"),
+        "prometheus": ("metrics",),
+    }
     (tmp_path / "crm-token").write_text("a" * 48)
     (tmp_path / "crm-webhook").write_text("whsec_" + "A" * 44)
     monkeypatch.delenv("LEADBEAT_CONNECTIONS")
@@ -155,6 +166,9 @@ def test_make_secrets_makes_what_the_settings_accept_and_leaves_what_is_there(tm
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
     subprocess.run(make, cwd=tmp_path, check=True)
     assert {path.name: path.read_text() for path in (tmp_path / "secrets").iterdir()} == made
+    for name in ("floor-token", "prometheus-token"):
+        assert len(made[name]) == len("lbt_") + 64
+        assert made[f"{name}.sha256"].strip() == hashlib.sha256(made[name].encode()).hexdigest()
 
 
 def test_grafana_is_provisioned_with_where_prometheus_is_and_with_the_dashboard():

@@ -41,7 +41,8 @@ def test_nothing_given_is_the_defaults():
 
 def test_the_example_loads_and_shows_each_key_with_its_default():
     example = load(EXAMPLE)
-    examples = {"connections", "roster", "sla", "money", "deal_stages", "targets", "leaderboards", "quotas", "plans", *WORKTIME}
+    lists = {"connections", "api_tokens", "roster", "sla", "deal_stages", "targets", "leaderboards", "quotas", "plans"}
+    examples = {*lists, "money", *WORKTIME}
     assert example.model_dump(exclude=examples) == Settings().model_dump(exclude=examples)
     text = EXAMPLE.read_text()
     models = [Settings, *(type(getattr(Settings(), name)) for name in Settings.model_fields)]

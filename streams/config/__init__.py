@@ -5,6 +5,7 @@ also be read from a file (`token_file`, `secret_files`, `email_key_file`, `subje
 variable of any name (`token_env`, `secret_envs`, `email_key_env`, `subject_key_env`, `url_env`).
 """
 
+from streams.config.api_tokens import ApiToken, Scope
 from streams.config.connections import CloseFields, CloseSettings, Connection
 from streams.config.loading import kpis_module, load, load_rules
 from streams.config.settings import (
@@ -24,6 +25,7 @@ from streams.config.settings import (
 from streams.config.values import parse_duration
 
 __all__ = [
+    "ApiToken",
     "CloseFields",
     "CloseSettings",
     "Connection",
@@ -37,6 +39,7 @@ __all__ = [
     "RedisSettings",
     "RetentionSettings",
     "RosterEntry",
+    "Scope",
     "Settings",
     "SlaEntry",
     "kpis_module",

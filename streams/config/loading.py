@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from pydantic import ValidationError
 from pydantic.fields import FieldInfo
@@ -17,8 +17,9 @@ from models.compared import is_compared
 from models.kpis import Figure
 from models.rules import LISTS, OTHER, UNASSIGNED
 from streams.config.calendars import mistakes_in
+from streams.config.secrets import resolve
 from streams.config.settings import Settings
-from streams.config.values import Section, instant
+from streams.config.values import Mistake, Place, Section, instant
 from streams.errors import Fatal
 
 PREFIX = "LEADBEAT_"
@@ -46,9 +47,6 @@ RULES: Final = (
 )
 """The settings that are rules; all that a rules document needs to have."""
 
-Place: TypeAlias = tuple[int | str, ...]
-Mistake: TypeAlias = tuple[Place, str]
-
 PLAINLY = {
     "dict_type": "is not a table",
     "missing": "is missing",
@@ -73,7 +71,7 @@ def load(path: Path | str | None = None) -> Settings:
     """
     path = path or os.environ.get(CONFIG) or None
     raw = _merge(_read(Path(path)) if path else {}, _Environment()())
-    mistakes = list(_resolve_secrets(raw, Path(path).parent if path else Path()))
+    mistakes = list(resolve(raw, Path(path).parent if path else Path()))
     unreadable = {place for place, _ in mistakes}
     settings, invalid = _validate(raw)
     mistakes += [mistake for mistake in invalid if mistake[0] not in unreadable]
@@ -154,61 +152,6 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _resolve_secrets(raw: dict[str, Any], folder: Path) -> Iterator[Mistake]:
-    """Put what `*_file` and `*_env` keys point at under the secret's own key, where also what cannot be had is a mistake."""
-    connections = raw.get("connections")
-    for name, key in (("redis", "url"), ("worker", "subject_key")):
-        section = raw.get(name)
-        if isinstance(section, dict):
-            yield from _resolve(section, key, folder, (name,))
-    for index, connection in enumerate(connections if isinstance(connections, list) else []):
-        if isinstance(connection, dict):
-            yield from _resolve(connection, "token", folder, ("connections", index))
-            yield from _resolve(connection, "email_key", folder, ("connections", index))
-            yield from _resolve_list(connection, folder, ("connections", index))
-
-
-def _resolve(section: dict[str, Any], key: str, folder: Path, place: Place) -> Iterator[Mistake]:
-    given = [name for name in (key, f"{key}_file", f"{key}_env") if name in section]
-    if len(given) > 1:
-        yield (*place, key), f"is given more than once: {', '.join(given)}"
-    for name in given:
-        source = section.pop(name)
-        try:
-            section[key] = source if name == key else _fetch(name, source, folder)
-        except Fatal as error:
-            yield (*place, key), str(error)
-
-
-def _resolve_list(section: dict[str, Any], folder: Path, place: Place) -> Iterator[Mistake]:
-    for name in ("secret_files", "secret_envs"):
-        sources = section.pop(name, [])
-        if not isinstance(sources, list):
-            yield (*place, "secrets"), f"{name} is not a list"
-            continue
-        for source in sources:
-            try:
-                section["secrets"] = [*section.get("secrets", []), _fetch(name, source, folder)]
-            except Fatal as error:
-                yield (*place, "secrets"), str(error)
-
-
-def _fetch(name: str, source: object, folder: Path) -> str:
-    """A secret from a file (relative to the settings file) or a variable. Raises Fatal, which names the source."""
-    if not isinstance(source, str) or not source:
-        raise Fatal(name, "is not a name")
-    if "_env" in name:
-        if not os.environ.get(source):
-            raise Fatal(name, f"{source} is not set")
-        return os.environ[source]
-    try:
-        return (folder / source).read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise Fatal(name, f"{source} cannot be read: {error.strerror}") from None
-    except ValueError:
-        raise Fatal(name, f"{source} does not hold text") from None
-
-
 def _validate(raw: dict[str, Any]) -> tuple[Settings, list[Mistake]]:
     """The settings, with defaults for the sections that have mistakes, and these mistakes."""
     try:
@@ -274,6 +217,15 @@ def _dotted(place: Place) -> str:
 def _twin_connections(settings: Settings) -> Iterator[Mistake]:
     yield from _twins("connections", "name", [connection.name for connection in settings.connections])
     yield from _twins("connections", "token", [connection.token.get_secret_value() for connection in settings.connections])
+
+
+def _twin_tokens(settings: Settings) -> Iterator[Mistake]:
+    yield from _twins("api_tokens", "name", [token.name for token in settings.api_tokens])
+    holders = [(digest, index) for index, token in enumerate(settings.api_tokens) for digest in token.hashes]
+    firsts = dict(reversed(holders))
+    for digest, index in holders:
+        if firsts[digest] < index:
+            yield ("api_tokens", index, "hashes"), f"one is the same as in api_tokens[{firsts[digest]}]"
 
 
 def _twin_entries(settings: Settings) -> Iterator[Mistake]:
@@ -382,6 +334,7 @@ def _strange_worktime(settings: Settings) -> Iterator[Mistake]:
 
 CHECKS: tuple[tuple[frozenset[str], Callable[[Settings], Iterator[Mistake]]], ...] = (
     (frozenset({"connections"}), _twin_connections),
+    (frozenset({"api_tokens"}), _twin_tokens),
     (frozenset({"roster", "organisation"}), _twin_entries),
     (frozenset({"money", "organisation"}), _twin_rates),
     (frozenset({"deal_stages"}), _twin_stages),

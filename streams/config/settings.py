@@ -14,6 +14,7 @@ from models.money import Money, Rate
 from models.rules import DealStage, KpiTarget, Leaderboard, Membership, Plan, Quota, Rules, SlaPolicy
 from models.slices import Pair
 from models.units import DAY, HOUR, SECOND, Duration
+from streams.config.api_tokens import ApiToken
 from streams.config.calendars import (
     AbsenceEntry,
     CalendarEntry,
@@ -264,6 +265,7 @@ class Settings(Section):
     ticks: Literal["wall", "external"] = "wall"
     checkpoint_ms: Annotated[int, Field(ge=10, le=60_000)] = 500
     connections: tuple[Connection, ...] = ()
+    api_tokens: tuple[ApiToken, ...] = ()
     organisation: Organisation = Organisation()
     roster: tuple[RosterEntry, ...] = ()
     sla: tuple[SlaEntry, ...] = (SlaEntry.model_validate({"target": "5m"}),)

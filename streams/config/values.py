@@ -171,6 +171,9 @@ def _share(value: object) -> str:
     return text
 
 
+Place: TypeAlias = tuple[int | str, ...]
+"""Where in the settings something stands: keys and indices."""
+Mistake: TypeAlias = tuple[Place, str]
 Text: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 GivenName: TypeAlias = Annotated[Text, AfterValidator(_unreserved)]
 Span: TypeAlias = Annotated[Duration, BeforeValidator(parse_duration)]

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
+from ipaddress import ip_address
 
 from models.errors import LeadbeatError
 from models.rules import Rules
@@ -29,6 +30,16 @@ def of_settings(settings: Settings, rules: Rules) -> Iterator[Finding]:
         yield warn("configuration", "no roster: every rep counts as other", "name the reps and their teams: [[roster]]")
     if not rules.sla:
         yield warn("configuration", "no SLA: no lead is ever overdue, and nobody is warned", "give a target: [[sla]]")
+    if not settings.api_tokens and not _is_loopback(settings.exporter.host):
+        what = f"whoever reaches {settings.exporter.host}:{settings.exporter.port} reads all numbers, and who waits"
+        yield warn("exporter", what, "let it ask for tokens: `leadbeat token new`, [[api_tokens]]")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def of_services(services: Sequence[ServiceSeen]) -> Iterator[Finding]:

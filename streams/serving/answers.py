@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from models.errors import LeadbeatError
 from streams.errors import Retry
+from streams.serving.headers import HEADERS
 from streams.serving.selection import InvalidQueryError, NotThereError
 
 JSON: Final = "application/json"
@@ -22,8 +23,8 @@ _FULL = _WEIGHT.fullmatch("q=1")
 
 
 def answer(content: Any, status: int = 200) -> Response:
-    """A JSON response of anything msgspec can encode. It is true for this moment only."""
-    return Response(_encode(content), status, {"cache-control": "no-store"}, JSON)
+    """A JSON response of anything msgspec can encode."""
+    return Response(_encode(content), status, media_type=JSON)
 
 
 class Refusal(Struct, frozen=True):
@@ -41,7 +42,7 @@ def refusal(error: LeadbeatError, status: int) -> Response:
 
 def sheet(content: bytes, name: str) -> Response:
     """A CSV file with a heading."""
-    headers = {"cache-control": "no-store", "content-disposition": f'attachment; filename="{name}"', "vary": "accept"}
+    headers = {"content-disposition": f'attachment; filename="{name}"', "vary": "accept"}
     return Response(content, headers={**headers, "content-type": f"{CSV}; charset=utf-8; header=present"})
 
 
@@ -74,6 +75,12 @@ async def on_error(_: Request, error: Exception) -> Response:
     if not isinstance(error, LeadbeatError):  # pragma: no cover - it is registered for these only
         raise error
     return refusal(error, next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500))
+
+
+async def on_unforeseen(_: Request, __: Exception) -> Response:
+    """The answer when a handler has failed as nobody has foreseen; the server logs the error."""
+    fault = Refusal("leadbeat", "failed unexpectedly", "report it, with what the exporter's log says")
+    return Response(_encode(fault), 500, HEADERS, JSON)
 
 
 _STATUS: Final[Mapping[type[LeadbeatError], int]] = {InvalidQueryError: 400, NotThereError: 404, Retry: 503}

@@ -48,6 +48,7 @@ OPERATIONS: Final = (
     Operation(
         "/api/v1/kpis",
         "getKpis",
+        "kpis",
         "The values of KPIs, by window and slice. Without parameters all of them, which is several MB.",
         {
             200: Told(
@@ -69,6 +70,7 @@ OPERATIONS: Final = (
     Operation(
         "/api/v1/catalogue",
         "getCatalogue",
+        "kpis",
         "Every KPI with its definition, and what it can be asked for by.",
         {200: Told("The catalogue of this version.", {JSON: Catalogue})},
     ),

@@ -1,20 +1,32 @@
 """The exporter's process: metrics, health, API and the live page under one roof."""
 
 import asyncio
+from collections.abc import Mapping
+from typing import Final
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from models.errors import LeadbeatError
 from models.slices import pair_name
 from streams import telemetry
-from streams.config import Settings
+from streams.config import Scope, Settings
 from streams.server import listen, serve
 from streams.serving import api, exporter, health, leads, openapi, waiting
-from streams.serving.answers import on_error
+from streams.serving.access import Access, guarded
+from streams.serving.answers import on_error, on_unforeseen
 from streams.serving.board import files, stream
+from streams.serving.headers import WithHeaders
 from streams.serving.profile import Profile
 from streams.serving.sources import Sources
 from streams.serving.table import follow
+
+SCOPES: Final[Mapping[str, Scope | None]] = {
+    **{operation.path: operation.scope for operation in openapi.OPERATIONS},
+    **dict.fromkeys(files.PATHS, "page"),
+}
+"""What each path asks for; None: nothing."""
 
 
 def create(settings: Settings, sources: Sources, closing: asyncio.Event | None = None) -> Starlette:
@@ -23,20 +35,30 @@ def create(settings: Settings, sources: Sources, closing: asyncio.Event | None =
     ticks_are_wall = settings.ticks == "wall"
     page = files.load()
     now = health.wall if ticks_are_wall else None
+    registry = telemetry.registry()
+    access = Access(settings.api_tokens, telemetry.AccessMetrics(registry))
     streams = stream.Streams(sources, stream.Page(files.build_of(page), windows), now, closing or asyncio.Event())
+    routes = [
+        *files.routes(page),
+        exporter.route(sources.table, profile_of(settings), settings.working_hours(), registry, now),
+        *health.routes(sources.table, ticks_are_wall=ticks_are_wall),
+        *api.routes(sources.table, settings.money.currency, now),
+        leads.route(sources.leads),
+        openapi.route(),
+        waiting.route(sources.queue),
+        stream.route(streams),
+    ]
     return Starlette(
-        routes=[
-            *files.routes(page),
-            exporter.route(sources.table, profile_of(settings), settings.working_hours(), telemetry.registry(), now),
-            *health.routes(sources.table, ticks_are_wall=ticks_are_wall),
-            *api.routes(sources.table, settings.money.currency, now),
-            leads.route(sources.leads),
-            openapi.route(),
-            waiting.route(sources.queue),
-            stream.route(streams),
-        ],
-        exception_handlers={LeadbeatError: on_error},
+        routes=[_guarded(route, access) for route in routes],
+        middleware=[Middleware(WithHeaders)],
+        exception_handlers={LeadbeatError: on_error, Exception: on_unforeseen},
     )
+
+
+def _guarded(route: Route, access: Access) -> Route:
+    """A route that lets in whom its scope does; one of which no scope is declared is a mistake of ours."""
+    scope = SCOPES[route.path]
+    return route if scope is None else guarded(route, access, scope)
 
 
 def profile_of(settings: Settings) -> Profile:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from streams.config import Scope
 from streams.serving.answers import JSON, Refusal
 
 
@@ -31,14 +32,26 @@ class Told(NamedTuple):
     content: Mapping[str, Any]
 
 
+NOT_ALLOWED: Final = {
+    401: Told("The exporter has tokens, and none of them was sent.", {JSON: Refusal}),
+    403: Told("The token has not the scope, or the page of another site has asked.", {JSON: Refusal}),
+}
+"""What an answer may be instead where a scope is needed."""
+
+
 class Operation(NamedTuple):
-    """GET of a path."""
+    """GET of a path, for those who have the scope; without one for everybody."""
 
     path: str
     name: str
+    scope: Scope | None
     text: str
     answers: Mapping[int, Told]
     parameters: Sequence[Parameter] = ()
+
+    def every_answer(self) -> Mapping[int, Told]:
+        """Its answers, and those to whoever may not ask."""
+        return {**self.answers, **(NOT_ALLOWED if self.scope else {})}
 
 
 FAULTS: Final = {

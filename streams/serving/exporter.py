@@ -120,6 +120,7 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 OPERATION: Final = Operation(
     "/metrics",
     "getMetrics",
+    "metrics",
     "The page that Prometheus scrapes.",
     {200: Told("Without Redis too, then without KPIs.", {"text/plain": "Prometheus' text format, version 0.0.4."})},
 )

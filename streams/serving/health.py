@@ -33,10 +33,11 @@ class Ready(Struct, frozen=True):
 
 
 OPERATIONS: Final = (
-    Operation("/livez", "isAlive", "Whether this process lives.", {200: Told("It does.", {JSON: Alive})}),
+    Operation("/livez", "isAlive", None, "Whether this process lives.", {200: Told("It does.", {JSON: Alive})}),
     Operation(
         "/readyz",
         "isReady",
+        None,
         "Whether there is a fresh round.",
         {200: Told("There is.", {JSON: Ready}), 503: Told("There is none.", {JSON: Refusal})},
     ),

@@ -73,6 +73,7 @@ class Leads(Struct, frozen=True):
 OPERATION: Final = Operation(
     "/api/v1/kpis/{kpi}/leads",
     "getLeads",
+    "leads",
     "The leads behind the number of a KPI that counts leads, or what happens to them, and the instants at which they count.",
     {
         200: Told(

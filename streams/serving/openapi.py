@@ -20,7 +20,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
     leads.OPERATION,
     waiting.OPERATION,
     stream.OPERATION,
-    Operation(PATH, "getDescription", "This description.", {200: Told("OpenAPI 3.1.", {JSON: dict[str, Any]})}),
+    Operation(PATH, "getDescription", "kpis", "This description.", {200: Told("OpenAPI 3.1.", {JSON: dict[str, Any]})}),
     exporter.OPERATION,
     *health.OPERATIONS,
 )
@@ -28,7 +28,14 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
 
 TEXT: Final = """\
 Live KPIs for sales teams, by window and slice: the numbers of Prometheus and of the topic `leadbeat.kpis.v1`.
-Instants are ms UTC unless their unit says otherwise. What is withheld is null, and `state` says why."""
+Instants are ms UTC unless their unit says otherwise. What is withheld is null, and `state` says why.
+An exporter without API tokens lets everybody ask. Else a token needs the scope that stands under an operation's security."""
+
+SCHEMES: Final = {
+    "token": {"type": "http", "scheme": "bearer", "description": "A token of `leadbeat token new`."},
+    "password": {"type": "http", "scheme": "basic", "description": "The same as a password, under any name: for browsers."},
+}
+"""The two ways to show a token."""
 
 
 def document() -> dict[str, Any]:
@@ -41,20 +48,21 @@ def document() -> dict[str, Any]:
         "info": {"title": "Leadbeat", "version": "1", "description": TEXT},
         "servers": [{"url": "/"}],
         "paths": {operation.path: {"get": _operation(operation, known)} for operation in OPERATIONS},
-        "components": {"schemas": components},
+        "components": {"schemas": components, "securitySchemes": SCHEMES},
     }
 
 
 def _types(operations: Iterable[Operation]) -> Iterable[Any]:
-    return (kind for operation in operations for told in operation.answers.values() for kind in told.content.values())
+    return (kind for operation in operations for told in operation.every_answer().values() for kind in told.content.values())
 
 
 def _operation(operation: Operation, schemas: Mapping[Any, Any]) -> dict[str, Any]:
     return {
         "operationId": operation.name,
         "summary": operation.text,
+        "security": [{name: [operation.scope]} for name in SCHEMES] if operation.scope else [],
         "parameters": [_parameter(parameter) for parameter in operation.parameters],
-        "responses": {str(status): _told(told, schemas) for status, told in sorted(operation.answers.items())},
+        "responses": {str(status): _told(told, schemas) for status, told in sorted(operation.every_answer().items())},
     }
 
 

@@ -44,6 +44,7 @@ class Waiting(Struct, frozen=True):
 OPERATION: Final = Operation(
     "/api/v1/waiting",
     "getWaiting",
+    "leads",
     "The queue: every lead that waits for an answer, the first due first (those without a due time last), then by inquiry.",
     {200: Told("How many wait, and the first of them.", {JSON: Waiting}), **NOT_KNOWN, **FAULTS},
     (

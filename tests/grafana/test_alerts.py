@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
-from alerting import PROMETHEUS, tool
+from alerting import PROMETHEUS, prometheus_at, tool
 from build import MINUTE, NOON, RULES, lead
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
@@ -55,8 +55,8 @@ def test_each_alert_is_seen_to_fire_and_not_to_fire(alert):
     assert set(seen) == ({""} if alert == "Watchdog" else {"", "exp_alerts: []"})
 
 
-def test_the_configuration_and_all_that_it_names_are_valid():
-    assert "SUCCESS" in tool("promtool", "check", "config", "--lint-fatal", CONFIG)
+def test_the_configuration_and_all_that_it_names_are_valid(tmp_path):
+    assert "SUCCESS" in tool("promtool", "check", "config", "--lint-fatal", prometheus_at(tmp_path))
 
 
 def test_prometheus_evaluates_each_rule(rules):

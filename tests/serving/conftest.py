@@ -1,7 +1,7 @@
 """The exporter as a process, and its page in a browser over a floor whose rounds and queue the test tells."""
 
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -19,11 +19,11 @@ from streams.tables import Redis as Client
 from streams.tables import connect
 
 
-def started_exporter(redis: Redis, folder: Path) -> tuple[Server, str]:
-    """`leadbeat exporter`, ready: its server and its address."""
+def started_exporter(redis: Redis, folder: Path, settings: str = "") -> tuple[Server, str]:
+    """`leadbeat exporter`, ready: its server and its address. `settings` are more of them, as tables."""
     port = free_port()
     config = folder / "leadbeat.toml"
-    config.write_text(f'[redis]\nurl = "{redis.url}"\n[exporter]\nport = {port}\n')
+    config.write_text(f'[redis]\nurl = "{redis.url}"\n[exporter]\nport = {port}\n{settings}')
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "streams.cli", "exporter", "--config", str(config)]
     server = Server("exporter", command, folder, lambda: answers(f"{url}/livez"))
@@ -52,6 +52,21 @@ def exporter(redis_server: Redis, tmp_path: Path) -> Iterator[tuple[Server, str]
     server, url = started_exporter(redis_server, tmp_path)
     yield server, url
     server.kill()
+
+
+@pytest.fixture
+def exporter_with(redis_server: Redis, tmp_path: Path) -> Iterator[Callable[[str], tuple[Server, str]]]:
+    """Start an exporter of one's own with more settings."""
+    servers: list[Server] = []
+
+    def start(settings: str) -> tuple[Server, str]:
+        server, url = started_exporter(redis_server, tmp_path, settings)
+        servers.append(server)
+        return server, url
+
+    yield start
+    for server in servers:
+        server.kill()
 
 
 @pytest.fixture(scope="module")

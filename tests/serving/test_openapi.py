@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import tomllib
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -23,6 +24,7 @@ from streams.serving.board import stream
 from streams.serving.leads import PARAMETERS as LEADS_PARAMETERS
 from streams.serving.openapi import OPERATIONS, PATH, document
 from streams.serving.selection import VALID
+from streams.serving.tokens import new
 from streams.serving.waiting import HIGHEST_LIMIT, PARAMETERS
 from streams.tables import connect
 
@@ -134,6 +136,11 @@ ADDRESSES = {
 }
 """Where described paths are asked at, if not at themselves."""
 
+PATHS_OF = {
+    scope: [operation.path for operation in OPERATIONS if operation.scope == scope]
+    for scope in ("metrics", "kpis", "leads", "page")
+}
+
 
 def test_every_described_answer_is_given_by_an_exporter_that_runs_as_it_is_described(redis_server, exporter):
     _, url = exporter
@@ -150,10 +157,11 @@ def test_every_described_answer_is_given_by_an_exporter_that_runs_as_it_is_descr
     seen |= asyncio.run(watched(f"{url}{STREAM}"))
     store(redis_server, calls="no row")
     ask_all()
+    seen |= asyncio.run(turned_away())
     described = {
         (operation.path, status, media)
         for operation in OPERATIONS
-        for status, told in operation.answers.items()
+        for status, told in operation.every_answer().items()
         for media in told.content
     }
     assert seen == described
@@ -171,6 +179,29 @@ async def watched(url: str) -> set[tuple[str, int, str]]:
             open_streams.append(answer.aiter_text())  # one that is forgotten is closed
             seen.add(check(answer, STREAM, await anext(open_streams[-1])))
         return seen
+
+
+async def turned_away() -> set[tuple[str, int, str]]:
+    """Ask an exporter that has tokens, without one and with one that may nothing that is asked."""
+    found = set()
+    for scope, paths in PATHS_OF.items():
+        other = new("other", [next(name for name in PATHS_OF if name != scope)])
+        settings = Settings(api_tokens=[tomllib.loads(other.settings)["api_tokens"][0]])
+        transport = httpx.ASGITransport(app=create(settings, shelves(at_noon())))
+        async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+            for path in paths:
+                found.add(check(await client.get(path), path))
+                found.add(check(await client.get(path, headers={"authorization": f"Bearer {other.token}"}), path))
+    return found
+
+
+def test_each_scope_stands_under_the_operations_that_need_it():
+    said = {path: told["get"]["security"] for path, told in DOCUMENT["paths"].items()}
+    assert said == {
+        operation.path: [{"token": [operation.scope]}, {"password": [operation.scope]}] if operation.scope else []
+        for operation in OPERATIONS
+    }
+    assert DOCUMENT["components"]["securitySchemes"].keys() == {"token", "password"}
 
 
 @pytest.mark.parametrize(

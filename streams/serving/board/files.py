@@ -34,14 +34,7 @@ POLICY: Final = (
     "trusted-types 'none'",
 )
 
-SECURITY: Final = {
-    "content-security-policy": "; ".join(POLICY),
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
+HEADERS: Final = {"content-security-policy": "; ".join(POLICY), "cache-control": "no-cache"}
 """The page loads and talks to nothing but us, runs no inline script, makes no markup out of text, and stands in no frame."""
 
 
@@ -72,8 +65,12 @@ def build_of(page: Mapping[str, File]) -> str:
     return sha256("".join(f"{name}{file.etag}" for name, file in page.items()).encode()).hexdigest()[:16]
 
 
+PATHS: Final = ("/", "/board/{name:path}")
+"""Of the page, and of what it is made of."""
+
+
 def routes(page: Mapping[str, File]) -> list[Route]:
-    """GET / for the page, GET /board/… for what it is made of."""
+    """GET of each of these."""
 
     async def index(request: Request) -> Response:
         return _response(request, page["index.html"])
@@ -84,11 +81,11 @@ def routes(page: Mapping[str, File]) -> list[Route]:
             raise HTTPException(404)
         return _response(request, file)
 
-    return [Route("/", index), Route("/board/{name:path}", part)]
+    return [Route(path, endpoint) for path, endpoint in zip(PATHS, (index, part), strict=True)]
 
 
 def _response(request: Request, file: File) -> Response:
-    headers = {**SECURITY, "cache-control": "no-cache", "etag": file.etag}
+    headers = {**HEADERS, "etag": file.etag}
     if request.headers.get("if-none-match") == file.etag:
         return Response(status_code=304, headers=headers)
     return Response(file.content, headers={**headers, "content-type": file.content_type})

@@ -21,7 +21,6 @@ from models.windows import WINDOW_INDEX
 from streams.errors import Retry
 from streams.serving.answers import JSON, Refusal, refusal
 from streams.serving.board import picture
-from streams.serving.board.files import SECURITY
 from streams.serving.documented import NOT_KNOWN, Operation, Parameter, Told
 from streams.serving.queue import DIMS, Queue
 from streams.serving.selection import check
@@ -39,12 +38,13 @@ MOST_WATCHERS: Final = 200
 
 USUAL_WINDOW: Final = "today"
 
-HEADERS: Final = {**SECURITY, "cache-control": "no-store", "x-accel-buffering": "no"}
+HEADERS: Final = {"x-accel-buffering": "no"}
 
 
 OPERATION: Final = Operation(
     "/api/v1/stream",
     "watch",
+    "page",
     "What the live page listens to. It may change with the page.",
     {
         200: Told("Events without end, each the whole of what it tells.", {"text/event-stream": "Server-sent events: JSON."}),
