@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import asdict
 
-from models.errors import LeadbeatError
+from models.errors import UNREADABLE, LeadbeatError
 
 LONGEST_REASON: Final = 500
 
@@ -119,7 +119,7 @@ def letter_of(record: Record) -> DeadLetter:
     value = record.value or b""
     try:
         return _decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         place = (record.topic, record.partition, record.offset)
         return DeadLetter(*place, reason="is not a dead letter of ours", where=record.topic, **_kept(value))
 

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from models.errors import UNREADABLE
 from models.state.subjects import Kind
 from streams.dead_letters.letters import Record
 from streams.hashing import Hashing
@@ -56,5 +57,5 @@ def erasure_of(record: Record) -> Erasure | None:
         return None
     try:
         return _decode(record.value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None

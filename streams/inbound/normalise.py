@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from models.belief import EARLIEST, LATEST, believe
 from models.data.refs import AccountRef, CampaignRef, LeadRef, RepRef, SubjectRef
-from models.errors import InvalidEventError, LeadbeatError
+from models.errors import UNREADABLE, InvalidEventError, LeadbeatError
 from models.events import Erased, Event, Merged, encode
 from models.state.subjects import identity
 from models.units import Millis
@@ -66,7 +66,7 @@ class Delivery:
             texts = {name: (value or b"").decode() for name, value in headers}
             connection, received_at = texts["connection"], Millis(int(texts["received_at"]))
             again = _decode_again(texts[AGAIN]) if AGAIN in texts else None
-        except (KeyError, ValueError, msgspec.DecodeError):
+        except UNREADABLE:
             raise stranger from None
         if body is None or not connection or not EARLIEST <= received_at < LATEST:
             raise stranger

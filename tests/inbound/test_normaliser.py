@@ -1,8 +1,8 @@
 import asyncio
 import json
 import time
-from dataclasses import replace
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import product
 from types import SimpleNamespace
 
