@@ -117,8 +117,10 @@ class BatchConsumer(driver.Consumer):
     async def _log_ends(self, tp: TP) -> LogEnds:
         thread = self._thread
         look = partial(thread.inside, thread.ends, tp)
+        earliest, end = await look()
         return LogEnds(
-            *await look(),
+            earliest,
+            end,
             reader=partial(thread.inside, thread.read_one, tp),
             committed=partial(thread.inside, thread.committed, tp),
             look=look,
