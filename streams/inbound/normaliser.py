@@ -22,6 +22,7 @@ from streams.inbound.outlet import Outlet
 from streams.inbound.providers import Provider, provider_of
 from streams.inbound.ticks import AHEAD_LIMIT_S, Relay, Ticker
 from streams.producer import Message
+from streams.security import kafka_security
 from streams.telemetry import NormaliserMetrics, registry
 from streams.topics import TICK_KEY, Topics, decode_tick, encode_tick, encode_ticks, ensure, partition_of
 from streams.transport import TP, Background, Control, LogEnds, Record, make_app, serve
@@ -196,8 +197,16 @@ def providers_of(connections: Sequence[Connection]) -> dict[str, Provider]:
 async def run(settings: Settings, *, stopping: asyncio.Event | None = None) -> None:
     """Normalise deliveries until SIGTERM, or until `stopping`. Raises Fatal if that cannot go on."""
     kafka, worker, metrics = settings.kafka, settings.worker, registry()
-    await ensure(kafka.bootstrap, kafka.partitions, kafka.replication_factor, kafka.topic_prefix, create=kafka.create_topics)
-    async with Outlet(kafka.bootstrap).running() as outlet:
+    security = kafka_security(kafka)
+    await ensure(
+        kafka.bootstrap,
+        kafka.partitions,
+        kafka.replication_factor,
+        kafka.topic_prefix,
+        create=kafka.create_topics,
+        security=security,
+    )
+    async with Outlet(kafka.bootstrap, security).running() as outlet:
         normaliser = Normaliser(settings, outlet, NormaliserMetrics(metrics))
         app = make_app(f"{kafka.group}-normaliser", Topics(kafka.topic_prefix).deliveries, kafka, normaliser)
         readiness = Readiness(app.consumer.unready)
