@@ -18,9 +18,10 @@ from streams.config import Settings, load
 from streams.errors import Fatal
 from streams.inbound import gateway, normaliser
 from streams.processing import worker
+from streams.security import kafka_security
 from streams.serving import app as exporter
 from streams.serving.sources import sources
-from streams.tables import connect
+from streams.tables import connect_to
 from streams.topics import ensure
 
 Part = Literal["normaliser", "processor"]
@@ -72,8 +73,10 @@ def run_gateway(config: Path | None) -> None:
 
 
 def run_exporter(config: Path | None) -> None:
-    """Be the exporter until SIGTERM."""
+    """Be the exporter until SIGTERM. Raises Fatal if it would let everybody ask though security is required."""
     settings = settings_of(config)
+    if settings.require_security and not settings.api_tokens:
+        raise Fatal("api_tokens", "there is none, while require_security is set", "make one: `leadbeat token new`")
     asyncio.run(_export(settings))
 
 
@@ -96,11 +99,12 @@ async def _ensure_topics(settings: Settings) -> None:
         kafka.topic_prefix,
         create=kafka.create_topics,
         retention=settings.retention,
+        security=kafka_security(kafka),
     )
 
 
 async def _export(settings: Settings) -> None:
-    redis = connect(settings.redis.url.get_secret_value(), timeout_s=SCRAPE_PATIENCE_S)
+    redis = connect_to(settings.redis, timeout_s=SCRAPE_PATIENCE_S)
     try:
         await exporter.run(settings, sources(redis, settings))
     finally:
@@ -113,7 +117,7 @@ async def _normalise(settings: Settings) -> None:
 
 async def _process(settings: Settings) -> None:
     await _ensure_topics(settings)
-    redis = connect(settings.redis.url.get_secret_value())
+    redis = connect_to(settings.redis)
     try:
         await worker.run(settings, redis)
     finally:

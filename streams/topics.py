@@ -9,7 +9,13 @@ from typing import Any, Final
 import msgspec
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TopicAuthorizationFailedError,
+    for_code,
+)
 from aiokafka.partitioner import murmur2
 
 from models.belief import LATEST
@@ -18,6 +24,7 @@ from models.state.subjects import LEAD, kind_of
 from models.units import DAY, HOUR, SECOND, Duration
 from streams.config import RetentionSettings
 from streams.errors import Fatal, Retry
+from streams.security import OPEN, RIGHTS, Security, refusal
 
 log = structlog.get_logger(__name__)
 
@@ -116,7 +123,7 @@ def _kept(span: Duration) -> dict[str, str]:
     return {"cleanup.policy": "delete", "retention.ms": str(span), "segment.ms": str(min(span, DAY))}
 
 
-async def ensure(
+async def ensure(  # noqa: PLR0913 - settings
     bootstrap: str,
     partitions: int,
     replication: int = 1,
@@ -124,16 +131,17 @@ async def ensure(
     *,
     create: bool = True,
     retention: RetentionSettings = KEPT,
+    security: Security = OPEN,
 ) -> None:
     """Make the topics that are missing, wait until the cluster shows all, and check them.
 
     With `create` false nothing is made on purpose: asking for a topic makes a broker that is set so (the embedded one) make it.
-    Raises Retry if Kafka cannot be reached or topics do not appear, Fatal if it refuses one, or has deliveries or events with
-    another number of partitions.
+    Raises Retry if Kafka cannot be reached or topics do not appear, Fatal if it does not let us in, refuses a topic, or has
+    deliveries or events with another number of partitions.
     """
     wanted = specs(Topics(prefix), partitions, replication, retention)
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    asked = _Asked(bootstrap)
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **security)
+    asked = _Asked(bootstrap, security)
     try:
         async with asyncio.timeout(PATIENCE_S):
             counts = await _settled(admin, wanted, replication if create else None, asked)
@@ -154,25 +162,32 @@ ADVICE: Final = {
 class _Asked:
     """What Kafka has said so far; each new trouble is logged."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, security: Security) -> None:
         self._bootstrap = bootstrap
-        self._trouble = "does not answer"
+        self._security = security
+        self._trouble, self._todo = "does not answer", CHECK
         self._told = ""
 
     def answered(self) -> None:
         self._trouble = ""
 
-    def failed(self, error: KafkaError) -> None:
-        self._trouble = "cannot be reached" if isinstance(error, KafkaConnectionError) else f"answers with {error}"
+    async def failed(self, error: KafkaError) -> None:
+        """Find out what is the matter. Raises Fatal if we are not let in."""
+        why = await refusal(self._bootstrap, self._security) if isinstance(error, KafkaConnectionError) else None
+        if isinstance(why, Fatal):
+            raise why
+        away = "cannot be reached" if isinstance(error, KafkaConnectionError) else f"answers with {error}"
+        self._trouble, self._todo = (why.what, why.todo) if why else (away, CHECK)
         if self._trouble != self._told:
             self._told = self._trouble
-            log.warning("kafka_unreachable", bootstrap=self._bootstrap, what=self._told, todo=CHECK, trying_for_s=PATIENCE_S)
+            told = {"bootstrap": self._bootstrap, "what": self._trouble, "todo": self._todo}
+            log.warning("kafka_unreachable", **told, trying_for_s=PATIENCE_S)
 
     def fault(self, advice: str) -> Retry:
         """Why it has taken too long; the advice is for topics that do not appear."""
         where = f"Kafka at {self._bootstrap}"
         if self._trouble:
-            return Retry(where, f"{self._trouble}, tried for {PATIENCE_S:.0f} s", f"{CHECK}; then start this again")
+            return Retry(where, f"{self._trouble}, tried for {PATIENCE_S:.0f} s", f"{self._todo}; then start this again")
         return Retry(where, f"topics did not appear within {PATIENCE_S:.0f} s", advice)
 
 
@@ -187,12 +202,14 @@ async def _settled(admin: Any, wanted: list[TopicSpec], replication: int | None,
             await admin.start()
             if replication is not None:
                 await _create(admin, wanted, replication)
-            counts = dict(_led(await admin.describe_topics([spec.name for spec in wanted])))
+            described = await admin.describe_topics([spec.name for spec in wanted])
+            _check_rights(described)
+            counts = dict(_led(described))
             if len(counts) == len(wanted):
                 return counts
             asked.answered()
         except KafkaError as error:
-            asked.failed(error)
+            await asked.failed(error)
         await asyncio.sleep(RETRY_S)
 
 
@@ -207,8 +224,17 @@ async def _create(admin: Any, wanted: list[TopicSpec], replication: int) -> None
     for name, code, *reason in answer.topic_errors:
         # Another process may have been faster; what it made is checked like anything else.
         if code not in {0, TopicAlreadyExistsError.errno}:
-            raise Fatal(f"topic {name}", f"cannot be made: {_why(code, reason)}", "make it by hand")
+            raise Fatal(f"topic {name}", f"cannot be made: {_why(code, reason)}", MAKE)
         log.info("topic_made", topic=name, already=code != 0)
+
+
+MAKE: Final = "have somebody run `leadbeat topics create` who may, or make it by hand, and set kafka.create_topics = false"
+
+
+def _check_rights(described: list[dict[str, Any]]) -> None:
+    for topic in described:
+        if topic["error_code"] == TopicAuthorizationFailedError.errno:
+            raise Fatal(f"topic {topic['topic']}", "our user may not see it", RIGHTS)
 
 
 def _why(code: int, reason: list[Any]) -> str:

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 import nodes
 import pytest
+import secured
 import services
 from hypothesis import Phase, settings
 from services import Alertmanager, Chromium, Kafka, Missing, Prometheus, Redis, Server
@@ -26,8 +27,8 @@ settings.register_profile("mutants", max_examples=15, deadline=None, derandomize
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 SERVERS = {
-    "kafka": {"kafka"},
-    "redis": {"redis_server", "redis_factory"},
+    "kafka": {"kafka", "secured_kafka"},
+    "redis": {"redis_server", "redis_factory", "secured_redis"},
     "prometheus": {"prometheus"},
     "alertmanager": {"alertmanager"},
     "chromium": {"chromium"},
@@ -108,6 +109,18 @@ def redis_server(shared_redis: Redis) -> Redis:
     """The session's Redis (evicts and saves nothing), emptied for this test."""
     shared_redis.flush()
     return shared_redis
+
+
+@pytest.fixture(scope="session")
+def secured_kafka(started: Callable[..., Any]) -> secured.SecuredKafka:
+    """Apache Kafka that lets in only who proves who he is, shared by the session."""
+    return started(secured.secured_kafka)
+
+
+@pytest.fixture(scope="session")
+def secured_redis(started: Callable[..., Any]) -> secured.SecuredRedis:
+    """Redis that lets in only who proves who he is, shared by the session: flush it before use."""
+    return started(secured.secured_redis)
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import httpx
@@ -79,9 +80,10 @@ class System:
         processor_port: int = 0,
         normaliser_port: int = 0,
         subject_key: str = "",
+        sections: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
         **plain: Any,
     ) -> Path:
-        """A configuration file; `plain` are keys of its top level, such as `checkpoint_ms=50`."""
+        """A configuration file; `plain` are keys of its top level, such as `checkpoint_ms=50`, `sections` more of others."""
         plain = {"ticks": "external", "checkpoint_ms": 50} | plain
         kafka = {
             "bootstrap": self.kafka.bootstrap,
@@ -90,17 +92,18 @@ class System:
             "group": f"{self.prefix}group",
             "session_timeout_s": SESSION_S,
         }
+        connection = {"token": TOKEN, "secrets": [SECRET]}
         worker = {"processor_port": processor_port, "normaliser_port": normaliser_port}
         path = self.folder / f"{next(iter(self._numbers))}.toml"
         parts = [
             *(f"{name} = {json.dumps(value)}" for name, value in plain.items()),
             self.rules if rules is None else rules,
-            _table("[kafka]", kafka),
-            _table("[redis]", {"url": redis_url or self.redis_server.url}),
+            _table("[kafka]", kafka | sections.get("kafka", {})),
+            _table("[redis]", {"url": redis_url or self.redis_server.url} | sections.get("redis", {})),
             _table("[worker]", worker | ({"subject_key": subject_key} if subject_key else {})),
             _table("[gateway]", {"port": self.gateway_port}),
             _table("[exporter]", {"port": self.exporter_port}),
-            _table("[[connections]]", {"name": CONNECTION, "token": TOKEN, "secrets": [SECRET]}),
+            _table("[[connections]]", {"name": CONNECTION} | dict(sections.get("connections", connection))),
         ]
         path.write_text("\n".join(parts))
         return path
@@ -352,7 +355,12 @@ def _of_connection(subject: Mapping[str, str]) -> dict[str, str]:
 
 
 def _table(head: str, values: Mapping[str, Any]) -> str:
-    return "\n".join([head, *(f"{name} = {json.dumps(value)}" for name, value in values.items()), ""])
+    flat = {
+        f"{name}.{inner}" if inner else name: each
+        for name, value in values.items()
+        for inner, each in (value.items() if isinstance(value, Mapping) else [("", value)])
+    }
+    return "\n".join([head, *(f"{name} = {json.dumps(value)}" for name, value in flat.items()), ""])
 
 
 def clock_of(page: Scraped) -> float | None:

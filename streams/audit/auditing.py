@@ -22,6 +22,7 @@ from streams.errors import Retry
 from streams.hashing import Hashing
 from streams.processing.hashing import Tombstones
 from streams.processing.owner import check_same_key
+from streams.security import kafka_security
 from streams.tables import Applied, Keys, KpiTable, Redis, check_layout, read_applied, walk_states
 from streams.tables.rules import in_force, read_rules
 from streams.tables.still import Still, read_some_states
@@ -103,10 +104,11 @@ class _Auditing:
 
     async def all_of(self, numbers: Sequence[int]) -> KpiTable | None:
         """Audit some partitions; gives the KPI table if it is of the same checkpoints as all of them."""
+        kafka, security = self._settings.kafka, kafka_security(self._settings.kafka)
         logs: dict[int, EventsLog] = {}
         walked: dict[int, Walked] = {}
         for number in numbers:
-            log = logs[number] = EventsLog(self._settings.kafka.bootstrap, self._topic, number)
+            log = logs[number] = EventsLog(kafka.bootstrap, self._topic, number, security)
             await log.look()
             if log.earliest > 0:
                 walked[number] = await walk(self._redis, self._keys(number))

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError, OffsetOutOfRangeError
 
 from streams.errors import Fatal, Retry
+from streams.security import OPEN, Security, refusal
 from streams.topics import MAX_RECORD_BYTES
 from streams.transport import Record, fingerprint
 
@@ -22,8 +23,9 @@ AT_ONCE: Final = 2_000
 class EventsLog:
     """The log of one events partition: it begins at `earliest` and ends before `end`, as of when it was opened."""
 
-    def __init__(self, bootstrap: str, topic: str, number: int) -> None:
+    def __init__(self, bootstrap: str, topic: str, number: int, security: Security = OPEN) -> None:
         self._bootstrap = bootstrap
+        self._security = security
         self._source = TopicPartition(topic, number)
         self.where = f"{topic}[{number}]"
         self.earliest = 0
@@ -79,13 +81,22 @@ class EventsLog:
             enable_auto_commit=False,
             auto_offset_reset="none",
             max_partition_fetch_bytes=MAX_RECORD_BYTES,
+            **self._security,
         )
-        with self._reaching():
-            try:
-                await consumer.start()
+        try:
+            with self._reaching():
+                await self._start(consumer)
                 yield consumer
-            finally:
-                await consumer.stop()
+        finally:
+            await consumer.stop()
+
+    async def _start(self, consumer: Any) -> None:
+        try:
+            await consumer.start()
+        except KafkaConnectionError:
+            if why := await refusal(self._bootstrap, self._security):
+                raise why from None
+            raise
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:

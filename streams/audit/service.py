@@ -13,7 +13,7 @@ from models.errors import LeadbeatError
 from streams.audit.auditing import audit
 from streams.audit.findings import Report
 from streams.config import Settings
-from streams.tables import connect
+from streams.tables import connect_to
 from streams.telemetry import AuditMetrics, registry
 from streams.vitals import tell
 
@@ -33,7 +33,7 @@ class Schedule(NamedTuple):
 
 async def once(settings: Settings, only: int | None) -> Report:
     """Audit now. Raises Retry and Fatal where nothing can be audited at all."""
-    async with connect(settings.redis.url.get_secret_value(), timeout_s=PATIENCE_S) as redis:
+    async with connect_to(settings.redis, timeout_s=PATIENCE_S) as redis:
         return await audit(settings, redis, only)
 
 

@@ -1,8 +1,8 @@
 """Settings: one TOML file, overridden by environment variables, checked as a whole before anything starts.
 
 `kafka.bootstrap` of the file is `LEADBEAT_KAFKA__BOOTSTRAP` in the environment; lists are given there as JSON. Every secret may
-also be read from a file (`token_file`, `secret_files`, `email_key_file`, `subject_key_file`, `url_file`) or from an environment
-variable of any name (`token_env`, `secret_envs`, `email_key_env`, `subject_key_env`, `url_env`).
+also be read from a file (`token_file`, `secret_files`, `url_file` ...) or from an environment variable of any name
+(`token_env`, `secret_envs`, `url_env` ...).
 """
 
 from streams.config.api_tokens import ApiToken, Scope
@@ -22,6 +22,7 @@ from streams.config.settings import (
     Settings,
     SlaEntry,
 )
+from streams.config.tls import TlsSettings
 from streams.config.values import parse_duration
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Scope",
     "Settings",
     "SlaEntry",
+    "TlsSettings",
     "kpis_module",
     "load",
     "load_rules",

@@ -17,7 +17,8 @@ from models.compared import is_compared
 from models.kpis import Figure
 from models.rules import LISTS, OTHER, UNASSIGNED
 from streams.config.calendars import mistakes_in
-from streams.config.secrets import resolve
+from streams.config.secrets import anchor, open_secrets, resolve
+from streams.config.security import contradictions_of_kafka, contradictions_of_redis, missing
 from streams.config.settings import Settings
 from streams.config.values import Mistake, Place, Section, instant
 from streams.errors import Fatal
@@ -71,11 +72,15 @@ def load(path: Path | str | None = None) -> Settings:
     """
     path = path or os.environ.get(CONFIG) or None
     raw = _merge(_read(Path(path)) if path else {}, _Environment()())
-    mistakes = list(resolve(raw, Path(path).parent if path else Path()))
+    folder = Path(path).parent if path else Path()
+    exposed = list(open_secrets(raw))
+    mistakes = [*resolve(raw, folder), *anchor(raw, folder)]
     unreadable = {place for place, _ in mistakes}
     settings, invalid = _validate(raw)
     mistakes += [mistake for mistake in invalid if mistake[0] not in unreadable]
     mistakes += _check(settings, mistakes)
+    if settings.require_security:
+        mistakes += missing(settings, exposed)
     lines = [*_unknown_variables(), *(f"{_name(place, path)}: {what}" for place, what in mistakes)]
     if lines:
         count = "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
@@ -333,6 +338,8 @@ def _strange_worktime(settings: Settings) -> Iterator[Mistake]:
 
 
 CHECKS: tuple[tuple[frozenset[str], Callable[[Settings], Iterator[Mistake]]], ...] = (
+    (frozenset({"kafka"}), contradictions_of_kafka),
+    (frozenset({"redis"}), contradictions_of_redis),
     (frozenset({"connections"}), _twin_connections),
     (frozenset({"api_tokens"}), _twin_tokens),
     (frozenset({"roster", "organisation"}), _twin_entries),

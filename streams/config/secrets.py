@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from streams.config.tls import TLS_FILES
 from streams.config.values import Mistake, Place
 from streams.errors import Fatal
 
@@ -21,6 +22,7 @@ class Secret(NamedTuple):
 
 
 SECRETS: Final = (
+    Secret("kafka", "password"),
     Secret("redis", "url"),
     Secret("worker", "subject_key"),
     Secret("connections", "token"),
@@ -43,6 +45,29 @@ def resolve(raw: dict[str, Any], folder: Path) -> Iterator[Mistake]:
     for secret, table, place in _holders(raw):
         resolving = _resolve_list(table, secret, folder) if secret.one else _resolve(table, secret.key, folder)
         yield from (((*place, secret.key), what) for what in resolving)
+
+
+def anchor(raw: dict[str, Any], folder: Path) -> Iterator[Mistake]:
+    """Let the files of `tls` tables be found from wherever we are started; those that cannot be read are mistakes."""
+    for section in ("kafka", "redis"):
+        found = raw.get(section)
+        table = found.get("tls") if isinstance(found, dict) else None
+        if not isinstance(table, dict):
+            continue
+        for key in TLS_FILES & table.keys():
+            name = table[key]
+            if isinstance(name, str):
+                table[key] = str(folder / name)
+                if not os.access(folder / name, os.R_OK):
+                    yield (section, "tls", key), f"{name} cannot be read"
+
+
+def open_secrets(raw: dict[str, Any]) -> Iterator[Place]:
+    """The places of secrets, not resolved yet, that stand in the settings or in variables, where more can read them."""
+    for secret, table, place in _holders(raw):
+        names = (secret.key, f"{secret.key}_env", f"{secret.one}_envs")
+        if secret.section != "api_tokens" and any(table.get(name) for name in names):  # a hash is no secret
+            yield (*place, secret.key)
 
 
 def _holders(raw: dict[str, Any]) -> Iterator[Holder]:

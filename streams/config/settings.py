@@ -24,6 +24,7 @@ from streams.config.calendars import (
     with_worktime,
 )
 from streams.config.connections import Connection
+from streams.config.tls import TlsSettings
 from streams.config.values import (
     Amount,
     Brokers,
@@ -61,6 +62,11 @@ class KafkaSettings(Section):
     create_topics: bool = True
     session_timeout_s: Annotated[int, Field(ge=6, le=300)] = 15
     group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "leadbeat"
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["SCRAM-SHA-512", "SCRAM-SHA-256", "PLAIN"] = "SCRAM-SHA-512"
+    username: Annotated[str, StringConstraints(max_length=200)] = ""
+    password: SecretStr | None = None
+    tls: TlsSettings = TlsSettings()
 
 
 class RetentionSettings(Section):
@@ -73,9 +79,10 @@ class RetentionSettings(Section):
 
 
 class RedisSettings(Section):
-    """The tables. The URL may carry a password, so it is a secret as a whole."""
+    """The tables. The URL may carry a password, so it is a secret as a whole; with TLS it begins with rediss."""
 
     url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    tls: TlsSettings = TlsSettings()
     prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,50}$")] = "lb"
 
 
@@ -296,6 +303,7 @@ class Settings(Section):
     minimum_n: MinimumN = MinimumN()
     profile: Profile = Profile()
     kpis: KpiSettings = KpiSettings()
+    require_security: bool = False
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "json"
 

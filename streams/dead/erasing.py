@@ -17,6 +17,7 @@ from streams.errors import Fatal, Retry
 from streams.hashing import Hashing
 from streams.inbound.identity import email_subject
 from streams.producer import LastingProducer, Message
+from streams.security import kafka_security
 from streams.topics import Topics, partition_of, record_key
 
 
@@ -52,7 +53,9 @@ def _by_address(address: str, key: bytes) -> str:
 
 async def erase(settings: Settings, subjects: Sequence[SubjectRef]) -> None:
     """Return when Kafka has it that they are erased: the workers do the rest. Raises Retry."""
-    async with LastingProducer(settings.kafka.bootstrap, "leadbeat-erase").running() as lasting:
+    async with LastingProducer(
+        settings.kafka.bootstrap, "leadbeat-erase", **kafka_security(settings.kafka)
+    ).running() as lasting:
         try:
             await lasting.send_all(list(_messages(settings, subjects)))
         except KafkaError as error:

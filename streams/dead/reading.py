@@ -12,6 +12,7 @@ from streams.dead_letters.letters import Record
 from streams.dead_letters.log import DeadLettersLog, reading
 from streams.dead_letters.marks import is_letter
 from streams.inbound.erased import Erased
+from streams.security import kafka_security
 from streams.topics import Topics
 
 
@@ -63,8 +64,8 @@ class DeadLetters:
 @asynccontextmanager
 async def dead_letters(settings: Settings) -> AsyncIterator[DeadLetters]:
     """All dead letters that there are now. Raises Retry."""
-    erased = Erased(settings)
-    async with reading(settings.kafka.bootstrap, Topics(settings.kafka.topic_prefix).dead) as log:
+    erased, kafka = Erased(settings), settings.kafka
+    async with reading(kafka.bootstrap, Topics(kafka.topic_prefix).dead, kafka_security(kafka)) as log:
         entries = await _entries(log, erased)
         if erased:
             # Who was erased is known only now.

@@ -22,6 +22,7 @@ from streams.errors import Poison, Retry
 from streams.inbound.normalise import Delivery, normalise
 from streams.inbound.providers import Provider, providers_of
 from streams.producer import LastingProducer
+from streams.security import kafka_security
 from streams.topics import Topics
 
 AT_ONCE: Final = 200
@@ -41,7 +42,7 @@ class Desk:
     """Reads dead letters once more, and sends them again."""
 
     def __init__(self, settings: Settings) -> None:
-        self._topics, self._bootstrap = Topics(settings.kafka.topic_prefix), settings.kafka.bootstrap
+        self._topics, self._kafka = Topics(settings.kafka.topic_prefix), settings.kafka
         self._providers: Mapping[str, Provider] = providers_of(settings.connections)
         self._currencies = settings.unchecked_rules().money.currencies
 
@@ -53,7 +54,7 @@ class Desk:
         """Send those again that can be read now, and return when Kafka has acknowledged all. Raises Retry."""
         outcomes: list[Outcome] = []
         waiting: list[asyncio.Future[Any]] = []
-        async with LastingProducer(self._bootstrap, "leadbeat-dead").running() as lasting:
+        async with LastingProducer(self._kafka.bootstrap, "leadbeat-dead", **kafka_security(self._kafka)).running() as lasting:
             try:
                 producer = await lasting.current()
                 async for letter in dead_letters.letters(chosen):

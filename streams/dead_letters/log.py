@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streams.dead_letters.letters import Record
 from streams.errors import Retry
+from streams.security import OPEN, Security
 from streams.topics import CHECK, MAX_RECORD_BYTES
 
 PATIENCE_S: Final = 60.0
@@ -54,15 +55,16 @@ class DeadLettersLog:
 
 
 @asynccontextmanager
-async def reading(bootstrap: str, topic: str) -> AsyncIterator[DeadLettersLog]:
+async def reading(bootstrap: str, topic: str, security: Security = OPEN) -> AsyncIterator[DeadLettersLog]:
     """The topic from its beginning on. Raises Retry if it cannot be read, or is not there."""
     with _reaching(bootstrap):
-        sources = await _partitions(bootstrap, topic)
+        sources = await _partitions(bootstrap, topic, security)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=MAX_RECORD_BYTES,
+            **security,
         )
         try:
             await consumer.start()
@@ -74,8 +76,8 @@ async def reading(bootstrap: str, topic: str) -> AsyncIterator[DeadLettersLog]:
             await consumer.stop()
 
 
-async def _partitions(bootstrap: str, topic: str) -> list[TopicPartition]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+async def _partitions(bootstrap: str, topic: str, security: Security) -> list[TopicPartition]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, **security)
     try:
         await admin.start()
         # All topics are listed: to ask for one by name may make it.

@@ -12,6 +12,7 @@ from streams.config import Settings
 from streams.errors import Retry
 from streams.inbound.normalise import RecordHeaders
 from streams.producer import LastingProducer, Message
+from streams.security import kafka_security, told
 from streams.topics import Topics
 
 log = structlog.get_logger(__name__)
@@ -60,10 +61,12 @@ class KafkaDeliveries:
             "leadbeat-gateway",
             max_batch_size=MAX_BATCH_BYTES,
             request_timeout_ms=REQUEST_TIMEOUT_MS,
+            **kafka_security(settings.kafka),
         )
         self._producer: Any = None
         self._known = False
         self._ready = False
+        self._trouble: str | None = None
 
     def ready(self) -> bool:
         """Whether Kafka has answered lately and has the topic."""
@@ -118,7 +121,7 @@ class KafkaDeliveries:
                 async with asyncio.timeout(PATIENCE_S):
                     await self._probe()
             except (KafkaError, TimeoutError, OSError) as error:
-                self._tell(ready=False, error=repr(error))
+                self._tell(ready=False, error=told(error))
             await asyncio.sleep(PROBE_S)
 
     async def _probe(self) -> None:
@@ -135,6 +138,6 @@ class KafkaDeliveries:
     def _tell(self, *, ready: bool, error: str | None) -> None:
         if ready and not self._ready:
             log.info("deliveries_ready", topic=self._topic)
-        if self._ready and not ready:
+        if not ready and error != self._trouble:
             log.warning("deliveries_not_ready", topic=self._topic, error=error)
-        self._ready = ready
+        self._ready, self._trouble = ready, error

@@ -8,13 +8,14 @@ from aiokafka.errors import KafkaError
 
 from streams.errors import Retry
 from streams.producer import LastingProducer, Message
+from streams.security import OPEN, Security
 
 
 class Outlet:
     """Takes many records at once."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._lasting = LastingProducer(bootstrap, "leadbeat-normaliser", compression_type="gzip")
+    def __init__(self, bootstrap: str, security: Security = OPEN) -> None:
+        self._lasting = LastingProducer(bootstrap, "leadbeat-normaliser", compression_type="gzip", **security)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Self]:

@@ -21,6 +21,7 @@ from streams.dead_letters.marks import CLOSING_KEY, is_erasure
 from streams.errors import Retry
 from streams.inbound.erased import Erased
 from streams.producer import Message
+from streams.security import kafka_security
 from streams.topics import DEAD_SEGMENT, Topics
 
 log = structlog.get_logger(__name__)
@@ -63,7 +64,8 @@ class Sweeper:
 
     async def _keep_clean(self) -> None:
         erased = Erased(self._settings)
-        async with reading(self._settings.kafka.bootstrap, self._topic) as dead_letters:
+        kafka = self._settings.kafka
+        async with reading(kafka.bootstrap, self._topic, kafka_security(kafka)) as dead_letters:
             while self._owns():
                 await dead_letters.rewind()
                 await self._keep_clean_of(erased, dead_letters)

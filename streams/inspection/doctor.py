@@ -53,7 +53,7 @@ async def _tables(settings: Settings, now: Callable[[], Millis]) -> TablesSeen |
 async def _log(settings: Settings, now: Callable[[], Millis]) -> LogSeen | LeadbeatError:
     try:
         return await look_at_log(settings, now)
-    except Retry as fault:
+    except (Retry, Fatal) as fault:
         return fault
 
 

@@ -12,10 +12,11 @@ from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaConnectionError, KafkaError
 
 from models.units import Millis
-from streams.config import Settings
+from streams.config import KafkaSettings, Settings
 from streams.errors import Retry
 from streams.inspection.seen import Bounds, GroupSeen, LogSeen, TopicSeen
 from streams.inspection.tails import READING_S, read_bounds, read_dead, read_tail
+from streams.security import kafka_security, refusal
 from streams.topics import Topics
 
 PATIENCE_S: Final = 5.0
@@ -25,15 +26,18 @@ _Seen = TypeVar("_Seen")
 
 
 async def look_at_log(settings: Settings, clock: Callable[[], Millis]) -> LogSeen:
-    """Kafka as it is now. Raises Retry if it cannot be reached; with less than that, the rest is still told."""
-    bootstrap = settings.kafka.bootstrap
+    """Kafka as it is now. Raises Retry or Fatal if it cannot be reached; with less than that, the rest is still told."""
+    kafka = settings.kafka
     with _silently():
-        async with _administrator(bootstrap) as admin:
-            return await _look(settings, admin, clock)
+        try:
+            async with _administrator(kafka) as admin:
+                return await _look(settings, admin, clock)
+        except Retry as fault:
+            raise await refusal(kafka.bootstrap, kafka_security(kafka)) or fault from None
 
 
 async def _look(settings: Settings, admin: AIOKafkaAdminClient, clock: Callable[[], Millis]) -> LogSeen:
-    bootstrap = settings.kafka.bootstrap
+    kafka = settings.kafka
     topics, faults = Topics(settings.kafka.topic_prefix), []
 
     async def tried(what: str, limit_s: float, answer: Awaitable[_Seen]) -> _Seen | None:
@@ -44,7 +48,7 @@ async def _look(settings: Settings, admin: AIOKafkaAdminClient, clock: Callable[
             faults.append(Retry(what, f"could not be looked at: {error!r}", "see whether this user may, and the broker's log"))
             return None
 
-    with _reaching(bootstrap):
+    with _reaching(kafka.bootstrap):
         async with asyncio.timeout(PATIENCE_S):
             brokers = len((await admin.describe_cluster())["brokers"])
             # All topics are listed: to ask for one by name may make it.
@@ -52,7 +56,7 @@ async def _look(settings: Settings, admin: AIOKafkaAdminClient, clock: Callable[
     ours = [name for name in (topics.deliveries, topics.events, topics.dead, topics.alerts, topics.kpis) if name in there]
     config = await tried("settings of topics", PATIENCE_S, _config(admin, ours)) or {}
     seen = {name: _topic(there[name], config.get(name, {})) for name in ours}
-    bounds = await tried("offsets", PATIENCE_S, read_bounds(bootstrap, seen)) or Bounds({}, {})
+    bounds = await tried("offsets", PATIENCE_S, read_bounds(kafka, seen)) or Bounds({}, {})
     at = clock()
     groups = {f"{settings.kafka.group}-normaliser": topics.deliveries, f"{settings.kafka.group}-processor": topics.events}
     return LogSeen(
@@ -61,8 +65,8 @@ async def _look(settings: Settings, admin: AIOKafkaAdminClient, clock: Callable[
         seen,
         bounds,
         await tried("consumer groups", PATIENCE_S, _groups(admin, groups)),
-        await tried("deliveries", 3 * READING_S, read_tail(bootstrap, topics.deliveries, bounds, _names(settings))),
-        await tried("dead letters", 2 * READING_S, read_dead(bootstrap, topics.dead, bounds, at)),
+        await tried("deliveries", 3 * READING_S, read_tail(kafka, topics.deliveries, bounds, _names(settings))),
+        await tried("dead letters", 2 * READING_S, read_dead(kafka, topics.dead, bounds, at)),
         faults,
     )
 
@@ -94,10 +98,12 @@ def _reaching(bootstrap: str) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _administrator(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=int(PATIENCE_S * 1000))
+async def _administrator(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
+    admin = AIOKafkaAdminClient(
+        bootstrap_servers=kafka.bootstrap, request_timeout_ms=int(PATIENCE_S * 1000), **kafka_security(kafka)
+    )
     try:
-        with _reaching(bootstrap):
+        with _reaching(kafka.bootstrap):
             async with asyncio.timeout(PATIENCE_S):
                 await admin.start()
         yield admin

@@ -9,7 +9,7 @@ from streams.config import Settings
 from streams.errors import Fatal, Retry
 from streams.inspection.seen import TablesSeen
 from streams.serving.table import Round, decode
-from streams.tables import Applied, Keys, KpiKeys, Redis, check_layout, connect, read_applied, read_kpis
+from streams.tables import Applied, Keys, KpiKeys, Redis, check_layout, connect_to, read_applied, read_kpis
 from streams.tables.presence import read_present
 from streams.tables.rules import read_rules
 from streams.tables.server import ask, reaching, read_infos
@@ -19,7 +19,7 @@ _Seen = TypeVar("_Seen")
 
 async def look_at_tables(settings: Settings, clock: Callable[[], Millis]) -> TablesSeen:
     """Redis as it is now. Raises Retry if it cannot be reached, Fatal if it refuses us; with less, the rest is still told."""
-    async with connect(settings.redis.url.get_secret_value()) as redis:
+    async with connect_to(settings.redis) as redis:
         return await _look(redis, settings.redis.prefix, settings.kafka.partitions, clock)
 
 

@@ -9,7 +9,7 @@ from streams.config import Settings
 from streams.inspection.asking import TABLES, asked
 from streams.inspection.printing import USUAL_LIMIT, print_table, write_json
 from streams.inspection.reading import Place, read
-from streams.tables import connect
+from streams.tables import connect_to
 from streams.tables.rules import in_force, read_rules
 
 
@@ -27,7 +27,7 @@ async def show(settings: Settings, question: Question, console: Console) -> None
     found = asked(question.name, settings.redis.prefix)
     if question.partition is not None:
         found = found._replace(partition=question.partition)
-    async with connect(settings.redis.url.get_secret_value()) as redis:
+    async with connect_to(settings.redis) as redis:
         rows = read(Place(redis, settings.redis.prefix, settings.kafka.partitions), found)
         if question.as_json:
             await write_json(sys.stdout, rows, question.limit or 0)

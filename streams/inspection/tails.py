@@ -10,11 +10,13 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from models.units import DAY, SECOND, Millis
+from streams.config import KafkaSettings
 from streams.dead_letters import Kind, kind_of, letter_of
 from streams.dead_letters.marks import is_letter
 from streams.errors import Poison
 from streams.inbound.normalise import Delivery
 from streams.inspection.seen import Bounds, DeadSeen, TailSeen, TickSeen, TopicSeen
+from streams.security import kafka_security
 from streams.topics import MAX_RECORD_BYTES, TICK_KEY, decode_tick
 
 READING_S: Final = 10.0
@@ -31,10 +33,13 @@ MOST_DEAD: Final = 500
 
 
 @asynccontextmanager
-async def _consuming(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
+async def _consuming(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer that is asked for something, and for one assignment at most: else it cannot be stopped."""
     consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=MAX_RECORD_BYTES
+        bootstrap_servers=kafka.bootstrap,
+        enable_auto_commit=False,
+        max_partition_fetch_bytes=MAX_RECORD_BYTES,
+        **kafka_security(kafka),
     )
     try:
         await consumer.start()
@@ -43,7 +48,7 @@ async def _consuming(bootstrap: str) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.stop()
 
 
-async def read_bounds(bootstrap: str, topics: Mapping[str, TopicSeen]) -> Bounds:
+async def read_bounds(kafka: KafkaSettings, topics: Mapping[str, TopicSeen]) -> Bounds:
     """Where the partitions that have a leader begin and end. Raises KafkaError."""
     sources = [
         TopicPartition(name, number)
@@ -53,7 +58,7 @@ async def read_bounds(bootstrap: str, topics: Mapping[str, TopicSeen]) -> Bounds
     ]
     if not sources:
         return Bounds({}, {})
-    async with _consuming(bootstrap) as consumer:
+    async with _consuming(kafka) as consumer:
         begins, ends = await consumer.beginning_offsets(sources), await consumer.end_offsets(sources)
     return Bounds(_by_topic(begins), _by_topic(ends))
 
@@ -65,13 +70,13 @@ def _by_topic(offsets: Mapping[TopicPartition, int]) -> dict[str, dict[int, int]
     return found
 
 
-async def read_tail(bootstrap: str, topic: str, bounds: Bounds, connections: frozenset[str]) -> TailSeen:
+async def read_tail(kafka: KafkaSettings, topic: str, bounds: Bounds, connections: frozenset[str]) -> TailSeen:
     """The end of the deliveries, as far back as it takes to find one of each connection, within limits. Raises KafkaError."""
     begins, ends = bounds.begins.get(topic, {}), bounds.ends.get(topic, {})
     seen = TailSeen({}, {}, None)
     for back in BACK:
         starts = {number: max(begins[number], end - back) for number, end in ends.items()}
-        seen = await _read_back(bootstrap, topic, starts, ends)
+        seen = await _read_back(kafka, topic, starts, ends)
         if starts == begins:
             return replace(seen, since=None)
         if connections <= seen.receipts.keys():
@@ -79,7 +84,7 @@ async def read_tail(bootstrap: str, topic: str, bounds: Bounds, connections: fro
     return seen
 
 
-async def _read_back(bootstrap: str, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> TailSeen:
+async def _read_back(kafka: KafkaSettings, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]) -> TailSeen:
     ticks: dict[int, TickSeen] = {}
     receipts: dict[str, int] = {}
     oldest: dict[int, int] = {}
@@ -93,17 +98,17 @@ async def _read_back(bootstrap: str, topic: str, starts: Mapping[int, int], ends
             delivery = Delivery.of_record(record.headers, record.value, topic, record.partition, record.offset)
             receipts[delivery.connection] = max(delivery.received_at, receipts.get(delivery.connection, 0))
 
-    await _read(bootstrap, topic, (starts, ends), take)
+    await _read(kafka, topic, (starts, ends), take)
     return TailSeen(ticks, receipts, max(oldest.values(), default=None))
 
 
-async def read_dead(bootstrap: str, topic: str, bounds: Bounds, now: Millis) -> DeadSeen:
+async def read_dead(kafka: KafkaSettings, topic: str, bounds: Bounds, now: Millis) -> DeadSeen:
     """The dead letters of the last day. Raises KafkaError."""
     ends = bounds.ends.get(topic, {})
     sources = {TopicPartition(topic, number): now - DEAD_FOR for number in ends}
     if not sources:
         return DeadSeen(0, Counter())
-    async with _consuming(bootstrap) as consumer:
+    async with _consuming(kafka) as consumer:
         since = await consumer.offsets_for_times(sources)
     first = {source.partition: found.offset for source, found in since.items() if found is not None}
     starts = {number: max(start, ends[number] - MOST_DEAD) for number, start in first.items()}
@@ -117,20 +122,20 @@ async def read_dead(bootstrap: str, topic: str, bounds: Bounds, now: Millis) -> 
         else:
             waiting[name] = kind_of(letter)
 
-    await _read(bootstrap, topic, (starts, ends), take)
+    await _read(kafka, topic, (starts, ends), take)
     unread = sum(start - first[number] for number, start in starts.items())
     return DeadSeen(unread + len(waiting), Counter(waiting.values()))
 
 
 async def _read(
-    bootstrap: str, topic: str, bounds: tuple[Mapping[int, int], Mapping[int, int]], take: Callable[[Any], None]
+    kafka: KafkaSettings, topic: str, bounds: tuple[Mapping[int, int], Mapping[int, int]], take: Callable[[Any], None]
 ) -> None:
     """Take the records of some partitions from their starts to their ends, or what of them comes in time."""
     starts, ends = bounds
     left = {TopicPartition(topic, number): ends[number] for number, start in starts.items() if start < ends[number]}
     if not left:
         return
-    async with _consuming(bootstrap) as consumer:
+    async with _consuming(kafka) as consumer:
         consumer.assign(list(left))
         for source in left:
             consumer.seek(source, starts[source.partition])

@@ -309,7 +309,7 @@ class Owner:
         return tp in self.owned or tp in self._returning
 
     async def confirm(self, tp: TP) -> bool:
-        """Whether a partition that is here is ours by what is stored, too; let it go if another has claimed it. Raises Retry."""
+        """Whether what is stored says, too, that a partition is ours; let it go if another has claimed it. Raises Retry."""
         owned = self.owned.get(tp)
         if owned is None:
             return tp in self._returning

@@ -18,6 +18,7 @@ from streams.processing.presence import Presence
 from streams.processing.publisher import Edition, Publisher
 from streams.processing.ruling import Ruling
 from streams.producer import LastingProducer
+from streams.security import kafka_security
 from streams.tables import Redis, answers, check_layout, check_server
 from streams.telemetry import ProcessorMetrics, registry
 from streams.topics import Topics
@@ -171,7 +172,8 @@ async def run(settings: Settings, redis: Redis) -> None:
     await check_layout(redis, settings.redis.prefix, settings.kafka.partitions)
     settle_in()
     metrics = registry()
-    async with LastingProducer(settings.kafka.bootstrap, "leadbeat-processor", linger_ms=5).running() as producer:
+    options = {"linger_ms": 5, **kafka_security(settings.kafka)}
+    async with LastingProducer(settings.kafka.bootstrap, "leadbeat-processor", **options).running() as producer:
         worker = Worker(settings, redis, producer, ProcessorMetrics(metrics))
         await worker.ruling.look()
         await worker.presence.enter()

@@ -11,7 +11,8 @@ from streams.errors import Fatal, Retry
 from streams.processing.checkpoint import claim_partition, commit, new_token
 from streams.processing.cut import Writes, cut_checkpoint
 from streams.rulebook.standing import partitions_of, standing
-from streams.tables import Keys, Progress, Redis, check_server, connect, read_applied
+from streams.security import kafka_security
+from streams.tables import Keys, Progress, Redis, check_server, connect_to, read_applied
 from streams.tables.emptying import empty
 from streams.topics import Topics
 
@@ -35,7 +36,7 @@ async def rebuild(settings: Settings, tell: Callable[[str], None], *, discard: b
 
     Raises Fatal while workers run, or if numbers are there and are not to be discarded.
     """
-    async with connect(settings.redis.url.get_secret_value()) as redis:
+    async with connect_to(settings.redis) as redis:
         await check_server(redis, settings.redis.prefix)
         hashed_with = await _may_begin(redis, settings, discard=discard)
         beginnings = [await _beginning(settings, keys) for keys in partitions_of(settings)]
@@ -67,7 +68,7 @@ async def _may_begin(redis: Redis, settings: Settings, *, discard: bool) -> str:
 
 async def _beginning(settings: Settings, keys: Keys) -> Beginning:
     topic = Topics(settings.kafka.topic_prefix).events
-    log = EventsLog(settings.kafka.bootstrap, topic, keys.partition)
+    log = EventsLog(settings.kafka.bootstrap, topic, keys.partition, kafka_security(settings.kafka))
     await log.look()
     at = None
     async for records in log.read(log.earliest, min(log.earliest + 1, log.end), ""):

@@ -22,7 +22,7 @@ from streams.rulebook.movement import ALL, WINDOWS, Moved, Movement, move
 from streams.rulebook.remarks import Checked, check
 from streams.rulebook.standing import Standing, next_rules, partitions_of, revalued, standing
 from streams.rulebook.standing import apply as put_in_force
-from streams.tables import Redis, connect
+from streams.tables import Redis, connect_to
 
 EXIT_WRONG: Final = 1
 """What `check` ends with if the document has mistakes."""
@@ -93,7 +93,7 @@ def _warn(checked: Checked, *, err: bool) -> None:
 
 async def _diff(settings: Settings, checked: Checked, percent: int, *, every: bool) -> None:
     _warn(checked, err=True)
-    async with connect(settings.redis.url.get_secret_value()) as redis:
+    async with connect_to(settings.redis) as redis:
         now = await standing(redis, settings)
         _doubt(now)
         new = checked.rules(now.version + 1)
@@ -167,7 +167,7 @@ def _moves(movement: Movement, window: str, zone: str) -> str:
 
 async def _apply(settings: Settings, checked: Checked, *, wait: bool) -> None:
     _warn(checked, err=True)
-    async with connect(settings.redis.url.get_secret_value()) as redis:
+    async with connect_to(settings.redis) as redis:
         now = await standing(redis, settings)
         rules = next_rules(now, checked)
         await put_in_force(redis, settings, rules)

@@ -39,6 +39,7 @@ from streams.tables.server import (
     check_layout,
     check_server,
     connect,
+    connect_to,
 )
 from streams.tables.waiting import OpenClocks, read_open
 
@@ -67,6 +68,7 @@ __all__ = [
     "check_layout",
     "check_server",
     "connect",
+    "connect_to",
     "count_states",
     "decode_changes",
     "read_applied",

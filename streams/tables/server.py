@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
+from ssl import SSLContext, SSLError
 from typing import Any, Final, TypeAlias, cast
 
 import hiredis
@@ -15,7 +16,9 @@ from redis.asyncio.retry import Retry as Retries
 from redis.backoff import NoBackoff
 
 from models.errors import UNREADABLE
+from streams.config import RedisSettings
 from streams.errors import Fatal, Retry
+from streams.security import TRUST, redis_tls
 from streams.tables.cluster import connect_cluster, is_cluster
 from streams.tables.keys import Keys
 from streams.tables.rows import LAYOUT
@@ -37,14 +40,20 @@ _PASSING: Final = (
 )
 _PASSING_CODES: Final = ("BUSY", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "UNBLOCKED")
 _RIGHTS: Final = "+@hash +@set +@sortedset +@stream +@scripting +type +exists +unlink +info +time"
+LET_IN: Final = "check user and password in redis.url, and the user's rights: docs/operations.md lists them"
 _REFUSING: Final = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
 
 
-def connect(url: str, *, timeout_s: float = 5.0) -> Redis:
+def connect_to(settings: RedisSettings, *, timeout_s: float = 5.0) -> Redis:
+    """`connect` to the server that the settings name, as they say. Raises Fatal if what TLS needs cannot be used."""
+    return connect(settings.url.get_secret_value(), timeout_s=timeout_s, tls=redis_tls(settings))
+
+
+def connect(url: str, *, timeout_s: float = 5.0, tls: SSLContext | None = None) -> Redis:
     """A client that answers bytes and repeats nothing by itself.
 
     What is sent again, and when, is decided where the effect of a lost answer is known: a write that is repeated behind our
-    back would be taken for two. `timeout_s` holds for connecting and for each answer.
+    back would be taken for two. `timeout_s` holds for connecting and for each answer, `tls` for URLs that begin with rediss.
     """
     options: dict[str, Any] = {
         "decode_responses": False,
@@ -53,20 +62,23 @@ def connect(url: str, *, timeout_s: float = 5.0) -> Redis:
         "socket_connect_timeout": timeout_s,
     }
     if is_cluster(url):
-        nodes = connect_cluster(url, **options)
-        kind = nodes.connection_kwargs.get
-        nodes.connection_kwargs["connection_class"] = _packing(kind("connection_class", Connection))
-        return cast("Redis", nodes)
+        cluster = connect_cluster(url, **options)
+        kind: Any = _ours(cluster.connection_kwargs.get("connection_class", Connection), tls)
+        cluster.connection_kwargs["connection_class"] = kind
+        for node in cluster.startup_nodes:
+            node.connection_class = kind
+        return cast("Redis", cluster)
     client = Redis.from_url(url, retry=Retries(NoBackoff(), 0), **options)
     pool = client.connection_pool
-    pool.connection_class = _packing(pool.connection_class)
+    pool.connection_class = _ours(pool.connection_class, tls)
     return client
 
 
-def _packing(connection: type[AbstractConnection]) -> type[AbstractConnection]:
-    """A kind of connection that packs its commands in C, as the client's blocking connections do.
+def _ours(connection: type[AbstractConnection], tls: SSLContext | None) -> type[AbstractConnection]:
+    """A kind of connection that packs its commands in C, as the client's blocking ones do, and trusts whom we trust.
 
-    In Python that takes as long as the server takes to carry out the largest ones.
+    In Python packing takes as long as the server takes to carry out the largest commands. Of itself the client would trust
+    the machine's authorities, too, whatever it is given.
     """
 
     def pack_command(_: AbstractConnection, *args: str | bytes | int) -> list[bytes]:
@@ -74,7 +86,12 @@ def _packing(connection: type[AbstractConnection]) -> type[AbstractConnection]:
         words = first.split() if isinstance(first, (str, bytes)) else [first]
         return [hiredis.pack_command((*words, *rest))]
 
-    return type(connection.__name__, (connection,), {"pack_command": pack_command})
+    def trusting(self: Any, *arguments: Any, **options: Any) -> None:
+        connection.__init__(self, *arguments, **options)
+        self.ssl_context.context = tls
+
+    more = {"__init__": trusting} if tls else {}
+    return type(connection.__name__, (connection,), {"pack_command": pack_command, **more})
 
 
 @contextmanager
@@ -86,8 +103,10 @@ def reaching(where: str) -> Iterator[None]:
     try:
         yield
     except _REFUSING as error:
-        raise Fatal(where, str(error), "check the user, password and rights in redis.url") from error
+        raise Fatal(where, str(error), LET_IN) from error
     except _PASSING as error:
+        if isinstance(error.__cause__ or error.__context__, SSLError):
+            raise Retry(where, f"Redis cannot be trusted: {error}", TRUST.format("redis")) from error
         raise Retry(where, f"Redis does not answer: {error}", "wait, it is asked again") from error
     except exceptions.ResponseError as error:
         if str(error).startswith(_PASSING_CODES):

@@ -16,6 +16,7 @@ from faust.serializers.codecs import Codec
 from models.errors import LeadbeatError
 from streams.config import KafkaSettings
 from streams.errors import Fatal, Retry
+from streams.security import Security, kafka_security
 from streams.transport.batch import PartitionOwner
 from streams.transport.consumer import BatchConsumer, BatchTransport
 from streams.transport.watchdog import EXIT_CODE, Asked, Behind, Check, Lasting, Unanswered, Watchdog
@@ -74,6 +75,7 @@ def make_app(group: str, topic: str, kafka: KafkaSettings, owner: PartitionOwner
     app = _App(
         group,
         broker=";".join(f"kafka://{broker}" for broker in brokers),
+        broker_credentials=_credentials(kafka_security(kafka)),
         autodiscover=False,
         store="memory://",
         cache="memory://",
@@ -101,6 +103,21 @@ def make_app(group: str, topic: str, kafka: KafkaSettings, owner: PartitionOwner
 
     app.agent(source, name="feed")(feed)
     return app
+
+
+def _credentials(security: Security) -> Any:
+    """How brokers are to be approached, as Faust has it."""
+    match security["security_protocol"]:
+        case "PLAINTEXT":
+            return None
+        case "SSL":
+            return faust.SSLCredentials(security["ssl_context"])
+    return faust.SASLCredentials(
+        username=security["sasl_plain_username"],
+        password=security["sasl_plain_password"],
+        ssl_context=security.get("ssl_context"),
+        mechanism=security["sasl_mechanism"],
+    )
 
 
 async def serve(

@@ -22,6 +22,7 @@ from aiokafka.errors import (
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 
+from streams.security import told
 from streams.transport.batch import TP, Batch, Record
 
 log = structlog.get_logger(__name__)
@@ -173,7 +174,7 @@ class BatchThread(AIOKafkaConsumerThread):
         try:
             consumer._coordinator.check_errors()
         except KafkaError as error:
-            return f"group coordination failed: {error!r}"
+            return f"group coordination failed: {told(error)}"
         if consumer._fetcher._fetch_task.done():
             return "fetching has ended"
         await self._ask_for_ends(consumer)

@@ -1,8 +1,8 @@
 import asyncio
+import dataclasses
 import json
 import time
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from itertools import product
 from types import SimpleNamespace
 
@@ -130,7 +130,7 @@ async def test_a_log_that_has_grown_since_it_was_looked_at_is_looked_at_again(no
     async def grown():
         return 0, 12
 
-    assert await normaliser.load(HERE, replace(ends(0, 9, 11), look=grown)) == 11
+    assert await normaliser.load(HERE, dataclasses.replace(ends(0, 9, 11), look=grown)) == 11
 
 
 async def test_what_comes_of_deliveries_goes_to_the_partition_of_its_lead_in_order(normaliser, kafka_of_ours):
