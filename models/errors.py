@@ -1,5 +1,12 @@
 """What can be wrong with what we are given, told as where it is, what it is and what to do."""
 
+from typing import Final
+
+import msgspec
+
+UNREADABLE: Final = (msgspec.MsgspecError, ValueError, KeyError, IndexError, OverflowError, RecursionError)
+"""What reading raises of bytes that say something else than they should: they may be anything, however deep."""
+
 
 class LeadbeatError(Exception):
     """Base of all errors that Leadbeat raises on purpose.
@@ -24,6 +31,13 @@ class InvalidEventError(LeadbeatError):
 
 class InvalidRulesError(LeadbeatError):
     """Rules that contradict themselves or name what does not exist."""
+
+
+class InvalidStateError(LeadbeatError):
+    """What is stored of a partition that this version has not packed."""
+
+    def __init__(self, where: str, error: Exception) -> None:
+        super().__init__(where, f"is not what this version packs: {error}", "find out who else writes under this prefix")
 
 
 class InvalidKpisError(LeadbeatError):

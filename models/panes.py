@@ -90,7 +90,7 @@ class Panes:
             self._amounts = _woven(old, self._amounts, inserted, amounts[new])
 
     def _unpacked(self, start: Millis, chunks: Chunks) -> tuple[Ints, Ints]:
-        parts = [(number, *unpack(packed)) for number, packed in sorted(chunks.items())]
+        parts = [(number, *unpack(packed, 1 << self._bits)) for number, packed in sorted(chunks.items())]
         if not parts:
             return _NONE, _NONE
         cells = np.concatenate([offsets + ((start << SERIES_BITS) | (number << self._bits)) for number, offsets, _ in parts])

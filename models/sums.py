@@ -12,10 +12,14 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import UNREADABLE, InvalidStateError
 from models.windows import WINDOWS
 
 CHUNK = 256
 """Series to a chunk."""
+
+MOST_CHUNKS = 2**16
+"""Of a row, which has millions of series then."""
 
 LEVEL_ROW = len(WINDOWS)
 """The row of levels, behind those of the windows."""
@@ -51,22 +55,43 @@ def pack_runs(offsets: NDArray[np.int64], amounts: NDArray[np.int64], counts: ND
         low = high
 
 
-def unpack(packed: bytes) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """A chunk's offsets and amounts."""
+def unpack(packed: bytes, width: int = CHUNK) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A chunk's offsets, all below a width, and amounts. Raises InvalidStateError."""
     if not packed:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    deltas, amounts = _decode(packed)
-    return np.array(deltas, np.int64).cumsum(), np.array(amounts, np.int64)
+    try:
+        deltas, worth = _decode(packed)
+        offsets, amounts = np.array(deltas, np.int64).cumsum(), np.array(worth, np.int64)
+    except UNREADABLE as error:
+        raise InvalidStateError("chunk", error) from None
+    if len(offsets) != len(amounts) or (deltas and not 0 <= min(deltas) <= max(deltas) <= offsets[-1] < width):
+        raise _not_below(width)
+    return offsets, amounts
 
 
-def unpack_runs(chunks: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """What `pack_runs` packed, none of it empty: offsets and amounts of one chunk after the other, and how many each has."""
-    runs = [_decode(packed) for packed in chunks]
-    counts = np.array([len(deltas) for deltas, _ in runs], np.int64)
-    ends = np.fromiter(chain.from_iterable(deltas for deltas, _ in runs), np.int64).cumsum()
-    amounts = np.fromiter(chain.from_iterable(amounts for _, amounts in runs), np.int64)
+def unpack_runs(chunks: Sequence[bytes], width: int = CHUNK) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """What `pack_runs` packed, none of it empty: offsets and amounts of one chunk after the other, and how many each has.
+
+    Raises InvalidStateError, also for offsets that are not below a width.
+    """
+    try:
+        runs = [_decode(packed) for packed in chunks]
+        counts = np.array([len(deltas) for deltas, _ in runs], np.int64)
+        deltas = np.fromiter(chain.from_iterable(deltas for deltas, _ in runs), np.int64)
+        amounts = np.fromiter(chain.from_iterable(amounts for _, amounts in runs), np.int64)
+    except UNREADABLE as error:
+        raise InvalidStateError("chunk", error) from None
+    ends = deltas.cumsum()
     before = np.concatenate((_NO_SUM, ends))[counts.cumsum() - counts]
-    return ends - np.repeat(before, counts), amounts, counts
+    offsets = ends - np.repeat(before, counts)
+    of_amounts = [len(amounts) for _, amounts in runs]
+    if of_amounts != counts.tolist() or ((deltas < 0) | (deltas >= width) | (offsets >= width)).any():
+        raise _not_below(width)
+    return offsets, amounts, counts
+
+
+def _not_below(width: int) -> InvalidStateError:
+    return InvalidStateError("chunk", ValueError(f"not all of its offsets are below {width}, with an amount each"))
 
 
 _NO_SUM = np.zeros(1, np.int64)
@@ -119,7 +144,9 @@ class Sums:
         return dict(zip(numbers, pack_runs(found % CHUNK, self.values[row, found], counts), strict=True))
 
     def set_chunk(self, row: int, number: int, packed: bytes) -> None:
-        """Replace a chunk of a row by a packed one."""
+        """Replace a chunk of a row by a packed one. Raises InvalidStateError."""
+        if not 0 <= number < MOST_CHUNKS:
+            raise InvalidStateError("chunk", ValueError(f"{number} is the number of none"))
         self._reserve((number + 1) * CHUNK)
         part = self.values[row, number * CHUNK : (number + 1) * CHUNK]
         part[:] = 0

@@ -13,6 +13,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, TopicAlreadyExists
 from aiokafka.partitioner import murmur2
 
 from models.belief import LATEST
+from models.errors import UNREADABLE
 from models.state.subjects import LEAD, kind_of
 from models.units import DAY, HOUR, SECOND
 from streams.errors import Fatal, Retry
@@ -263,7 +264,7 @@ def decode_ticks(value: bytes | None) -> dict[int, int] | None:
 def _decoded(decoder: msgspec.json.Decoder[Any], value: bytes | None) -> Any:
     try:
         return decoder.decode(value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
 
 

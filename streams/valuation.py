@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from models.catalogue import OWN, VERSION
+from models.errors import UNREADABLE
 from models.extension import Own
 from models.rules import Rules
 from models.windows import LocalDays
@@ -108,8 +109,11 @@ def valuation_of(rules: Rules, own: Own = OWN) -> Valuation:
 
 
 def decode_valuation(stored: str) -> Valuation | None:
-    """A stored valuation; None before the first totals."""
-    return msgspec.json.decode(stored, type=Valuation) if stored else None
+    """A stored valuation; None before the first totals. Raises Fatal for anything else."""
+    try:
+        return msgspec.json.decode(stored, type=Valuation) if stored else None
+    except UNREADABLE as error:
+        raise Fatal("valuation", f"is none of this version: {error}", "find out who else writes under this prefix") from None
 
 
 _TOLD: Final = {"catalogue": "catalogue", "rules": "rules", "own": "own KPIs (VERSION of their module)"}

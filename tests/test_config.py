@@ -264,6 +264,8 @@ def test_a_file_that_is_missing_or_not_toml_is_told_by_its_name(write, tmp_path)
         load(tmp_path / "nowhere.toml")
     with pytest.raises(Fatal, match=r"leadbeat\.toml: is not TOML: .*line 1"):
         load(write("x = ]"))
+    with pytest.raises(Fatal, match=r"leadbeat\.toml: is not TOML: .*recursion"):
+        load(write("x = " + "[" * 5_000))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """What is read from Redis, and which Redis is refused."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -28,12 +30,16 @@ from streams.tables import (
     read_applied,
     read_changes,
     read_due,
+    read_open,
+    read_outbox,
     read_panes,
     read_states,
     read_totals,
     walk_states,
 )
 from streams.tables.rows import decode_applied, decode_outgoing, decode_waiting, encode_outgoing
+from streams.tables.rules import read_rules_version
+from streams.tables.still import read_still
 
 WINDOWS = ["1h", "7d"]
 
@@ -144,6 +150,30 @@ class TestLoading:
     def test_a_record_that_is_not_ours_is_fatal(self, fields):
         with pytest.raises(Fatal, match="is not a partition's record"):
             decode_applied(fields, "lb:{3}:applied")
+
+    async def test_what_others_have_written_is_fatal_wherever_it_stands(self, redis, keys, held):
+        strange = {keys.oldest: b"soon", keys.level: b"many", keys.window("1h"): b"many"}
+        await redis.sadd(keys.parts, "window:1h")
+        for key, value in strange.items():
+            await redis.hset(key, value, value)
+            with pytest.raises(Fatal, match="holds what this version does not write"):
+                await read_totals(redis, keys)
+            await redis.delete(key)
+        await redis.zadd(keys.changed, {"o:": 1})
+        await redis.hset(keys.oldest, "", "soon")
+        with pytest.raises(Fatal, match="holds what this version does not write"):
+            await read_changes(redis, keys, WINDOWS, Seen())
+        await redis.delete(keys.oldest)
+        await redis.zadd(keys.open, {b"[" * 5_000: 1})
+        for reads in (read_totals, read_open, partial(read_still, measures=())):
+            with pytest.raises(Fatal, match=f"{re.escape(keys.open)}|{re.escape(keys.applied)}"):
+                await reads(redis, keys)
+        await redis.xadd(keys.outbox, {"id": "a"})
+        with pytest.raises(Fatal, match="holds what this version does not write"):
+            await read_outbox(redis, keys)
+        await redis.hset("lb:{rules}:documents", "version", "latest")
+        with pytest.raises(Fatal, match="holds what this version does not write"):
+            await read_rules_version(redis, "lb")
 
     def test_rows_are_read_as_they_are_written(self):
         assert decode_waiting(b"5 -") == Waiting(5, None)

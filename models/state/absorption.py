@@ -11,10 +11,8 @@ from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple, TypeAlias
 
-import msgspec
-
 from models.data.refs import SubjectRef
-from models.errors import InvalidEventError
+from models.errors import InvalidEventError, InvalidStateError
 from models.events import Absorbed, Logged
 from models.state.lead import Change, Lead, fold, merge, pack, unpack
 from models.state.registers import DELETED, MERGED, register
@@ -62,9 +60,9 @@ def check_part(event: Absorbed) -> None:
     """Raise InvalidEventError if a part cannot be unpacked."""
     try:
         unpack(event.lead or _EMPTY)
-    except (msgspec.MsgspecError, ValueError) as error:
+    except InvalidStateError as error:
         raise InvalidEventError(
-            "$.lead", f"is no packed lead: {error}", "find out who else writes to the events topic"
+            "$.lead", f"is no packed lead: {error.what}", "find out who else writes to the events topic"
         ) from None
 
 

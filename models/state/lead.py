@@ -10,13 +10,14 @@ the lead is looked at as a whole.
 """
 
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Struct, field
+from msgspec import UNSET, Meta, Struct, field
 from msgspec.structs import asdict
 
 from models.belief import INSTANTS
+from models.errors import UNREADABLE, InvalidStateError
 from models.events import (
     Absorbed,
     AccountUpserted,
@@ -249,10 +250,14 @@ class _Packed(Struct, array_like=True, omit_defaults=True):
     retired_until: int = 0
 
 
+MOST_PAGES: Final = 2**16
+"""Of one lead, which has millions of touches then."""
+
+
 class _PackedHead(_Packed, array_like=True):
     """A huge lead as it lies in Redis; or whole, with what lies in its pages."""
 
-    pages: tuple[int, int] = (0, 0)
+    pages: tuple[Annotated[int, Meta(ge=1, le=MOST_PAGES)], Annotated[int, Meta(ge=0)]] = (1, 0)
     """How many there are, and how many touches lie in them."""
     paged: Objects = field(default_factory=dict)
 
@@ -275,14 +280,22 @@ def pack(lead: Lead, told: Alerts) -> bytes:
 
 
 def unpack(packed: bytes) -> tuple[Lead, Alerts]:
-    """The inverse of `pack`; of a huge lead that of `joined`."""
-    if not is_huge(packed):
+    """The inverse of `pack`; of a huge lead that of `joined`. Raises InvalidStateError."""
+    if is_huge(packed):
+        return _unpacked_whole(packed)
+    try:
         raw = _unpacker.decode(packed)
-        return _unpacked(raw), raw.told
+    except UNREADABLE as error:
+        raise InvalidStateError("state", error) from None
+    return _unpacked(raw), raw.told
+
+
+def _unpacked_whole(packed: bytes) -> tuple[Lead, Alerts]:
     lead, pages, head = _unpacked_head(packed, SIZE)
     pages.fill(head.paged)
     if len(head.paged) != head.pages[1]:
-        raise ValueError(f"{head.pages[1]} touches should be in its pages, {len(head.paged)} are")
+        missing = ValueError(f"{head.pages[1]} touches should be in its pages, {len(head.paged)} are")
+        raise InvalidStateError("state", missing)
     return lead, head.told
 
 
@@ -292,21 +305,28 @@ def is_huge(packed: bytes) -> bool:
 
 
 def unpack_head(packed: bytes, size: int = SIZE) -> tuple[Lead, Alerts]:
-    """A huge lead of whose pages none is in memory. `size`: touches that a page is to have."""
+    """A huge lead of whose pages none is in memory. `size`: touches that a page is to have. Raises InvalidStateError."""
     lead, _, head = _unpacked_head(packed, size)
     return lead, head.told
 
 
 def joined(packed: bytes, pages: Iterable[bytes]) -> bytes:
-    """A huge lead as a whole, from itself and its pages as they are stored."""
-    head = _head_unpacker.decode(packed[1:])
+    """A huge lead as a whole, from itself and its pages as they are stored. Raises InvalidStateError."""
+    head = _head_of(packed)
     for page in pages:
         head.paged.update(unpacked_page(page))
     return _HEAD + _packer.encode(head)
 
 
+def _head_of(packed: bytes) -> _PackedHead:
+    try:
+        return _head_unpacker.decode(packed[1:])
+    except UNREADABLE as error:
+        raise InvalidStateError("state", error) from None
+
+
 def _unpacked_head(packed: bytes, size: int) -> tuple[Lead, Pages, _PackedHead]:
-    head = _head_unpacker.decode(packed[1:])
+    head = _head_of(packed)
     lead = _unpacked(head)
     pages = lead.pages = Pages(*head.pages, size, named_in(lead.objects))
     return lead, pages, head

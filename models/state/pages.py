@@ -12,6 +12,7 @@ from zlib import crc32
 import msgspec
 from msgspec import Struct, field
 
+from models.errors import UNREADABLE, InvalidStateError
 from models.state.registers import Record
 
 ObjectKey: TypeAlias = str
@@ -70,9 +71,9 @@ class Pages(Struct):
         return set(range(self.count)) - self.held.keys()
 
     def take(self, number: int, packed: bytes | None) -> None:
-        """Take in a page as it is stored; None for an empty one."""
+        """Take in a page as it is stored; None for an empty one. Raises InvalidStateError."""
         if number not in self.held:
-            self.held[number] = _unpacker.decode(packed) if packed else {}
+            self.held[number] = unpacked(packed) if packed else {}
 
     def fill(self, touches: Objects) -> None:
         """Take in all touches that lie in pages."""
@@ -152,5 +153,8 @@ def names_in(reply: Record) -> set[ObjectKey]:
 
 
 def unpacked(packed: bytes) -> Objects:
-    """The objects of a page."""
-    return _unpacker.decode(packed)
+    """The objects of a page. Raises InvalidStateError."""
+    try:
+        return _unpacker.decode(packed)
+    except UNREADABLE as error:
+        raise InvalidStateError("page", error) from None

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 
 from models.codes import Codes, Ints
+from models.errors import InvalidStateError
 from models.rollup import Stored, Totals
 from models.state.lead import unpack
 from models.sums import LEVEL_ROW, Sums
@@ -59,9 +59,8 @@ def _loaded(still: Still, codes: Codes) -> Totals:
         for pane, kept in stored.panes.items():
             for ids, _ in kept.columns(start for size, start in panes if size is pane):
                 _name_all(stored.sums, int(ids.max(initial=-1)) + 1)
-    except (msgspec.DecodeError, ValueError, IndexError) as error:
-        todo = "find out who else writes under this prefix"
-        raise Fatal("totals", f"hold what is no chunk of ours: {error}", todo) from None
+    except InvalidStateError as error:
+        raise Fatal("totals", f"hold what is no chunk of ours: {error.what}", error.todo) from None
     return stored
 
 

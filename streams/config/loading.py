@@ -123,7 +123,7 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise Fatal(str(path), f"cannot be read: {error.strerror}", f"check --config and {CONFIG}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Fatal(str(path), f"is not TOML: {error}", "see docs/leadbeat.example.toml") from None
 
 

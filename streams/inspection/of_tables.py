@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from models.errors import UNREADABLE
 from models.units import SECOND, Duration
 from streams.config import Settings
 from streams.errors import Fatal
@@ -130,7 +131,7 @@ def _valuations(settings: Settings, seen: TablesSeen) -> Iterator[Finding]:
 def _valuation(applied: Applied) -> Valuation | None:
     try:
         return decode_valuation(applied.progress.valuation)
-    except msgspec.DecodeError:
+    except Fatal:
         return None
 
 
@@ -147,7 +148,7 @@ def _workers(seen: TablesSeen) -> Iterator[Finding]:
 def _name(about: str) -> str:
     try:
         return str(msgspec.json.decode(about)["name"])
-    except (msgspec.DecodeError, KeyError, TypeError):
+    except (*UNREADABLE, TypeError):
         return "one of another version"
 
 

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from models.errors import LeadbeatError
+from models.errors import UNREADABLE, LeadbeatError
 from models.members import DRILLED
 from models.panes import CHUNK as PANE_CHUNK
 from models.state.facts import TOUCH
@@ -120,7 +120,7 @@ async def read(place: Place, asked: Asked) -> AsyncIterator[Row]:
     try:
         async for row in rows:
             yield row
-    except (msgspec.MsgspecError, ValueError) as error:
+    except UNREADABLE as error:
         what = f"is not what this version writes: {error}"
         raise Fatal(str(asked), what, "find out who else writes under this prefix") from None
 
@@ -364,5 +364,5 @@ def _json(text: bytes) -> Any:
     """What JSON means; text that is none stays text."""
     try:
         return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return text.decode(errors="backslashreplace")

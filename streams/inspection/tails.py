@@ -11,6 +11,7 @@ from typing import Any, Final
 import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from models.errors import UNREADABLE
 from models.units import DAY, SECOND, Millis
 from streams.errors import Poison
 from streams.inbound.normalise import Delivery
@@ -122,7 +123,7 @@ def _letter(value: bytes | None) -> Letter:
     """What a dead letter has in common with others of its kind: instants and values are left out."""
     try:
         letter = _decode_letter(value or b"")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return Letter("is not a dead letter of ours")
     return Letter(_PARTICULAR.sub("…", letter.reason), _PLACE.sub("", letter.where), letter.connection)
 

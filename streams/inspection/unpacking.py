@@ -54,7 +54,7 @@ def _row(name: str, field: str, value: Any, since: int | None = None) -> Row:
 def sum_rows(chunks: Mapping[int, bytes], names: Sequence[str], width: int = CHUNK) -> Iterator[Row]:
     """The sums of a pane, window or level, by the names of their series; zeros are not kept. `width`: series to a chunk."""
     for number, packed in sorted(chunks.items()):
-        offsets, amounts = unpack_chunk(packed)
+        offsets, amounts = unpack_chunk(packed, width)
         for offset, amount in zip(offsets.tolist(), amounts.tolist(), strict=True):
             place = number * width + offset
             yield {**series_row(names[place] if place < len(names) else f"#{place}"), "amount": amount}

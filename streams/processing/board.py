@@ -7,6 +7,7 @@ import numpy as np
 
 from models.catalogue import FIGURES
 from models.codes import Ints
+from models.errors import InvalidStateError
 from models.givens import givens
 from models.grids import Columns, Oldest
 from models.kpis import Formula
@@ -129,7 +130,10 @@ class Board:
             return
         offsets, amounts, counts = unpack_runs(list(chunks.values()))
         row, chunk = np.repeat(np.array(list(chunks), np.int64), counts, axis=0).T
-        self._sums.values[row, part.columns[chunk * CHUNK + offsets]] += times * amounts
+        places = chunk * CHUNK + offsets
+        if places.max(initial=-1) >= len(part.columns):
+            raise InvalidStateError("chunk", ValueError("it has a series without a name"))
+        self._sums.values[row, part.columns[places]] += times * amounts
 
     def grids(self, rules: Rules, clock: Millis, minimum_n: Mapping[Formula, int]) -> Grids:
         """Every figure in every slice, over all partitions; what stands as it was is the grid that was found before."""

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 from msgspec import Struct
 
-from models.errors import LeadbeatError
+from models.errors import UNREADABLE, LeadbeatError
 from models.units import Millis
 from models.windows import NOW, WINDOWS
 from streams.errors import Fatal
@@ -151,7 +151,7 @@ def decode(table: KpiTable, where: str) -> Snapshot:
     try:
         rows = {window: {key: decode_row(row) for key, row in found.items()} for window, found in table.rows.items()}
         return Snapshot(_round(table.record), rows)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise _strange(where, error) from None
 
 
@@ -164,7 +164,7 @@ def advance(snapshot: Snapshot, record: Mapping[str, str], changes: Iterable[byt
                 latest.setdefault(window, {}).update(changed)
         rows = {window: _changed(held, latest[window]) if window in latest else held for window, held in snapshot.rows.items()}
         return Snapshot(_round(record), rows)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise _strange(where, error) from None
 
 

@@ -64,7 +64,8 @@ async def _read_page(redis: Redis, keys: Keys, windows: Sequence[str], seen: See
             return None
         applied = decode_applied(dict(zip(fields[::2], fields[1::2], strict=True)), keys.applied)
         if kind != b"GENERATION":
-            return _changed(applied, rest, seen, whole=kind == b"WHOLE"), rest[-1]
+            with reaching(keys.applied):
+                return _changed(applied, rest, seen, whole=kind == b"WHOLE"), rest[-1]
         seen = Seen(generation=applied.progress.generation)
     raise Retry(keys.applied, "its generation changes faster than it is read", "wait, it is asked again")
 

@@ -105,12 +105,12 @@ async def read_parts(redis: Redis, keys: Keys, wanted: Mapping[str, Wanted]) -> 
                 if pages:
                     pipeline.hmget(keys.pages(subject), [str(number) for number in pages])
             answers = iter(await pipeline.execute())
-    return {
-        subject: Parts(
-            _numbered(next(answers)) if rows else None, dict(zip(pages, next(answers), strict=True)) if pages else {}
-        )
-        for subject, (rows, pages) in wanted.items()
-    }
+        return {
+            subject: Parts(
+                _numbered(next(answers)) if rows else None, dict(zip(pages, next(answers), strict=True)) if pages else {}
+            )
+            for subject, (rows, pages) in wanted.items()
+        }
 
 
 async def read_whole(redis: Redis, keys: Keys, subject: str) -> bytes | None:
@@ -193,7 +193,7 @@ async def _read_buckets(redis: Redis, keys: Keys, buckets: Sequence[int]) -> dic
             for bucket in buckets:
                 pipeline.hgetall(keys.state(bucket))
             found = await pipeline.execute()
-    return {subject.decode(): packed for states in found for subject, packed in states.items()}
+        return {subject.decode(): packed for states in found for subject, packed in states.items()}
 
 
 async def read_totals(redis: Redis, keys: Keys) -> Totals:
@@ -222,9 +222,9 @@ async def read_panes(redis: Redis, keys: Keys, panes: Iterable[Pane]) -> AsyncIt
             async with redis.pipeline(transaction=False) as pipeline:
                 for pane in group:
                     pipeline.hgetall(keys.pane(pane))
-                contents = await pipeline.execute()
+                contents = [_numbered(chunks) for chunks in await pipeline.execute()]
         for pane, chunks in zip(group, contents, strict=True):
-            yield pane, _numbered(chunks)
+            yield pane, chunks
 
 
 async def read_outbox(redis: Redis, keys: Keys) -> list[tuple[int, Outgoing]]:
@@ -234,9 +234,9 @@ async def read_outbox(redis: Redis, keys: Keys) -> list[tuple[int, Outgoing]]:
     while True:
         with reaching(keys.outbox):
             entries = await ask(redis, "XRANGE", keys.outbox, start, "+", "COUNT", _PAGE)
-        for entry_id, fields in entries:
-            left.append((int(entry_id.split(b"-")[0]), decode_outgoing(fields)))
-            start = f"({entry_id.decode()}"
+            for entry_id, fields in entries:
+                left.append((int(entry_id.split(b"-")[0]), decode_outgoing(fields)))
+                start = f"({entry_id.decode()}"
         if len(entries) < _PAGE:
             return left
 
@@ -255,10 +255,11 @@ async def read_erased(redis: Redis, keys: Keys) -> set[bytes]:
 
 async def read_series(redis: Redis, keys: Keys) -> list[str]:
     """The names of the generation's series, by id."""
-    names: list[bytes] = []
-    for ids in _batched(range(await ask(redis, "HLEN", keys.series)), _PAGE):
-        names += await ask(redis, "HMGET", keys.series, *ids)
-    return [name.decode() for name in names]
+    with reaching(keys.series):
+        names: list[bytes] = []
+        for ids in _batched(range(await ask(redis, "HLEN", keys.series)), _PAGE):
+            names += await ask(redis, "HMGET", keys.series, *ids)
+        return [name.decode() for name in names]
 
 
 async def read_due(redis: Redis, keys: Keys, after: int, until: int) -> dict[str, int]:
@@ -267,7 +268,7 @@ async def read_due(redis: Redis, keys: Keys, after: int, until: int) -> dict[str
     while True:
         with reaching(keys.due):
             page = await ask(redis, "ZRANGEBYSCORE", keys.due, f"({after}", until, "WITHSCORES", "LIMIT", len(found), _PAGE)
-        found.update((subject.decode(), int(at)) for subject, at in zip(page[::2], page[1::2], strict=True))
+            found.update((subject.decode(), int(at)) for subject, at in zip(page[::2], page[1::2], strict=True))
         if len(page) < 2 * _PAGE:
             return found
 

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-import msgspec
-
+from models.errors import UNREADABLE
 from streams.errors import Fatal
 from streams.tables.rows import Member, decode_member
 from streams.tables.server import Redis, reaching
@@ -59,7 +58,7 @@ async def read_members(redis: Redis, stretches: Sequence[Stretch], most: int) ->
 def _held(stretch: Stretch, page: Sequence[bytes]) -> list[tuple[Place, Member]]:
     try:
         members = [decode_member(packed) for packed in page]
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         what = f"are no members of this version: {error}"
         raise Fatal(stretch.key, what, "find out who else writes under this prefix") from None
     placed = [(Place(each.at, packed, stretch.measure), each) for packed, each in zip(page, members, strict=True)]

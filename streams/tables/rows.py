@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from models.errors import UNREADABLE
 from streams.errors import Fatal
 
 LAYOUT: Final = "3"
@@ -109,8 +110,8 @@ def encode_progress(progress: Progress) -> dict[str, bytes]:
 
 def decode_applied(fields: Mapping[bytes, bytes], where: str) -> Applied:
     """`applied` of a claimed partition, read. Raises Fatal if it is not what this version writes."""
-    text = {name.decode(): value.decode() for name, value in fields.items()}
     try:
+        text = {name.decode(): value.decode() for name, value in fields.items()}
         return Applied(
             claim=int(text["claim"]),
             token=text["token"],
@@ -126,7 +127,7 @@ def decode_applied(fields: Mapping[bytes, bytes], where: str) -> Applied:
                 hashed_with=text.get("hashed_with", ""),
             ),
         )
-    except (KeyError, ValueError, msgspec.MsgspecError) as error:
+    except UNREADABLE as error:
         raise Fatal(where, f"is not a partition's record: {error!r}", "find out who else writes under this prefix") from error
 
 

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from models.errors import UNREADABLE
 from models.rules import Rules
 from models.units import Millis
 from streams.errors import Fatal, Retry
@@ -47,7 +48,7 @@ async def read_rules_version(redis: Redis, prefix: str) -> int | None:
     key = rules_key(prefix)
     with reaching(key):
         version = await ask(redis, "HGET", key, NEWEST)
-    return None if version is None else int(version)
+        return None if version is None else int(version)
 
 
 async def read_all_rules(redis: Redis, prefix: str) -> list[RulesDocument]:
@@ -80,6 +81,6 @@ async def put_in_force(redis: Redis, prefix: str, document: RulesDocument) -> No
 def _decode(stored: bytes, key: str) -> RulesDocument:
     try:
         return msgspec.json.decode(stored, type=RulesDocument)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         todo = "if a newer Leadbeat has applied them, run that one; else find out who else writes under this prefix"
         raise Fatal(key, f"are not rules that this release knows: {error}", todo) from None

@@ -13,6 +13,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry as Retries
 from redis.backoff import NoBackoff
 
+from models.errors import UNREADABLE
 from streams.errors import Fatal, Retry
 from streams.tables.keys import Keys
 from streams.tables.rows import LAYOUT
@@ -72,7 +73,10 @@ def _packing(connection: type[AbstractConnection]) -> type[AbstractConnection]:
 
 @contextmanager
 def reaching(where: str) -> Iterator[None]:
-    """Turns what the client raises inside into Retry (it may pass by itself) or Fatal (somebody must act)."""
+    """Turns what the client raises inside into Retry (it may pass by itself) or Fatal (somebody must act).
+
+    Fatal is also what is raised by reading an answer that is not what this version writes.
+    """
     try:
         yield
     except _REFUSING as error:
@@ -85,6 +89,9 @@ def reaching(where: str) -> Iterator[None]:
         raise Fatal(where, str(error), "find out who else writes under this prefix") from error
     except exceptions.RedisError as error:
         raise Fatal(where, repr(error)) from error
+    except UNREADABLE as error:
+        what = f"holds what this version does not write: {error!r}"
+        raise Fatal(where, what, "find out who else writes under this prefix") from error
 
 
 @cache

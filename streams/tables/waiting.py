@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
+from models.errors import UNREADABLE
 from streams.errors import Fatal, Retry
 from streams.tables.keys import Keys
 from streams.tables.rows import OpenClock, decode_applied, decode_clock
@@ -65,7 +64,7 @@ async def _further_pages(redis: Redis, keys: Keys) -> dict[OpenClock, int]:
 def _decoded(where: str, page: Iterable[tuple[bytes, Any]]) -> dict[OpenClock, int]:
     try:
         return {decode_clock(member): int(since) for member, since in page}
-    except (msgspec.MsgspecError, ValueError) as error:
+    except UNREADABLE as error:
         raise Fatal(
             where, f"are no open clocks of this version: {error}", "find out who else writes under this prefix"
         ) from None

@@ -292,9 +292,10 @@ def test_what_others_have_written_there_is_told_as_that(run, config, filled, red
             await redis.hset("lb:{workers}:present", "t", "here")
             await redis.hset("lb:{kpi}:1h", "calls", "many")
             await redis.hset("lb:{kpi}:changes", "8", "many")
+            await redis.hset(KEYS.level, "0", b"\x92\x91\x00\x90")
 
     asyncio.run(spoil())
-    for name in (f"lead:{LEAD}", "open", "oldest", "workers", "kpi:1h", "kpi:changes"):
+    for name in (f"lead:{LEAD}", "open", "oldest", "workers", "kpi:1h", "kpi:changes", "level"):
         code, _, err = run("table", name, "--config", config)
         assert (code, len(err.splitlines())) == (2, 1)
         assert err.endswith("(find out who else writes under this prefix)\n")

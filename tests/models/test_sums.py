@@ -3,6 +3,7 @@
 from threading import Barrier
 from unittest import mock
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from threads import THREADS, at_once
 
 from models import panes as module
+from models.errors import InvalidStateError
 from models.panes import SERIES_BITS, Panes
 from models.sums import CHUNK, LEVEL_ROW, Changed, Sums, pack_runs, series_name, split_name, unpack, unpack_runs
 from models.windows import Pane
@@ -236,3 +238,39 @@ def test_a_name_has_one_id_however_many_threads_fill_sums():
     for number, sums in enumerate(at_once(fill, range(THREADS * TIMES))):
         assert sums.names == names[number // THREADS]
         assert [sums.id_of(name) for name in sums.names] == list(range(len(sums)))
+
+
+def chunk(*columns) -> bytes:
+    return msgspec.msgpack.encode(columns)
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"\xc1",
+        b"\x91" * 5_000,
+        b"\x92\xdd\xff\xff\xff\xff",
+        chunk([0], []),
+        chunk([], [1]),
+        chunk([-1], [1]),
+        chunk([0, -1, 2], [1, 1, 1]),
+        chunk([CHUNK], [1]),
+        chunk([CHUNK - 1, 1], [1, 1]),
+        chunk([2**63 - 1, 2**63 - 1], [1, 1]),
+        chunk([0], [2**63]),
+        chunk([0], ["1"]),
+    ],
+)
+def test_what_is_no_chunk_is_not_taken_for_one(packed):
+    with pytest.raises(InvalidStateError):
+        unpack(packed)
+    with pytest.raises(InvalidStateError):
+        unpack_runs([packed_of({1: 1}), packed])
+    with pytest.raises(InvalidStateError):
+        Sums().set_chunk(0, 0, packed)
+
+
+@pytest.mark.parametrize("number", [-1, 2**40])
+def test_a_chunk_has_a_number_that_there_can_be(number):
+    with pytest.raises(InvalidStateError, match="number of none"):
+        Sums().set_chunk(0, number, packed_of({1: 1}))

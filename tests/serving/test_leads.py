@@ -25,6 +25,7 @@ from streams.local.truth_gauges import WHOLE
 from streams.serving import behind as reading
 from streams.serving.catalogue import opened
 from streams.serving.leads import HIGHEST_LIMIT, LABELS
+from streams.tables import Keys, bucket_of
 from streams.tables.rules import RulesDocument, put_in_force
 
 
@@ -236,6 +237,11 @@ class TestRefusals:
     async def test_what_are_no_members_is_refused(self, client, redis):
         await redis.zadd("lb:{0}:1:members:replies", {"somebody": NOON})
         assert (await ask(client, "replies", 500))["where"] == "lb:{0}:1:members:replies"
+
+    async def test_what_is_no_state_is_refused(self, client, redis):
+        for partition in range(4):
+            await redis.hset(Keys("lb", partition).state(bucket_of("crm:1")), "crm:1", b"\x91" * 5_000)
+        assert "not what this version packs" in (await ask(client, "replies", 500))["what"]
 
     async def test_before_all_partitions_have_a_clock_it_is_unavailable(self, client, redis):
         await redis.delete("lb:{3}:applied")

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.codes import Codes
+from models.errors import InvalidStateError
 from models.state.facts import CONNECTED, Touch, facts, facts_with, pack_touch, touch_of, touch_rows
 from models.state.lead import Lead, fold, is_huge, joined, pack, spoken_of, unpack, unpack_head
 from models.state.pages import paged
@@ -140,7 +141,7 @@ def test_a_head_by_itself_is_not_taken_for_the_whole():
     huge = Stored(paged_lead(*touches(9)))
     assert is_huge(huge.head)
     assert not is_huge(pack(folded(*touches(9)), {}))
-    with pytest.raises(ValueError, match="9 touches should be in its pages, 0 are"):
+    with pytest.raises(InvalidStateError, match="9 touches should be in its pages, 0 are"):
         unpack(huge.head)
     with pytest.raises(ValueError, match="3 of 3 pages are not in memory"):
         _ = unpack_head(huge.head)[0].everything
@@ -213,3 +214,40 @@ def test_a_chunk_is_cut_up_at_instants_and_not_within_one():
 def test_what_does_not_stand_has_no_row():
     lead = folded(build.call("t1", NOON), build.deleted("touch:t1"), build.touch("t2", at=None, channel="call"))
     assert [touch_of(record, CODES) for record in lead.objects.values()] == [None, None]
+
+
+WHOLE = folded(build.call("t1", NOON), build.call("t2", NOON))
+
+
+def head_of(**counts: int) -> bytes:
+    """A huge lead that says something else of its pages."""
+    lead = unpack(pack(WHOLE, {}))[0]
+    lead.pages = paged(lead.objects)
+    for name, count in counts.items():
+        setattr(lead.pages, name, count)
+    return pack(lead, {})
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        b"",
+        b"\xc1",
+        b"\x91" * 5_000,
+        pack(WHOLE, {})[:-1],
+        pack(WHOLE, {}).replace(b"call", b"\xff\xff\xff\xff"),
+        head_of(count=0),
+        head_of(count=2**40),
+        head_of(touches=-1),
+    ],
+)
+def test_what_is_no_state_is_not_taken_for_one(packed):
+    with pytest.raises(InvalidStateError, match="state: is not what this version packs"):
+        unpack(packed)
+
+
+def test_what_is_no_page_is_not_taken_for_one():
+    with pytest.raises(InvalidStateError, match="page: is not what this version packs"):
+        joined(head_of(), [b"\xc1"])
+    with pytest.raises(InvalidStateError, match="state: is not what this version packs"):
+        unpack_head(b"\xc1\xc1")
