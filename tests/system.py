@@ -79,13 +79,16 @@ class System:
         processor_port: int = 0,
         normaliser_port: int = 0,
         subject_key: str = "",
+        bootstrap: str = "",
+        replicas: int = 1,
         **plain: Any,
     ) -> Path:
         """A configuration file; `plain` are keys of its top level, such as `checkpoint_ms=50`."""
         plain = {"ticks": "external", "checkpoint_ms": 50} | plain
         kafka = {
-            "bootstrap": self.kafka.bootstrap,
+            "bootstrap": bootstrap or self.kafka.bootstrap,
             "partitions": partitions,
+            "replication_factor": replicas,
             "topic_prefix": self.prefix,
             "group": f"{self.prefix}group",
             "session_timeout_s": SESSION_S,
