@@ -306,6 +306,17 @@ class Owner:
         """Whether a partition is here, or away only as long as it takes to re-value it."""
         return tp in self.owned or tp in self._returning
 
+    async def confirm(self, tp: TP) -> bool:
+        """Whether a partition that is here is ours by what is stored, too; let it go if another has claimed it. Raises Retry."""
+        owned = self.owned.get(tp)
+        if owned is None:
+            return tp in self._returning
+        (stored,) = await read_applied(self._redis, [owned.keys])
+        theirs = stored is not None and stored.token != owned.applied.token and stored.claim >= owned.applied.claim
+        if theirs and self.owned.get(tp) is owned:
+            self._lost(tp, Outcome.FENCED, "another process has claimed it")
+        return not theirs
+
     async def revalue_stale(self) -> None:
         """Load those partitions again whose totals are of other rules than ours, one at a time; the others run on.
 

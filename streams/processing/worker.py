@@ -129,12 +129,22 @@ class Worker:
         return None if self.owner.redis_answers else "Redis does not answer"
 
     async def keep_publishing(self) -> None:
-        """Publish while partition 0 is here, for ever."""
+        """Publish while partition 0 is here, for ever.
+
+        A publisher that was fenced may have been so by whoever has claimed the partition, of which Kafka has not told us: it
+        must not take the table back.
+        """
         first = TP(self._topics.events, 0)
         while True:
-            if self.owner.holds(first):
+            if self.owner.holds(first) and await self._is_ours(first):
                 await self._publish_while(first)
             await asyncio.sleep(self._checkpoint_s)
+
+    async def _is_ours(self, tp: TP) -> bool:
+        """Whether Redis says so, too, as far as is known."""
+        with suppress(Retry):
+            return await self.owner.confirm(tp)
+        return False
 
     async def _publish_while(self, first: TP) -> None:
         self._publisher = Publisher(self._redis, self._producer, self._edition, self._metrics)

@@ -5,7 +5,7 @@ from random import Random
 
 from faults.heartbeats import Spoiler
 from faults.kinds import kind
-from faults.stage import HAPPENS_S, SESSION, Machine, Missed, Stage, wall_s
+from faults.stage import HAPPENS_S, RECOVERS_S, SESSION, Machine, Missed, Stage, wall_s
 from wire import never, unchanged, with_word
 
 from streams.transport.watchdog import EXIT_CODE
@@ -219,11 +219,14 @@ async def cut_off_from_kafka(stage: Stage, rng: Random) -> float:
     stage.ways.do(*(wire.hold for wire in machine.kafka))
     try:
         await stage.said(mark, "publisher_started")
-        at = wall_s()
-        events = ("publisher_stopped", "checkpoint_refused")
-        gone = lambda: any(stage.fleet.says(mark, event, process=process) for event in events)  # noqa: E731 - asked again
-        await stage.happens(gone, "it publishes no more")
-        await stage.until(lambda: stage.freshness.has_come_to(at), GONE_S, "others publish")
+        mark, at = stage.fleet.mark(), wall_s()
+        await stage.until(lambda: stage.freshness.has_come_to(at), RECOVERS_S, "others publish")
+        gone = lambda: stage.fleet.says(mark, "publisher_stopped", process=process)  # noqa: E731 - it is asked again
+        await stage.until(lambda: bool(gone()) or stage.fleet.ended(process) is not None, GONE_S, "it publishes no more")
+        mark = stage.fleet.mark()
+        await stage.for_(GONE_S / 2)
+        assert not stage.fleet.says(mark, "publisher_started", process=process), "it publishes again"
+        assert not stage.fleet.says(mark, "round_refused"), "it gets in the way of whoever publishes now"
     finally:
         stage.ways.do(*(wire.let_go for wire in machine.kafka))
     return wall_s()
