@@ -17,7 +17,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
-from children import Service, end, loads
+from children import PROGRAM, Service, end, loads
 from histories import Event
 from services import Kafka, free_port, until
 from services import Redis as RedisServer
@@ -108,9 +108,9 @@ class System:
         path.write_text("\n".join(parts))
         return path
 
-    def start(self, name: str, config: Path) -> Service:
+    def start(self, name: str, config: Path, program: Sequence[str] = PROGRAM) -> Service:
         """Start `gateway`, `exporter`, `worker` (both parts, kept alive), or one part: `normaliser`, `processor`."""
-        service = Service.start(name, config, self.folder / f"{len(self.services)}-{name}.log")
+        service = Service.start(name, config, self.folder / f"{len(self.services)}-{name}.log", program)
         self.services.append(service)
         return service
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from children import Service
 from children import end as end_services
+from faults.skewed import Skew
 
 LOOK_S: Final = 0.1
 FATAL: Final = 2
@@ -25,6 +26,8 @@ class Place:
     name: str
     service_name: str
     config: Path
+    clock: Skew
+    """Of its processes."""
     service: Service | None = None
     kept: bool = True
     _read: int = 0
@@ -47,7 +50,8 @@ class Place:
 
     def start(self, log: Path) -> None:
         """Start the next process."""
-        self.service, self._read = Service.start(self.service_name, self.config, log), 0
+        program = ("tests.faults.skewed", str(self.clock.path))
+        self.service, self._read = Service.start(self.service_name, self.config, log, program), 0
 
 
 def _parsed(text: bytes) -> dict[str, Any] | None:
@@ -94,7 +98,7 @@ class Fleet:
 
     def add(self, name: str, service_name: str, config: Path) -> Place:
         """A further service, which is started."""
-        place = self.places[name] = Place(name, service_name, config)
+        place = self.places[name] = Place(name, service_name, config, Skew(self.folder / f"{name}.clock"))
         self._start(place)
         return place
 

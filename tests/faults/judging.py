@@ -12,8 +12,9 @@ import behind
 from children import ran
 from faults.panes import Cells, expected_cells, stored_cells
 from faults.stage import Stage, wall_s
+from histories import Event
 from oracle.alerts import Alert, alerts_of
-from system import CONNECTION, PARTITIONS, ROUND_S
+from system import CONNECTION, PARTITIONS, ROUND_S, System
 from verdicts import wrong
 
 from models.units import SECOND, Millis
@@ -72,8 +73,8 @@ async def judge(stage: Stage) -> Verdict:
     events = stage.crm.events
     verdict.tell("page", wrong(page, await asyncio.to_thread(truth, events, tomllib.loads(stage.system.rules), clock)))
     verdict.compared["page"] = len(page)
-    await compare_panes(stage, rules, clock, verdict)
-    await compare_members(stage, rules, clock, verdict)
+    await compare_panes(stage.system, events, rules, clock, verdict)
+    await compare_members(stage.system, events, rules, clock, verdict)
     await compare_alerts(stage, rules, alerts, verdict)
     verdict.tell("dead letter", await stage.system.told(stage.system.topics.dead))
     await audit(stage, verdict)
@@ -92,22 +93,22 @@ async def come_to_rest(stage: Stage) -> Millis:
     return Millis(await asyncio.wait_for(stage.system.settled(first), ROUND_S))
 
 
-async def compare_panes(stage: Stage, rules: Rules, clock: int, verdict: Verdict) -> None:
+async def compare_panes(system: System, events: list[Event], rules: Rules, clock: int, verdict: Verdict) -> None:
     """All panes of all partitions together, by series."""
-    ledger = await asyncio.to_thread(ledger_of, stage.crm.events, rules, clock)
+    ledger = await asyncio.to_thread(ledger_of, events, rules, clock)
     expected = await asyncio.to_thread(expected_cells, ledger, rules.zone.key)
     stored: Cells = Counter()
-    for keys in await generations(stage):
-        stored.update(await stored_cells(stage.system.redis, keys))
+    for keys in await generations(system):
+        stored.update(await stored_cells(system.redis, keys))
     verdict.counts("pane", stored, expected)
 
 
-async def compare_members(stage: Stage, rules: Rules, clock: int, verdict: Verdict) -> None:
+async def compare_members(system: System, events: list[Event], rules: Rules, clock: int, verdict: Verdict) -> None:
     """Who is behind each number that can be drilled into: by measure, lead and instant."""
-    expected = await asyncio.to_thread(_behind, stage.crm.events, rules, clock)
+    expected = await asyncio.to_thread(_behind, events, rules, clock)
     stored: Counter[tuple[str, str, int]] = Counter()
-    for keys in await generations(stage):
-        for measure, members in (await behind.read(stage.system.redis, keys)).items():
+    for keys in await generations(system):
+        for measure, members in (await behind.read(system.redis, keys)).items():
             stored.update((measure, member.subject, member.at) for member in map(decode_member, map(str.encode, members)))
     verdict.counts("lead", stored, expected)
 
@@ -150,9 +151,9 @@ def alert_of(told: dict[str, Any]) -> Alert:
     return Alert(told["lead"], told["percent"], inquiry_at, at, told["number"], told["type"])
 
 
-async def generations(stage: Stage) -> list[Keys]:
+async def generations(system: System) -> list[Keys]:
     """The keys of all partitions' current generations."""
-    rows = await stage.system.stored()
+    rows = await system.stored()
     return [Keys("lb", number).of(int(row["generation"])) for number, row in rows.items()]
 
 

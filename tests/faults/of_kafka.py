@@ -34,7 +34,7 @@ async def black_hole(stage: Stage, rng: Random) -> float:
     return wall_s()
 
 
-@kind(quick=1, full=8)
+@kind(quick=0, full=8)
 async def half_open(stage: Stage, rng: Random) -> float:
     """A machine's connections to Kafka are half open: what it sends arrives nowhere, and nobody tells it."""
     machine = await stage.working(rng)

@@ -45,7 +45,7 @@ async def rolled_back(stage: Stage, rng: Random, age_s: float) -> float:
     return at
 
 
-@kind(quick=1, full=10)
+@kind(quick=0, full=10)
 async def redis_kill(stage: Stage, rng: Random) -> float:
     """Redis is killed and started again: what it has answered is still there."""
     stage.crm.surge(rng)
@@ -57,7 +57,7 @@ async def redis_kill(stage: Stage, rng: Random) -> float:
     return at
 
 
-@kind(quick=1, full=4)
+@kind(quick=1, full=10)
 async def emptied(stage: Stage, rng: Random) -> float:
     """Redis is emptied: every processor refuses to count, and so does one that is started again; then its data is put back."""
     await stage.until(lambda: stage.system.committed("processor"), START_S, "the group has committed what is stored")
