@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from engine import listed
@@ -88,11 +88,7 @@ def told(events: Iterable[Mapping[str, Any]], rules: TruthRules, clock: int) -> 
     """Who is behind every number that can be drilled into, as the oracle has it."""
     windows = windows_at(clock, rules)
     found: Behind = {}
-    for subject, history in belonging(events).items():
-        own = [event | {"subject": {"kind": "lead", "id": subject}} for event in history if event["type"] != "merged"]
-        ledger = Ledger(rules.pairs)
-        for lead in leads_of(own):
-            Case(lead, rules, clock, ledger).enter()
+    for subject, ledger in ledgers(events, rules, clock):
         for (name, slice_), occurrences in ledger.flows.items():
             measure = measure_of(name)
             for window, (start, end) in windows.items() if measure in DRILLED else ():
@@ -100,3 +96,13 @@ def told(events: Iterable[Mapping[str, Any]], rules: TruthRules, clock: int) -> 
                 if times:
                     found.setdefault((measure, window, slice_), Counter())[subject] += times
     return found
+
+
+def ledgers(events: Iterable[Mapping[str, Any]], rules: TruthRules, clock: int) -> Iterator[tuple[str, Ledger]]:
+    """What each lead by itself has happened to it, as the oracle has it."""
+    for subject, history in belonging(events).items():
+        own = [event | {"subject": {"kind": "lead", "id": subject}} for event in history if event["type"] != "merged"]
+        ledger = Ledger(rules.pairs)
+        for lead in leads_of(own):
+            Case(lead, rules, clock, ledger).enter()
+        yield subject, ledger

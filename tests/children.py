@@ -13,6 +13,8 @@ from typing import Any
 from services import CHECKOUT
 
 STOP_S = 60
+PROGRAM = ("streams.cli",)
+"""The module that is run as Leadbeat. Others run it with something changed (`faults.without`, `faults.skewed`)."""
 
 
 @dataclass
@@ -25,11 +27,11 @@ class Service:
     expected_to_live: bool = True
 
     @classmethod
-    def start(cls, name: str, config: Path, log: Path) -> "Service":
+    def start(cls, name: str, config: Path, log: Path, program: Sequence[str] = PROGRAM) -> "Service":
         """Start a service; what it says goes to a file."""
         with log.open("wb") as out:
             process = subprocess.Popen(
-                command(name, config),
+                command(name, config, program),
                 cwd=CHECKOUT,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -92,10 +94,10 @@ def _has_ended(service: Service) -> bool:
     return True
 
 
-def command(name: str, config: Path) -> list[str]:
+def command(name: str, config: Path, program: Sequence[str] = PROGRAM) -> list[str]:
     """The command line of a service, whose name may have options behind it."""
     words = ["worker", "--part", name] if name in {"normaliser", "processor"} else name.split()
-    return [sys.executable, "-m", "streams.cli", *words, "--config", str(config)]
+    return [sys.executable, "-m", *program, *words, "--config", str(config)]
 
 
 def loads(processor: Service) -> list[dict[str, Any]]:

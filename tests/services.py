@@ -13,7 +13,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -184,24 +184,29 @@ class Chromium:
 
 def kafka(folder: Path) -> Kafka:
     """Start Apache Kafka; takes some 5 s."""
+    port, controller = free_port(), free_port()
+    server = kafka_server(folder, kafka_settings(folder, port, controller), port)
+    server.start()
+    return Kafka(server, f"127.0.0.1:{port}")
+
+
+def kafka_server(folder: Path, settings: Mapping[str, str | int], port: int) -> Server:
+    """A broker of Apache Kafka with these settings, one of whose ports this is; it is to be started."""
     java, jars = shutil.which("java"), KAFKA_JARS / "complete"
     if not java:
         raise Missing("Apache Kafka: no java on the PATH (Java 17 or later)")
     if not jars.exists():
         raise Missing("Apache Kafka: its jars are not there; `make kafka` fetches them (with Maven)")
-    port, controller = free_port(), free_port()
-    settings = folder / "server.properties"
-    settings.write_text("".join(f"{key}={value}\n" for key, value in kafka_settings(folder, port, controller).items()))
+    path = folder / "server.properties"
+    path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
     java_command = [java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{KAFKA_JARS}/*"]
     subprocess.run(
-        [*java_command, "kafka.tools.StorageTool", "format", "-t", "bGVhZGJlYXQtdGVzdHMtMQ", "-c", str(settings)],
+        [*java_command, "kafka.tools.StorageTool", "format", "-t", "bGVhZGJlYXQtdGVzdHMtMQ", "-c", str(path)],
         check=True,
         capture_output=True,
     )
-    command = [*java_command, "kafka.Kafka", str(settings)]
-    server = Server("Apache Kafka", command, folder, lambda: accepts(port))
-    server.start()
-    return Kafka(server, f"127.0.0.1:{port}")
+    command = [*java_command, "kafka.Kafka", str(path)]
+    return Server("Apache Kafka", command, folder, lambda: accepts(port))
 
 
 def kafka_settings(folder: Path, port: int, controller: int) -> dict[str, str | int]:

@@ -18,7 +18,7 @@ import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
-from children import Service, end, loads
+from children import PROGRAM, Service, end, loads
 from histories import Event
 from services import Kafka, free_port, until
 from services import Redis as RedisServer
@@ -81,13 +81,16 @@ class System:
         normaliser_port: int = 0,
         subject_key: str = "",
         sections: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
+        bootstrap: str = "",
+        replicas: int = 1,
         **plain: Any,
     ) -> Path:
         """A configuration file; `plain` are keys of its top level, such as `checkpoint_ms=50`, `sections` more of others."""
         plain = {"ticks": "external", "checkpoint_ms": 50} | plain
         kafka = {
-            "bootstrap": self.kafka.bootstrap,
+            "bootstrap": bootstrap or self.kafka.bootstrap,
             "partitions": partitions,
+            "replication_factor": replicas,
             "topic_prefix": self.prefix,
             "group": f"{self.prefix}group",
             "session_timeout_s": SESSION_S,
@@ -108,9 +111,9 @@ class System:
         path.write_text("\n".join(parts))
         return path
 
-    def start(self, name: str, config: Path) -> Service:
+    def start(self, name: str, config: Path, program: Sequence[str] = PROGRAM) -> Service:
         """Start `gateway`, `exporter`, `worker` (both parts, kept alive), or one part: `normaliser`, `processor`."""
-        service = Service.start(name, config, self.folder / f"{len(self.services)}-{name}.log")
+        service = Service.start(name, config, self.folder / f"{len(self.services)}-{name}.log", program)
         self.services.append(service)
         return service
 
