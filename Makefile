@@ -4,6 +4,8 @@
 #   make check              formatting, lint, types, layers
 #   make coverage           that the core's own tests reach all its lines and branches
 #   make mutants            whether the core's tests notice small mistakes in it, made at random; takes an hour
+#   make faults             25 faults on real processes, after which nothing may be lost or doubled; takes some minutes
+#   make faults-full        the same with over 400, and its report in docs/; takes about an hour and a half, ARGS=--resume goes on with it
 #   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json, docs/openapi.json, Grafana's dashboards
 #   make secrets            what docker-compose.yml mounts as secrets, made up where it is missing
 #   make lock               all lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
@@ -15,7 +17,7 @@
 #   make bench-standing     what a floor that has stood for 90 days costs: memory, take-over, rounds, scrapes; prints one JSON line
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check coverage mutants docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
+.PHONY: demo test check coverage mutants faults faults-full docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -47,6 +49,12 @@ coverage: $(VENV)/dev.stamp
 
 mutants: $(VENV)/mutation.stamp
 	@PYTHONPATH=tests $(BIN)/python -m mutation $(ARGS)
+
+faults: $(VENV)/dev.stamp $(KAFKA)/complete
+	@PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)
+
+faults-full: $(VENV)/dev.stamp $(KAFKA)/complete
+	@PYTHONPATH=tests $(BIN)/python -m faults --full --brokers 3 --report docs/faults-report $(ARGS)
 
 docs: $(VENV)/run.stamp
 	@$(BIN)/leadbeat kpis --format markdown > docs/kpis.md
