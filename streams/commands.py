@@ -63,6 +63,13 @@ class Report(StrEnum):
     CSV = "csv"
 
 
+class Described(StrEnum):
+    """What is described as OpenAPI."""
+
+    EXPORTER = "exporter"
+    GATEWAY = "gateway"
+
+
 class Part(StrEnum):
     """The two processes of a worker."""
 
@@ -130,10 +137,16 @@ def schema(config: Config = None) -> None:  # noqa: ARG001
 
 
 @app.command()
-def openapi(config: Config = None) -> None:  # noqa: ARG001
-    """Print the description of the HTTP API: OpenAPI 3.1."""
-    from streams.serving.openapi import document  # noqa: PLC0415
-
+def openapi(
+    of: Annotated[Described, typer.Argument()] = Described.EXPORTER,
+    *,
+    config: Config = None,  # noqa: ARG001
+) -> None:
+    """Print the description of the exporter's HTTP API, or of the gateway: OpenAPI 3.1."""
+    if of is Described.GATEWAY:
+        from streams.inbound.openapi import document  # noqa: PLC0415
+    else:
+        from streams.serving.openapi import document  # noqa: PLC0415
     _print_json(document())
 
 

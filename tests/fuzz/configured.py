@@ -8,11 +8,11 @@ from typing import Final
 
 import crowd
 import msgspec
-from build import NOON
 from fuzz.forms import TOML
 from fuzz.target import Target
 from services import CHECKOUT
 
+from build import NOON
 from models.codes import Codes
 from streams.config import load
 from streams.errors import Fatal

@@ -12,13 +12,13 @@ from typing import Any, Final
 
 import conversation
 import msgspec
-from build import DAY, ROSTER, call, deal, deleted, erased, lead, meeting, merged, reply, restored, sla
 from build_subjects import cost, day, proposal, quote, rep, subscription, survey, ticket, time, usage
 from conversation import RECEIVED
 from engine import Engine
 from fuzz.target import Target, read
 from msgspec import Struct, field
 
+from build import DAY, ROSTER, call, deal, deleted, erased, lead, meeting, merged, reply, restored, sla
 from models.calendars import Shift, WorkCalendar
 from models.data.leads import Line
 from models.errors import InvalidEventError

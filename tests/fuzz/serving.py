@@ -5,13 +5,13 @@ from functools import cache
 from itertools import islice
 from typing import Final
 
-from build import MINUTE, NOON, RULES, call
 from fuzz.forms import TEXT
 from fuzz.target import Target
 from published import at_noon
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
+from build import MINUTE, NOON, RULES, call
 from models.codes import Codes
 from streams.errors import Fatal
 from streams.inspection.asking import TABLES, asked
@@ -83,7 +83,7 @@ OF_A_REP: Final = "by=rep&slice=ana"
 TARGETS: Final[Mapping[str, Target]] = {
     "query-kpis": Target(
         _kpis,
-        _questions("", f"kpi=calls&window=1h&{OF_A_REP}&text=1", "by=team,lead_source&format=csv", "window=2h", "slice=nobody"),
+        _questions("", f"kpi=calls&window=1h&{OF_A_REP}&text=1", "by=whole&by=team&format=csv", "window=now", "window=2h"),
         (InvalidQueryError,),
         TEXT,
     ),
