@@ -6,7 +6,10 @@
 #   make mutants            whether the core's tests notice small mistakes in it, made at random; takes an hour
 #   make faults             25 faults on real processes, after which nothing may be lost or doubled; takes some minutes
 #   make faults-full        the same with over 400, and its report in docs/; takes about an hour and a half, ARGS=--resume goes on with it
-#   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json, docs/openapi.json, Grafana's dashboards
+#   make fuzz               inputs made at random, but not blindly, for every reader of what comes from outside; takes hours
+#   make schemas            the described answers of gateway and API, asked for by questions made at random
+#   make storm              bad requests of many kinds for a gateway, beside a good sender; takes minutes to an hour
+#   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json, docs/*openapi.json, Grafana's dashboards
 #   make secrets            what docker-compose.yml mounts as secrets, made up where it is missing
 #   make lock               all lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
 #   make kafka              Apache Kafka's jars for the tests (with Maven and Java)
@@ -17,7 +20,7 @@
 #   make bench-standing     what a floor that has stood for 90 days costs: memory, take-over, rounds, scrapes; prints one JSON line
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check coverage mutants faults faults-full docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
+.PHONY: demo test check coverage mutants faults faults-full fuzz schemas storm docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -41,6 +44,8 @@ check: $(VENV)/dev.stamp
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/leadbeat openapi | cmp --silent - docs/openapi.json || { echo "docs/openapi.json is stale: make docs" >&2; exit 1; }
+	@$(BIN)/leadbeat openapi gateway | cmp --silent - docs/gateway.openapi.json \
+		|| { echo "docs/gateway.openapi.json is stale: make docs" >&2; exit 1; }
 
 # Few examples of each law, and without the oracle's comparisons: two minutes, and what is reached so is reached by `make test`, too.
 coverage: $(VENV)/dev.stamp
@@ -56,16 +61,27 @@ faults: $(VENV)/dev.stamp $(KAFKA)/complete
 faults-full: $(VENV)/dev.stamp $(KAFKA)/complete
 	@PYTHONPATH=tests $(BIN)/python -m faults --full --brokers 3 --report docs/faults-report $(ARGS)
 
+fuzz: $(VENV)/fuzz.stamp
+	@PYTHONPATH=tests $(BIN)/python -m fuzz $(ARGS)
+
+schemas: $(VENV)/fuzz.stamp $(KAFKA)/complete
+	@PYTHONPATH=tests $(BIN)/python -m fuzz.schemas $(ARGS)
+
+storm: $(VENV)/dev.stamp $(KAFKA)/complete
+	@PYTHONPATH=tests $(BIN)/python -m fuzz.storm $(ARGS)
+
 docs: $(VENV)/run.stamp
 	@$(BIN)/leadbeat kpis --format markdown > docs/kpis.md
 	@$(BIN)/leadbeat schema > docs/events.schema.json
 	@$(BIN)/leadbeat openapi > docs/openapi.json
+	@$(BIN)/leadbeat openapi gateway > docs/gateway.openapi.json
 	@for name in speed_to_lead every_kpi; do $(BIN)/leadbeat dashboard $$name > grafana/dashboards/$$name.json || exit 1; done
 
 lock: $(VENV)/dev.stamp
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(LOCK) --group mutation --constraint requirements-dev.lock --output-file requirements-mutation.lock
+	$(LOCK) --group fuzz --constraint requirements-dev.lock --output-file requirements-fuzz.lock
 
 kafka: $(KAFKA)/complete
 
@@ -128,6 +144,11 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 $(VENV)/mutation.stamp: requirements-mutation.lock $(VENV)/dev.stamp
 	@echo "Set-up for mutation testing: the packages of requirements-mutation.lock (seconds, once)" >&2
 	@$(PIP) --require-hashes --requirement requirements-mutation.lock
+	@touch $@
+
+$(VENV)/fuzz.stamp: requirements-fuzz.lock $(VENV)/dev.stamp
+	@echo "Set-up for fuzzing: the packages of requirements-fuzz.lock (half a minute, once)" >&2
+	@$(PIP) --require-hashes --requirement requirements-fuzz.lock
 	@touch $@
 
 # PYTHON=... names the interpreter; else the first suited one: 3.13 comes last, there is no embedded Redis for it.

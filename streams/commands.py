@@ -33,7 +33,8 @@ from streams.local.replay import replay as work_out
 from streams.options import Config, OwnKpis, Supervised, named
 from streams.rebuild.command import rebuild
 from streams.rulebook import commands as rulebook
-from streams.serving import dashboards, tokens
+from streams.serving import dashboards
+from streams.serving import token_commands as tokens
 from streams.serving.catalogue import describe
 from streams.serving.listing import markdown, table
 from streams.serving.selection import check_sliced, choose
@@ -65,13 +66,11 @@ class Report(StrEnum):
     CSV = "csv"
 
 
-class Permitted(StrEnum):
-    """What a token may be for."""
+class Described(StrEnum):
+    """What is described as OpenAPI."""
 
-    METRICS = "metrics"
-    KPIS = "kpis"
-    LEADS = "leads"
-    PAGE = "page"
+    EXPORTER = "exporter"
+    GATEWAY = "gateway"
 
 
 class Part(StrEnum):
@@ -102,8 +101,7 @@ def root(
 
 topics = typer.Typer(help="Kafka's topics.", no_args_is_help=True)
 app.add_typer(topics, name="topics")
-token = typer.Typer(help="Tokens for the exporter's API.", no_args_is_help=True)
-app.add_typer(token, name="token")
+app.add_typer(tokens.app, name="token")
 app.add_typer(rulebook.app, name="rules")
 app.add_typer(dead.app, name="dead")
 app.command()(dead.erase)
@@ -146,10 +144,16 @@ def schema(config: Config = None) -> None:  # noqa: ARG001
 
 
 @app.command()
-def openapi(config: Config = None) -> None:  # noqa: ARG001
-    """Print the description of the HTTP API: OpenAPI 3.1."""
-    from streams.serving.openapi import document  # noqa: PLC0415
-
+def openapi(
+    of: Annotated[Described, typer.Argument()] = Described.EXPORTER,
+    *,
+    config: Config = None,  # noqa: ARG001
+) -> None:
+    """Print the description of the exporter's HTTP API, or of the gateway: OpenAPI 3.1."""
+    if of is Described.GATEWAY:
+        from streams.inbound.openapi import document  # noqa: PLC0415
+    else:
+        from streams.serving.openapi import document  # noqa: PLC0415
     _print_json(document())
 
 
@@ -307,22 +311,6 @@ def create_topics(context: typer.Context, config: Config = None) -> None:
     from streams import bootstrap  # noqa: PLC0415
 
     bootstrap.make_topics(named(context, config))
-
-
-@token.command("new")
-def new_token(
-    name: Annotated[str, typer.Argument(help="Whose it is: letters, digits, _ and -.")],
-    *,
-    scope: Annotated[list[Permitted], typer.Option(help="What it is for; may be repeated.")],
-    config: Config = None,  # noqa: ARG001
-) -> None:
-    """Make a token: it goes to standard output, this once, and to standard error what the settings need."""
-    try:
-        made = tokens.new(name, [each.value for each in scope])
-    except ValueError:
-        raise Fatal("NAME", f"{name!r} cannot be one", "1 to 64 letters, digits, _ and -") from None
-    typer.echo(made.token)
-    typer.echo(f"# Only its hash is kept: the token cannot be told again. For the settings:\n{made.settings}", err=True)
 
 
 @app.command()

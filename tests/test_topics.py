@@ -171,7 +171,7 @@ def test_a_tick_of_events_is_read_as_written(at):
     assert json.loads(encode_ticks(at)) == {"at": {str(partition): seconds for partition, seconds in at.items()}}
 
 
-DEEP = b'{"at": 1, "x": ' + b"[" * 5_000 + b"]" * 5_000 + b"}"
+DEEP = b'{"x": ' + b"[" * 5_000 + b"]" * 5_000 + b', "at": 1}'
 JUNK = [None, b"", DEEP, b"null", b"{}", b'{"at": "x"}', b'{"at": 1.5}', b'{"at": -1}', b'{"at": 1767225600000}', b"\xff"]
 
 

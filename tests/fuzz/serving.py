@@ -83,7 +83,7 @@ OF_A_REP: Final = "by=rep&slice=ana"
 TARGETS: Final[Mapping[str, Target]] = {
     "query-kpis": Target(
         _kpis,
-        _questions("", f"kpi=calls&window=1h&{OF_A_REP}&text=1", "by=team,lead_source&format=csv", "window=2h", "slice=nobody"),
+        _questions("", f"kpi=calls&window=1h&{OF_A_REP}&text=1", "by=whole&by=team&format=csv", "window=now", "window=2h"),
         (InvalidQueryError,),
         TEXT,
     ),

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -172,6 +173,10 @@ class _Table(msgspec.Struct):
     rows: dict[str, str]
 
 
+def _rows() -> dict[str, bytes]:
+    return {key: msgspec.json.encode(row) for key, row in islice(_snapshot().rows["24h"].items(), 3)}
+
+
 def _rounds() -> list[bytes]:
     snapshot = _snapshot()
     told = msgspec.to_builtins(snapshot.round)
@@ -179,7 +184,7 @@ def _rounds() -> list[bytes]:
         name: msgspec.json.encode(value).decode() if isinstance(value, dict | bool) else str(value)
         for name, value in told.items()
     }
-    rows = {key: msgspec.json.encode(row).decode() for key, row in list(snapshot.rows["24h"].items())[:3]}
+    rows = {key: row.decode() for key, row in _rows().items()}
     return [msgspec.json.encode(_Table(record, rows)), msgspec.json.encode(_Table({}, {}))]
 
 
@@ -200,7 +205,5 @@ TARGETS: Final[Mapping[str, Target]] = {
     ),
     "message": Target(_message, _messages, (LeadbeatError,)),
     "round": Target(_round, _rounds, (LeadbeatError,)),
-    "round-changes": Target(
-        _changes, lambda: [encode_changes({"1h": {"calls": b"{}", "x": None}})], (LeadbeatError,), MESSAGEPACK
-    ),
+    "round-changes": Target(_changes, lambda: [encode_changes({"24h": {**_rows(), "x": None}})], (LeadbeatError,), MESSAGEPACK),
 }
