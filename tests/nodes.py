@@ -44,11 +44,14 @@ class Cluster:
         return [port for port in self.ports if b"role:master" in ask_redis(port, "INFO replication")]
 
     def kill_a_master(self) -> int:
-        """End the first master at once, and return when a replica has its place; the port of the dead one."""
+        """End the first master at once; its port."""
         port = self.masters()[0]
         self.servers[self.ports.index(port)].kill()
-        until_sync(lambda: len(self.masters()) == MASTERS and self.whole(), LIMIT_S, "a replica has taken over")
         return port
+
+    def has_taken_over(self) -> bool:
+        """Whether replicas have the places of all masters that died."""
+        return len(self.masters()) == MASTERS and self.whole()
 
     def revive(self, port: int) -> None:
         """Start a dead node; it becomes a replica."""
@@ -81,7 +84,7 @@ def cluster(folder: Path) -> Cluster:
         addresses = [f"127.0.0.1:{port}" for port in ports]
         making = [tool, "--cluster", "create", *addresses, "--cluster-replicas", "1", "--cluster-yes"]
         subprocess.run(making, check=True, capture_output=True, timeout=LIMIT_S)
-        until_sync(lambda: nodes.whole() and len(nodes.masters()) == MASTERS, LIMIT_S, "the cluster is whole")
+        until_sync(nodes.has_taken_over, LIMIT_S, "the cluster is whole")
     except BaseException:
         nodes.kill()
         raise

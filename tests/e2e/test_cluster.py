@@ -32,11 +32,14 @@ async def test_every_number_is_right_though_a_master_dies_under_load(clustered, 
         return await system.offsets() > 0
 
     await system.until(has_begun, START_S, "it works")
-    await system.append(events[half:])
     dead = system.redis_server.kill_a_master()
+    await system.append(events[half:])
+    await system.tick_events(now - SECOND)
+    missed = ("redis_unreachable", "checkpoint_retried")
+    await system.until(lambda: any(map(processor.says, missed)), START_S, "the worker finds nobody")
+    await system.until(system.redis_server.has_taken_over, START_S, "a replica has taken over")
     await leave_idle_connections(system.redis)
     clock = await system.settled(now)
-    assert processor.says("checkpoint_retried")
     assert wrong(await system.round(clock), await judged(events, RULES, clock)) == []
     system.redis_server.revive(dead)
     await system.tick_events(clock + SECOND)
