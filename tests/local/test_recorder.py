@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from models.events import encode
 from models.units import Millis, isoformat
 from streams.config import Connection, Settings
-from streams.dead_letters import LONGEST_REASON
+from streams.dead_letters.letters import LONGEST_REASON
 from streams.inbound.normalise import Delivery, Unknown
 from streams.inbound.normaliser import Normaliser
 from streams.local.embedded import EmbeddedKafka
