@@ -24,6 +24,7 @@ from services import Kafka, free_port, until
 from services import Redis as RedisServer
 
 from models.units import SECOND
+from streams.dead_letters.marks import is_letter
 from streams.local.deliveries import Batch, post, secret_of
 from streams.local.truth_page import Scraped, parse
 from streams.tables import Redis, connect
@@ -252,6 +253,11 @@ class System:
         """All that a topic of one partition holds, as JSON."""
         (records,) = await self.records(topic, 1)
         return [json.loads(record.value) for record in records]
+
+    async def letters(self) -> list[dict[str, Any]]:
+        """All dead letters that were ever there, as JSON; their topic also tells who was erased."""
+        (records,) = await self.records(self.topics.dead, 1)
+        return [json.loads(record.value) for record in records if is_letter(record) and record.value is not None]
 
     async def records(self, topic: str, partitions: int = PARTITIONS) -> list[list[Any]]:
         """All that a topic holds now, by partition."""

@@ -73,11 +73,16 @@ class Delivery:
         kept = {name.removeprefix(HEADER_PREFIX): text for name, text in texts.items() if name.startswith(HEADER_PREFIX)}
         return cls(connection, received_at, kept, body, topic, partition, offset, again)
 
+    @property
+    def is_element(self) -> bool:
+        """Whether it is one element, sent again, of a delivery that was taken apart before."""
+        return self.again is not None and self.again.index is not None
+
     def origin(self, index: int | None) -> Origin:
         """Where all of it, or the element at `index` of its array, first came in."""
         first = self if self.again is None else self.again
         place = (first.topic, first.partition, first.offset)
-        if self.again is not None and self.again.index is not None:
+        if self.again is not None and self.is_element:
             index = self.again.index
         return Origin(*place, self.connection, self.received_at, dict(self.headers), index)
 
@@ -143,8 +148,7 @@ def contents(delivery: Delivery, provider: Provider, currencies: AbstractSet[str
     A body that cannot be taken apart is one `Unreadable`.
     """
     try:
-        # An element that is sent again was taken apart before.
-        elements = provider.parse(delivery.body) if delivery.origin(None).index is None else [delivery.body]
+        elements = [delivery.body] if delivery.is_element else provider.parse(delivery.body)
     except InvalidEventError as error:
         yield Unreadable(None, error, delivery.body)
         return

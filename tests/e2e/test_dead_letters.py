@@ -7,9 +7,10 @@ import pytest
 from aiokafka.admin import NewTopic
 from crowd import RULES
 from histories import call, deal, lead
-from system import CONNECTION, START_S
+from system import CONNECTION, PARTITIONS, START_S
 
 from models.units import HOUR, MINUTE
+from streams.topics import Topics
 
 POUNDS = 'money.rates = [{ currency = "GBP", rate = "1.2" }]\n'
 NAME = "Jane Canary"
@@ -119,40 +120,36 @@ async def test_what_the_processor_cannot_read_is_listed_and_stays_where_it_is(sy
 
 async def test_old_letters_without_a_key_are_listed_and_sent_again(system, now, run):
     """As a release before had them, in a topic that was made then."""
-    await system.admin.delete_topics([system.topics.dead])
+    topics = Topics(f"old.{system.prefix}")
+    await system.admin.create_topics(
+        [
+            NewTopic(topics.dead, 1, 1, topic_configs={"cleanup.policy": "delete"}),
+            NewTopic(topics.deliveries, PARTITIONS, 1),
+        ]
+    )
     config = system.configure()
-    event = call("c1", now - MINUTE) | {"timestamp": "soon"}
+    config.write_text(config.read_text().replace(f'"{system.prefix}"', f'"{topics.prefix}"'))
     letter = {
         "reason": "Invalid RFC3339 encoded datetime",
         "where": "$.timestamp",
         "todo": "see the event schema",
-        "topic": system.topics.deliveries,
+        "topic": topics.deliveries,
         "partition": 1,
         "offset": 7,
         "connection": CONNECTION,
         "received_at": now,
         "index": 2,
-        "body": json.dumps(event),
+        "body": json.dumps(call("c1", now - MINUTE) | {"timestamp": "soon"}),
     }
-    await _made_as_before(system)
-    await system.producer.send_and_wait(system.topics.dead, json.dumps(letter).encode())
+    await system.producer.send_and_wait(topics.dead, json.dumps(letter).encode())
     desk = Desk(run, config)
     (identity,) = await desk.listed("--since", "1h", "--connection", CONNECTION, "--reason", "rfc3339")
     assert await desk.listed("--since", "2100-01-01T00:00Z") == {}
     assert (await desk("resend", identity))[0] == 1
     letter["body"] = json.dumps(call("c1", now - MINUTE))
-    await system.producer.send_and_wait(system.topics.dead, json.dumps(letter).encode())
+    await system.producer.send_and_wait(topics.dead, json.dumps(letter).encode())
     assert (await desk("resend", identity))[0] == 0
-    ((record,),) = [each for each in await system.records(system.topics.deliveries) if each]
+    ((record,),) = [each for each in await system.records(topics.deliveries) if each]
     assert dict(record.headers)["received_at"] == b"%d" % now
     code, _, err = await desk("list", "--since", "yesterday")
     assert (code, "write 2h, 1d" in err) == (2, True)
-
-
-async def _made_as_before(system) -> None:
-    async def made() -> bool:
-        topic = NewTopic(system.topics.dead, 1, 1, topic_configs={"cleanup.policy": "delete"})
-        answer = await system.admin.create_topics([topic])
-        return all(not code for _, code, *_ in answer.topic_errors)
-
-    await system.until(made, START_S, "the topic is made")
