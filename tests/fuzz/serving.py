@@ -5,13 +5,13 @@ from functools import cache
 from itertools import islice
 from typing import Final
 
+from build import MINUTE, NOON, RULES, call
 from fuzz.forms import TEXT
 from fuzz.target import Target
 from published import at_noon
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
 
-from build import MINUTE, NOON, RULES, call
 from models.codes import Codes
 from streams.errors import Fatal
 from streams.inspection.asking import TABLES, asked
@@ -112,6 +112,7 @@ TARGETS: Final[Mapping[str, Target]] = {
             b"pane:10s:2026-03-02T12:00:10Z",
             b"lb:{2}:1:window:1h",
             b"lb:{kpi}:1h",
+            "lb:{²}:1:window:1h".encode(),
         ],
         (Fatal,),
         TEXT,

@@ -9,6 +9,8 @@ from fuzz.targets import TARGETS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streams.inbound.providers import PROVIDERS
+
 EXAMPLES = 300
 MOST_ROUNDS = 6
 
@@ -39,6 +41,10 @@ def test_whatever_comes_only_what_is_allowed_is_raised(name):
     check()
 
 
+def test_each_provider_is_fuzzed():
+    assert {f"{what}-{name}" for what in ("verify", "normalise") for name in PROVIDERS} <= TARGETS.keys()
+
+
 @pytest.mark.parametrize("name", TARGETS)
 def test_a_target_can_read_what_it_begins_with(name):
     """Most of a target's inputs say something: else it would test nothing but the refusal."""
@@ -51,3 +57,21 @@ def test_a_target_can_read_what_it_begins_with(name):
         except target.allowed:
             pass
     assert 2 * read >= len(target.seeds())
+
+
+def broken(data: bytes) -> None:
+    if b"\0" in data:
+        raise KeyError(data)
+
+
+def test_what_is_not_allowed_would_be_found():
+    target = TARGETS["event"]._replace(run=broken)
+
+    @settings(max_examples=EXAMPLES)
+    @given(inputs(target))
+    def check(data):
+        target.check(data)
+
+    with pytest.raises(KeyError):
+        check()
+    target._replace(allowed=(KeyError,)).check(b"\0")
