@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from fuzz.mutating import mutated
+from fuzz.mutating import mutated, with_tokens
 from fuzz.target import Target
 from fuzz.targets import TARGETS
 from hypothesis import given, settings
@@ -13,6 +13,9 @@ from streams.inbound.providers import PROVIDERS
 
 EXAMPLES = 300
 MOST_ROUNDS = 6
+
+SHORTEST = 5
+"""Of a target's inputs so many, which have few places for something to stand in."""
 
 
 def inputs(target: Target) -> st.SearchStrategy[bytes]:
@@ -39,6 +42,14 @@ def test_whatever_comes_only_what_is_allowed_is_raised(name):
         target.check(data)
 
     check()
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_so_it_is_with_what_only_a_hand_writes_wherever_it_stands(name):
+    target = TARGETS[name]
+    for seed in sorted(target.seeds(), key=len)[:SHORTEST]:
+        for data in with_tokens(seed, target.form):
+            target.check(data)
 
 
 def test_each_provider_is_fuzzed():

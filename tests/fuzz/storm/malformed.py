@@ -53,7 +53,9 @@ def tunnel(rng: Random) -> Bad:
 
 
 def target_absolute(rng: Random) -> Bad:
-    path = rng.choice(("http://169.254.169.254/latest", "http://x/hooks/y", "*", "file:///etc/passwd", "//evil.example/%2f"))
+    path = rng.choice(
+        ("http://169.254.169.254/latest", "http://x/hooks/y", "*", "file:///etc/passwd", "//evil.example/%2f", "/hooks/\xe9")
+    )
     return rude(post(body_of(rng), {"connection": "close"}, path=path), answers=REFUSED)
 
 

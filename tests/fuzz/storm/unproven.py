@@ -109,7 +109,7 @@ def token_nearly(rng: Random) -> Bad:
 
 
 def token_odd(rng: Random) -> Bad:
-    token = rng.choice(("%00", "%ff", "%F0%9F%98%80", "%", "%zz", "\xe9", "'OR'1'='1", "${jndi:x}", "x" * 5000, "%2e%2e"))
+    token = rng.choice(("%00", "%ff", "%F0%9F%98%80", "%", "%zz", "'OR'1'='1", "${jndi:x}", "x" * 5000, "%2e%2e"))
     return polite(post(body_of(rng), {}, path=f"/hooks/{token}"), 404)
 
 
