@@ -1,6 +1,7 @@
 """`leadbeat audit`."""
 
 import asyncio
+import re
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -72,7 +73,7 @@ def _on_schedule(settings: Settings, partition: int | None, form: Form, every: s
     from streams.audit.findings import Report  # noqa: PLC0415
 
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not re.fullmatch("[0-9]{1,5}", port):
         raise Fatal("--listen", f"{listen!r} is not HOST:PORT")
     try:
         span = parse_duration(every)

@@ -9,7 +9,7 @@ TEXT: Final = "text/plain"
 TITLE: Final = "Leadbeat's gateway"
 ABOUT: Final = """\
 Where a CRM posts its webhooks: see docs/providers.md for what they carry and how they are signed.
-What is no HTTP is answered with 400 as text, or the connection is closed."""
+What is no HTTP is answered with 400 as text, too many headers with 431 and nothing, or the connection is closed."""
 
 HEADERS: Final[Mapping[str, str]] = {
     "webhook-id": "Standard Webhooks: the delivery's id, the same when it is tried again.",
@@ -20,7 +20,7 @@ HEADERS: Final[Mapping[str, str]] = {
 }
 """The headers that prove a sender, by its provider."""
 
-ACCEPTED: Final = "It is safe: all replicas of Kafka have acknowledged it. What it says is read later."
+ACCEPTED: Final = "It is safe: acknowledged by all replicas of Kafka, or synced in the spool. What it says is read later."
 
 REFUSED: Final[Mapping[int, str]] = {
     400: "The body is incomplete, or its length is no number.",
@@ -29,6 +29,7 @@ REFUSED: Final[Mapping[int, str]] = {
     408: "The body took too long.",
     413: "The body is too large.",
     415: "The body is encoded: send it as it is.",
+    429: "There are too many: send it again, no sooner than `retry-after` says.",
     503: "It is not known to be safe: send it again, no sooner than `retry-after` says.",
 }
 """Why a delivery is not accepted, by status."""
@@ -39,7 +40,8 @@ def document() -> dict[str, Any]:
     accepted = {"type": "object", "properties": {"accepted": {"const": True}}, "required": ["accepted"]}
     refused = {"type": "object", "properties": {"error": {"type": "string"}}, "required": ["error"]}
     answers = {202: _told(ACCEPTED, JSON, accepted)} | {status: _told(text, JSON, refused) for status, text in REFUSED.items()}
-    answers[503]["headers"] = {"retry-after": {"description": "Seconds.", "required": True, "schema": {"type": "integer"}}}
+    for status in (429, 503):
+        answers[status]["headers"] = {"retry-after": RETRY_AFTER}
     parameters = [{"name": "token", "in": "path", "required": True, "schema": {"type": "string"}}]
     parameters += [{"name": name, "in": "header", "description": text, "schema": _STRING} for name, text in HEADERS.items()]
     hook = {
@@ -61,6 +63,8 @@ def document() -> dict[str, Any]:
         },
     }
 
+
+RETRY_AFTER: Final = {"description": "Seconds.", "required": True, "schema": {"type": "integer"}}
 
 _STRING: Final = {"type": "string"}
 

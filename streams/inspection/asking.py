@@ -38,6 +38,10 @@ BARE: Final = frozenset(name for name in TABLES if ":" not in name)
 ADVICE: Final = "`leadbeat table` lists what there is"
 
 
+_NUMBER: Final = "[0-9]{1,9}"
+_INSTANT: Final = "[0-9]{1,15}"
+
+
 class Asked(NamedTuple):
     """A table by its name (`window`) and what is to be filled in (`1h`); of one partition and generation, or of any (None)."""
 
@@ -62,7 +66,7 @@ def asked(text: str, prefix: str) -> Asked:
 
 
 def _key(text: str, prefix: str) -> Asked:
-    match = re.fullmatch(r"([^:{}]*):\{(\w+)\}:(?:(\d+):)?(.+)", text)
+    match = re.fullmatch(rf"([^:{{}}]*):\{{(\w+)\}}:(?:({_NUMBER}):)?(.+)", text)
     if match is None:
         name, _, rest = text.partition(":")
         return Asked(name, rest)
@@ -74,7 +78,7 @@ def _key(text: str, prefix: str) -> Asked:
         return Asked("rules", "")
     if match[2] == "kpi":
         return Asked("kpi", match[4])
-    if not match[2].isdigit():
+    if not re.fullmatch(_NUMBER, match[2]):
         raise Fatal("table", f"{text!r} is none", ADVICE)
     name, _, rest = match[4].partition(":")
     return Asked(name, rest, int(match[2]), None if match[3] is None else int(match[3]))
@@ -83,7 +87,7 @@ def _key(text: str, prefix: str) -> Asked:
 def _start_in_ms(rest: str) -> str:
     """A pane's size and start with the start as its key spells it."""
     size, _, start = rest.partition(":")
-    if start.isdigit():
+    if re.fullmatch(_INSTANT, start):
         return rest
     try:
         moment = datetime.fromisoformat(start)

@@ -188,7 +188,7 @@ async def _applied(part: Part) -> AsyncIterator[Row]:
 
 async def _bucket(part: Part) -> AsyncIterator[Row]:
     kind, _, bucket = part.rest.partition(":")
-    if kind != "lead" or not bucket.isdigit() or int(bucket) >= BUCKETS:
+    if kind != "lead" or bucket not in map(str, range(BUCKETS)):
         raise Fatal(f"state:{part.rest}", "there is no such bucket", f"state:lead:0 to state:lead:{BUCKETS - 1}")
     for subject, packed in sorted((await part.hash(part.keys.state(int(bucket)))).items()):
         yield {"subject": subject.decode(), "bytes": len(packed)}

@@ -136,6 +136,7 @@ async def test_kafka_that_is_away_is_said_to_be():
         (("--partition", 4), "there are 4 partitions"),
         (("--every", "soon"), "--every: 'soon'"),
         (("--every", "1h", "--listen", "9111"), "'9111' is not HOST:PORT"),
+        (("--every", "1h", "--listen", "x:²"), "'x:²' is not HOST:PORT"),
         ((), "Redis does not answer"),
     ],
 )

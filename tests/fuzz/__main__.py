@@ -49,7 +49,7 @@ def session(name: str, seconds: int) -> Session:
     counted = re.search(r"number_of_executed_units: (\d+)", said)
     new = found(folder) - before
     findings = max(len(new), int(done.returncode != 0))
-    tail = "\n".join([*said.splitlines()[-40:], *(str(path) for path in sorted(new))])
+    tail = "\n".join([*said.splitlines()[-40:], f"ended with {done.returncode}", *map(str, sorted(new))])
     return Session(name, int(counted[1]) if counted else 0, findings, slowest(TARGETS[name], folder), tail)
 
 

@@ -7,6 +7,11 @@ from typing import Any, Final
 import msgspec
 from fuzz.forms import Form
 
+from models.errors import UNREADABLE
+
+UNKNOWN: Final = "unknown"
+"""A key that no object has."""
+
 MOST_CHANGES: Final = 3
 
 LONG: Final = 100
@@ -39,14 +44,33 @@ def mutated(data: bytes, form: Form, rng: Random) -> bytes:
         for _ in range(rng.randint(1, MOST_CHANGES)):
             _change(tree, form, rng)
         return form.encode(tree[0])
-    except (ValueError, TypeError, OverflowError, RecursionError, msgspec.MsgspecError):
+    except (*UNREADABLE, TypeError):
         return _cut_up(data, form.tokens, rng)
+
+
+def with_tokens(data: bytes, form: Form) -> Iterator[bytes]:
+    """The tokens of a form alone, and an input with each in the place of each of its values, or beside those of an object."""
+    yield from form.tokens
+    try:
+        tree = [form.decode(data)]
+    except UNREADABLE:
+        return
+    for container, key in list(_places(tree)):
+        value = container[key]
+        for holder, name in [(container, key), *([(value, UNKNOWN)] if isinstance(value, dict) else [])]:
+            for token in form.tokens:
+                holder[name] = msgspec.Raw(token)
+                yield form.encode(tree[0])
+            if holder is container:
+                container[key] = value
+            else:
+                del value[UNKNOWN]
 
 
 def _change(tree: list[Any], form: Form, rng: Random) -> None:
     places = list(_places(tree))
     container, key = rng.choice(places)
-    match rng.randrange(8):
+    match rng.randrange(9):
         case 0 if container is not tree:
             del container[key]
         case 1:
@@ -62,6 +86,8 @@ def _change(tree: list[Any], form: Form, rng: Random) -> None:
             container[key] = rng.choice((*TEXTS, *NUMBERS))
         case 5:
             container[key] = rng.choice(OTHERS)()
+        case 6 if isinstance(container, dict):
+            container[rng.choice(TEXTS)] = msgspec.Raw(rng.choice(form.tokens))
         case _:
             container[key] = _varied(container[key], rng)
 

@@ -112,6 +112,7 @@ TARGETS: Final[Mapping[str, Target]] = {
             b"pane:10s:2026-03-02T12:00:10Z",
             b"lb:{2}:1:window:1h",
             b"lb:{kpi}:1h",
+            "lb:{²}:1:window:1h".encode(),
         ],
         (Fatal,),
         TEXT,

@@ -6,6 +6,7 @@ In the folder are `corpus` (what reaches something new), `crashes` (findings) an
 import hashlib
 import sys
 import time
+import traceback
 from pathlib import Path
 from random import Random
 
@@ -37,13 +38,20 @@ def fuzz(name: str, seconds: str, folder: Path) -> None:
         each.mkdir(parents=True, exist_ok=True)
     seeds = target.seeds()
     for seed in seeds:
+        target.check(seed)  # what is made once must not be taken for slow
         (corpus / hashlib.sha256(seed).hexdigest()).write_bytes(seed)
     slowest = 0.0
 
     def one(data: bytes) -> None:
         nonlocal slowest
         began = time.perf_counter()
-        target.check(data)
+        try:
+            target.check(data)
+        except BaseException:
+            # libFuzzer writes it too, under this name, but at the very end, to which not every process comes.
+            (crashes / f"crash-{hashlib.sha1(data, usedforsecurity=False).hexdigest()}").write_bytes(data)
+            traceback.print_exc()
+            raise
         took = time.perf_counter() - began
         if took > slowest:
             slowest = took

@@ -15,6 +15,7 @@ from streams.config import Settings
 from streams.errors import Retry
 from streams.inbound import gateway
 from streams.inbound.openapi import document
+from streams.inbound.rates import BURST_S
 from streams.local.deliveries import Batch, sign, wall
 
 DOCUMENT = json.loads(json.dumps(document()))
@@ -37,8 +38,8 @@ class Kafka:
         if not self.there:
             raise Retry("Kafka", "is not there")
 
-    def ready(self):
-        return self.there
+    def unready(self):
+        return None if self.there else "Kafka is not there"
 
 
 def test_it_is_valid_openapi():
@@ -60,8 +61,7 @@ def test_every_route_is_described_and_nothing_else():
 
 async def test_every_described_answer_is_given_as_it_is_described():
     kafka, seen = Kafka(), set()
-    app = gateway.create(SETTINGS, kafka, wall)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+    async with client_of(kafka) as client:
         signed = sign(SECRET, Batch("msg_1", ({"type": "erased"},)), wall())
         body = b'{"type":"erased"}'
 
@@ -86,6 +86,9 @@ async def test_every_described_answer_is_given_as_it_is_described():
             await ask("/hooks/{token}", f"/hooks/{TOKEN}", content=content, headers=headers)
         kafka.there = False
         await ask_all()
+    async with client_of(kafka, connection_rate=1) as client:
+        for _ in range(BURST_S + 1):
+            await ask("/hooks/{token}", f"/hooks/{TOKEN}", content=body)
     described = {
         (path, int(status))
         for path, operations in DOCUMENT["paths"].items()
@@ -93,6 +96,13 @@ async def test_every_described_answer_is_given_as_it_is_described():
         for status in operation["responses"]
     }
     assert seen == described
+
+
+def client_of(kafka: Kafka, **limits: int) -> httpx.AsyncClient:
+    """Of a gateway, with further limits."""
+    settings = SETTINGS.model_copy(update={"gateway": SETTINGS.gateway.model_copy(update=limits)})
+    transport = httpx.ASGITransport(gateway.create(settings, kafka, wall))
+    return httpx.AsyncClient(transport=transport, base_url="http://gateway")
 
 
 def check(path: str, method: str, answer: httpx.Response) -> tuple[str, int]:

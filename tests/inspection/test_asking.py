@@ -64,6 +64,9 @@ def test_a_table_goes_by_its_key_in_redis_too(key, expected):
         ("kpi", "table: 'kpi' is none (ask for kpi:WINDOW or kpi:applied or kpi:changes)"),
         ("due:today", "table: 'due:today' is none (ask for due)"),
         ("lb:{x}:applied", "table: 'lb:{x}:applied' is none (`leadbeat table` lists what there is)"),
+        ("lb:{²}:applied", "table: 'lb:{²}:applied' is none (`leadbeat table` lists what there is)"),
+        ("lb:{1234567890}:applied", "table: 'lb:{1234567890}:applied' is none (`leadbeat table` lists what there is)"),
+        ("pane:10s:²", "table: '²' is no start of a pane (give it as 2026-03-02T12:00:10Z, or in ms)"),
         ("lc:{2}:applied", "table: 'lc:{2}:applied' is not under the prefix 'lb' (name the settings file that it belongs to)"),
         ("pane:10s:soon", "table: 'soon' is no start of a pane (give it as 2026-03-02T12:00:10Z, or in ms)"),
         (

@@ -236,6 +236,7 @@ def test_which_tables_there_are(run):
         ),
         (["pane:7s:0"], "pane:7s:0: nothing is counted there; panes of '7s' that hold something: 0 ("),
         (["members:emails"], "members:emails: nobody is kept there ("),
+        (["state:lead:²"], "state:lead:²: there is no such bucket (state:lead:0 to state:lead:255)"),
         (["state:lead:256"], "state:lead:256: there is no such bucket (state:lead:0 to state:lead:255)"),
         (["pages:crm:4712"], "crm:4712: is no lead (name it as lead:CONNECTION:ID)"),
         (["lead:crm:4712"], "lb:{"),
