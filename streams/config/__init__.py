@@ -7,7 +7,7 @@ also be read from a file (`token_file`, `secret_files`, `url_file` ...) or from 
 
 from streams.config.api_tokens import ApiToken, Scope
 from streams.config.connections import CloseFields, CloseSettings, Connection
-from streams.config.loading import kpis_module, load, load_rules
+from streams.config.loading import SecretFiles, kpis_module, load, load_rules
 from streams.config.settings import (
     ExporterSettings,
     GatewaySettings,
@@ -39,6 +39,7 @@ __all__ = [
     "RedisSettings",
     "RosterEntry",
     "Scope",
+    "SecretFiles",
     "Settings",
     "SlaEntry",
     "TlsSettings",

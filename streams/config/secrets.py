@@ -32,6 +32,10 @@ SECRETS: Final = (
 )
 
 
+ROTATED: Final = ("connections", "api_tokens")
+"""The sections whose secrets can be exchanged while a process runs."""
+
+
 class Holder(NamedTuple):
     """A table of the settings that may hold a secret, and its place."""
 
@@ -68,6 +72,17 @@ def open_secrets(raw: dict[str, Any]) -> Iterator[Place]:
         names = (secret.key, f"{secret.key}_env", f"{secret.one}_envs")
         if secret.section != "api_tokens" and any(table.get(name) for name in names):  # a hash is no secret
             yield (*place, secret.key)
+
+
+def secret_files(raw: dict[str, Any], folder: Path) -> Iterator[Path]:
+    """The files that are pointed at, not resolved yet."""
+    for secret, table, _ in _holders(raw):
+        named = [*_listed(table.get(f"{secret.one}_files")), table.get(f"{secret.key}_file")]
+        yield from (folder / name for name in named if isinstance(name, str))
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _holders(raw: dict[str, Any]) -> Iterator[Holder]:

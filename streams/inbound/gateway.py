@@ -25,11 +25,12 @@ from starlette.routing import Route
 
 from models.units import SECOND, Millis
 from streams import vitals
-from streams.config import Connection, GatewaySettings, Settings
+from streams.config import Connection, GatewaySettings, SecretFiles, Settings
 from streams.errors import Retry
 from streams.inbound.deliveries import Deliveries, KafkaDeliveries
 from streams.inbound.normalise import Delivery
 from streams.inbound.providers import Provider, Unauthentic, provider_of
+from streams.rotation import rotating
 from streams.server import listen, serve
 from streams.telemetry import GatewayMetrics
 from streams.telemetry import registry as new_registry
@@ -65,16 +66,25 @@ class Door:
     secrets: tuple[str, ...]
 
 
+class Doors:
+    """All doors: `known` by the digest of their token; `decoys`, one of each provider, for requests whose token nobody has."""
+
+    def __init__(self, connections: Sequence[Connection]) -> None:
+        self.use(connections)
+
+    def use(self, connections: Sequence[Connection]) -> None:
+        """Let these in from now on, and nobody else. All have as many secrets, some twice, so that all take as long."""
+        most = max((len(connection.secrets) for connection in connections), default=0)
+        self.known = [(_digest(each.token.get_secret_value()), _door(each, most)) for each in connections]
+        self.decoys = list({each.provider: door for each, (_, door) in zip(connections, self.known, strict=True)}.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The parts that a request passes through, without the HTTP around it.
-
-    `doors` by the digest of their token; `decoys` are one door of each provider, for requests whose token nobody has.
-    """
+    """The parts that a request passes through, without the HTTP around it."""
 
     settings: GatewaySettings
-    doors: tuple[tuple[bytes, Door], ...]
-    decoys: tuple[Door, ...]
+    doors: Doors
     deliveries: Deliveries
     clock: Callable[[], Millis]
     metrics: GatewayMetrics
@@ -98,7 +108,7 @@ class Gateway:
         """The door that a token opens. All digests are compared, so that the time taken tells nothing about any."""
         given = _digest(token)
         found = None
-        for digest, door in self.doors:
+        for digest, door in self.doors.known:
             if hmac.compare_digest(digest, given):
                 found = door
         return found
@@ -153,7 +163,7 @@ class Gateway:
         """
         now = self.clock()
         if door is None:
-            for decoy in self.decoys:
+            for decoy in self.doors.decoys:
                 with suppress(Unauthentic):
                     decoy.provider.verify(request.headers, body, decoy.secrets, now)
             raise Refused(404, "not found", "unknown_token")
@@ -182,11 +192,9 @@ def create(
     registry = registry or new_registry()
     metrics = GatewayMetrics(registry)
     metrics.expect((connection.name for connection in settings.connections), get_args(Reason))
-    doors = _doors(settings.connections)
     gateway = Gateway(
         settings=settings.gateway,
-        doors=doors,
-        decoys=tuple({of.provider: door for of, (_, door) in zip(settings.connections, doors, strict=True)}.values()),
+        doors=Doors(settings.connections),
         deliveries=producer,
         clock=clock,
         metrics=metrics,
@@ -199,13 +207,8 @@ def create(
         ]
     )
     app.router.redirect_slashes = False
+    app.state.doors = gateway.doors
     return app
-
-
-def _doors(connections: Sequence[Connection]) -> tuple[tuple[bytes, Door], ...]:
-    """Each connection's door, by the digest of its token. All have as many secrets, some twice, so that all take as long."""
-    most = max((len(connection.secrets) for connection in connections), default=0)
-    return tuple((_digest(connection.token.get_secret_value()), _door(connection, most)) for connection in connections)
 
 
 def _door(connection: Connection, most: int) -> Door:
@@ -226,14 +229,18 @@ def wall_clock() -> Millis:
     return Millis(time.time_ns() // 1_000_000)
 
 
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, secrets: SecretFiles | None = None) -> None:
     """Be the gateway until SIGTERM or SIGINT. Raises Fatal if its address cannot be had; Kafka may come and go."""
     listener = listen(settings.gateway.host, settings.gateway.port)
     log.info("gateway_listening", host=settings.gateway.host, port=listener.getsockname()[1])
+    registry = new_registry()
     async with KafkaDeliveries(settings).running() as deliveries:
-        await serve(create(settings, deliveries, wall_clock), listener)
+        app = create(settings, deliveries, wall_clock, registry)
+        doors: Doors = app.state.doors
+        async with rotating(secrets, lambda read: doors.use(read.connections), registry):
+            await serve(app, listener)
 
 
-def main(settings: Settings) -> None:
-    """Run the gateway as a process of its own, on uvloop."""
-    uvloop.run(run(settings))
+def main(settings: Settings, secrets: SecretFiles | None = None) -> None:
+    """Run the gateway as a process of its own, on uvloop. The files of its secrets are read again when they change."""
+    uvloop.run(run(settings, secrets))

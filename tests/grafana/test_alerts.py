@@ -12,7 +12,7 @@ from published import at_noon, samples, serving
 from services import CHECKOUT, until_sync
 
 from models.rules import Quota
-from streams.telemetry import AuditMetrics, GatewayMetrics, NormaliserMetrics, ProcessorMetrics
+from streams.telemetry import AuditMetrics, GatewayMetrics, NormaliserMetrics, ProcessorMetrics, RotationMetrics
 
 CONFIG = PROMETHEUS / "prometheus.yml"
 TEXT = "".join(path.read_text() for path in sorted((PROMETHEUS / "rules").glob("*.yml")))
@@ -59,7 +59,7 @@ def test_prometheus_evaluates_each_rule(rules):
 
 async def test_each_series_that_a_rule_asks_for_is_told_by_some_process():
     registry = CollectorRegistry()
-    for metrics in (GatewayMetrics, NormaliserMetrics, ProcessorMetrics):
+    for metrics in (GatewayMetrics, NormaliserMetrics, ProcessorMetrics, RotationMetrics):
         metrics(registry)
     AuditMetrics(registry).tell(0, 0, 0, 0)
     told = {family.name + suffix for family in registry.collect() for suffix in ("", "_total")}
