@@ -4,9 +4,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from copy import deepcopy
-from hashlib import sha256
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +17,7 @@ from models.compared import is_compared
 from models.kpis import Figure
 from models.rules import LISTS, OTHER, UNASSIGNED
 from streams.config.calendars import mistakes_in
-from streams.config.secrets import ROTATED, anchor, open_secrets, resolve, secret_files
+from streams.config.secrets import anchor, open_secrets, resolve
 from streams.config.security import contradictions_of_kafka, contradictions_of_redis, missing
 from streams.config.settings import Settings
 from streams.config.values import Mistake, Place, Section, instant
@@ -73,19 +71,17 @@ def load(path: Path | str | None = None) -> Settings:
     Raises Fatal that lists every mistake with its place: an environment variable, or a key of the file. It shows no values.
     """
     path = path or os.environ.get(CONFIG) or None
-    raw = _raw(path)
-    settings, mistakes = _resolved(raw, path)
-    _refuse([*_unknown_variables(), *(f"{_name(place, path)}: {what}" for place, what in mistakes)])
-    return settings
+    return judged(read_raw(path), path, _unknown_variables())
 
 
-def _raw(path: Path | str | None) -> dict[str, Any]:
+def read_raw(path: Path | str | None) -> dict[str, Any]:
+    """What file and environment say together, as it stands. Raises Fatal if the file cannot be read."""
     return _merge(_read(Path(path)) if path else {}, _Environment()())
 
 
-def _resolved(raw: dict[str, Any], path: Path | str | None) -> tuple[Settings, list[Mistake]]:
-    """The settings with their secrets, and all mistakes in them; `raw` is changed."""
-    folder = _folder(path)
+def judged(raw: dict[str, Any], path: Path | str | None, faults: Iterable[str] = ()) -> Settings:
+    """What was read, with its secrets, which are put into `raw`. Raises Fatal as `load` does; `faults` are told, too."""
+    folder = folder_of(path)
     exposed = list(open_secrets(raw))
     mistakes = [*resolve(raw, folder), *anchor(raw, folder)]
     unreadable = {place for place, _ in mistakes}
@@ -94,54 +90,23 @@ def _resolved(raw: dict[str, Any], path: Path | str | None) -> tuple[Settings, l
     mistakes += _check(settings, mistakes)
     if settings.require_security:
         mistakes += missing(settings, exposed)
-    return settings, mistakes
-
-
-def _folder(path: Path | str | None) -> Path:
-    return Path(path).parent if path else Path()
-
-
-def _refuse(lines: Sequence[str]) -> None:
+    lines = [*faults, *(f"{_name(place, path)}: {what}" for place, what in mistakes)]
     if lines:
         count = "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
         raise Fatal("configuration", f"{count}\n  " + "\n  ".join(lines), "see docs/leadbeat.example.toml")
+    return settings
 
 
-class SecretFiles:
-    """The files that connections and API tokens have their secrets from, as the same settings name them now.
-
-    `before` is what they held then: whoever loads settings behind this misses no change.
-    """
-
-    def __init__(self, path: Path | str | None = None) -> None:
-        self._path = path or os.environ.get(CONFIG) or None
-        self._raw = {name: section for name, section in _raw(self._path).items() if name in ROTATED}
-        self.paths = tuple(secret_files(self._raw, _folder(self._path)))
-        self.before = self.digests()
-
-    def digests(self) -> tuple[bytes, ...]:
-        """What the files hold, told apart and no more; of one that cannot be read nothing."""
-        return tuple(sha256(_content(path)).digest() for path in self.paths)
-
-    def read(self) -> Settings:
-        """Connections and API tokens with what their files hold now. Raises Fatal as `load` does."""
-        settings, mistakes = _resolved(deepcopy(self._raw), self._path)
-        _refuse([f"{_name(place, self._path)}: {what}" for place, what in mistakes])
-        return settings
-
-
-def _content(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError:
-        return b""
+def folder_of(path: Path | str | None) -> Path:
+    """Where the files lie that settings name."""
+    return Path(path).parent if path else Path()
 
 
 def kpis_module(path: Path | str | None = None) -> str:
     """The module of own KPIs that the same settings name; whatever is wrong with them is for `load` to tell."""
     path = path or os.environ.get(CONFIG) or None
     try:
-        raw = _raw(path)
+        raw = read_raw(path)
     except Fatal:
         return ""
     section = raw.get("kpis")

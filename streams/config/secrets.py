@@ -32,10 +32,6 @@ SECRETS: Final = (
 )
 
 
-ROTATED: Final = ("connections", "api_tokens")
-"""The sections whose secrets can be exchanged while a process runs."""
-
-
 class Holder(NamedTuple):
     """A table of the settings that may hold a secret, and its place."""
 
