@@ -4,6 +4,7 @@
 #   make check              formatting, lint, types, layers
 #   make coverage           that the core's own tests reach all its lines and branches
 #   make mutants            whether the core's tests notice small mistakes in it, made at random; takes an hour
+#   make audit-dependencies  whether any package of the lock files has a known hole; asks the package index for its advisories
 #   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json, docs/openapi.json, Grafana's dashboards
 #   make secrets            what docker-compose.yml mounts as secrets, made up where it is missing
 #   make lock               all lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
@@ -15,7 +16,7 @@
 #   make bench-standing     what a floor that has stood for 90 days costs: memory, take-over, rounds, scrapes; prints one JSON line
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check coverage mutants docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
+.PHONY: demo test check coverage mutants audit-dependencies docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -48,6 +49,13 @@ coverage: $(VENV)/dev.stamp
 mutants: $(VENV)/mutation.stamp
 	@PYTHONPATH=tests $(BIN)/python -m mutation $(ARGS)
 
+# Strict: a package of which nothing can be learnt fails, as it does where the index has no advisories.
+audit-dependencies: $(VENV)/audit.stamp
+	@for lock in $(sort $(wildcard requirements*.lock)); do \
+		echo "$$lock:" >&2; \
+		$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off --requirement $$lock || failed=1; \
+	done; exit $${failed:-0}
+
 docs: $(VENV)/run.stamp
 	@$(BIN)/leadbeat kpis --format markdown > docs/kpis.md
 	@$(BIN)/leadbeat schema > docs/events.schema.json
@@ -58,6 +66,7 @@ lock: $(VENV)/dev.stamp
 	$(LOCK) --output-file requirements.lock
 	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(LOCK) --group mutation --constraint requirements-dev.lock --output-file requirements-mutation.lock
+	$(LOCK) --group audit --constraint requirements-dev.lock --output-file requirements-audit.lock
 
 kafka: $(KAFKA)/complete
 
@@ -120,6 +129,11 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 $(VENV)/mutation.stamp: requirements-mutation.lock $(VENV)/dev.stamp
 	@echo "Set-up for mutation testing: the packages of requirements-mutation.lock (seconds, once)" >&2
 	@$(PIP) --require-hashes --requirement requirements-mutation.lock
+	@touch $@
+
+$(VENV)/audit.stamp: requirements-audit.lock $(VENV)/dev.stamp
+	@echo "Set-up for the audit of dependencies: the packages of requirements-audit.lock (seconds, once)" >&2
+	@$(PIP) --require-hashes --requirement requirements-audit.lock
 	@touch $@
 
 # PYTHON=... names the interpreter; else the first suited one: 3.13 comes last, there is no embedded Redis for it.

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from urllib.parse import quote
 
-from children import Service, ran
+from children import Service, processes_of, ran
 from histories import call, lead
 from secured import PASSWORD
 from secured_system import TOKENS, Secured
@@ -42,7 +42,7 @@ async def test_nothing_secret_is_told_by_anybody(secured: Secured, now):
     configs = _configured(secured)
     services = [secured.system.start(name, config) for name, config in configs.items()]
     await secured.system.accepting()
-    processes = "\n".join(map(_process, _processes(services)))
+    processes = "\n".join(_process(pid) for service in services for pid in processes_of(service))
     assert "streams.cli" in processes
     told = [*await _delivered(secured, now), *await _asked(secured, now)]
     await _broken(secured, services)
@@ -113,15 +113,6 @@ async def _broken(secured: Secured, services: list[Service]) -> None:
     gateway = services[0]
     secured.file("secret", WRONG["token"])
     await until(lambda: gateway.says("secrets_refused"), 60, "the gateway refuses the secret")
-
-
-def _processes(services: list[Service]) -> list[int]:
-    """Of the services, and of what they have started."""
-    found = [service.process.pid for service in services]
-    for pid in found:
-        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-        found += map(int, children)
-    return found
 
 
 def _process(pid: int) -> str:

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from children import ran
+from children import ports_of, ran
 from crowd import RULES, crowd
 from histories import erased
 from secured import PASSWORD, grant
@@ -22,6 +22,7 @@ async def test_each_service_does_its_work_with_no_more_rights_than_are_listed(se
     system.start("worker", worker)
     system.start("exporter", secured.configure("leadbeat-nobody", "leadbeat-exporter"))
     await system.accepting()
+    assert [ports_of(service) for service in system.services] == [{system.gateway_port}, set(), {system.exporter_port}]
     events = [*crowd(LEADS, now), erased(now - MINUTE, "lead-1")]
     for first in range(0, len(events), 50):
         await system.post(events[first : first + 50])
