@@ -22,13 +22,13 @@ async def test_each_service_does_its_work_with_no_more_rights_than_are_listed(se
     system.start("worker", worker)
     system.start("exporter", secured.configure("leadbeat-nobody", "leadbeat-exporter"))
     await system.accepting()
-    assert [ports_of(service) for service in system.services] == [{system.gateway_port}, set(), {system.exporter_port}]
     events = [*crowd(LEADS, now), erased(now - MINUTE, "lead-1")]
     for first in range(0, len(events), 50):
         await system.post(events[first : first + 50])
     await system.tick(now)
     await system.published(now)
     await _asked(system, now)
+    assert [ports_of(service) for service in system.services] == [{system.gateway_port}, set(), {system.exporter_port}]
 
     (system.folder / "rules.toml").write_text(RULES.replace('target = "10m"', 'target = "9m"'))
     steps = [
