@@ -9,6 +9,7 @@
 #   make fuzz               inputs made at random, but not blindly, for every reader of what comes from outside; takes hours
 #   make schemas            the described answers of gateway and API, asked for by questions made at random
 #   make storm              bad requests of many kinds for a gateway, beside a good sender; takes minutes to an hour
+#   make audit-dependencies  whether any package of the lock files has a known hole; asks the package index for its advisories
 #   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json, docs/*openapi.json, Grafana's dashboards
 #   make secrets            what docker-compose.yml mounts as secrets, made up where it is missing
 #   make lock               all lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
@@ -20,7 +21,7 @@
 #   make bench-standing     what a floor that has stood for 90 days costs: memory, take-over, rounds, scrapes; prints one JSON line
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check coverage mutants faults faults-full fuzz schemas storm docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
+.PHONY: demo test check coverage mutants faults faults-full fuzz schemas storm audit-dependencies docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -70,6 +71,13 @@ schemas: $(VENV)/fuzz.stamp $(KAFKA)/complete
 storm: $(VENV)/dev.stamp $(KAFKA)/complete
 	@PYTHONPATH=tests $(BIN)/python -m fuzz.storm $(ARGS)
 
+# Strict: a package of which nothing can be learnt fails, as it does where the index has no advisories.
+audit-dependencies: $(VENV)/audit.stamp
+	@for lock in $(sort $(wildcard requirements*.lock)); do \
+		echo "$$lock:" >&2; \
+		$(BIN)/pip-audit --strict --require-hashes --disable-pip --progress-spinner off --requirement $$lock || failed=1; \
+	done; exit $${failed:-0}
+
 docs: $(VENV)/run.stamp
 	@$(BIN)/leadbeat kpis --format markdown > docs/kpis.md
 	@$(BIN)/leadbeat schema > docs/events.schema.json
@@ -82,6 +90,7 @@ lock: $(VENV)/dev.stamp
 	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(LOCK) --group mutation --constraint requirements-dev.lock --output-file requirements-mutation.lock
 	$(LOCK) --group fuzz --constraint requirements-dev.lock --output-file requirements-fuzz.lock
+	$(LOCK) --group audit --constraint requirements-dev.lock --output-file requirements-audit.lock
 
 kafka: $(KAFKA)/complete
 
@@ -149,6 +158,11 @@ $(VENV)/mutation.stamp: requirements-mutation.lock $(VENV)/dev.stamp
 $(VENV)/fuzz.stamp: requirements-fuzz.lock $(VENV)/dev.stamp
 	@echo "Set-up for fuzzing: the packages of requirements-fuzz.lock (half a minute, once)" >&2
 	@$(PIP) --require-hashes --requirement requirements-fuzz.lock
+	@touch $@
+
+$(VENV)/audit.stamp: requirements-audit.lock $(VENV)/dev.stamp
+	@echo "Set-up for the audit of dependencies: the packages of requirements-audit.lock (seconds, once)" >&2
+	@$(PIP) --require-hashes --requirement requirements-audit.lock
 	@touch $@
 
 # PYTHON=... names the interpreter; else the first suited one: 3.13 comes last, there is no embedded Redis for it.

@@ -23,6 +23,7 @@ from models.units import Millis
 RESERVED: Final = (
     *(
         "alerts_",
+        "api_",
         "audit_",
         "checkpoint",
         "clock_",
@@ -37,7 +38,7 @@ RESERVED: Final = (
         "lag_",
     ),
     *("late_contributions", "open_clocks", "published_", "redis_", "revaluations", "round", "rules_", "saved_", "scrape_"),
-    *("spread_", "ticks_", "utc_offset_", "working_time"),
+    *("secrets_", "spread_", "ticks_", "utc_offset_", "working_time"),
 )
 """What no id begins with: Leadbeat's metrics of itself do."""
 

@@ -14,7 +14,7 @@ from typing import Final, Literal
 import structlog
 
 from streams import own_kpis, telemetry
-from streams.config import Settings, load
+from streams.config import SecretFiles, Settings, load
 from streams.errors import Fatal
 from streams.inbound import gateway, normaliser
 from streams.processing import worker
@@ -66,18 +66,20 @@ def make_topics(config: Path | None) -> None:
 
 def run_gateway(config: Path | None) -> None:
     """Be the gateway until SIGTERM. Raises Fatal if no delivery could ever come in."""
+    secrets = SecretFiles(config)
     settings = settings_of(config)
     if not settings.connections:
         raise Fatal("connections", "there is none, so every delivery would be answered with 404", CONNECT)
-    gateway.main(settings, _ensure_topics)
+    gateway.main(settings, _ensure_topics, secrets)
 
 
 def run_exporter(config: Path | None) -> None:
     """Be the exporter until SIGTERM. Raises Fatal if it would let everybody ask though security is required."""
+    secrets = SecretFiles(config)
     settings = settings_of(config)
     if settings.require_security and not settings.api_tokens:
         raise Fatal("api_tokens", "there is none, while require_security is set", "make one: `leadbeat token new`")
-    asyncio.run(_export(settings))
+    asyncio.run(_export(settings, secrets))
 
 
 def run_worker(config: Path | None, part: Part | None) -> None:
@@ -103,10 +105,10 @@ async def _ensure_topics(settings: Settings) -> None:
     )
 
 
-async def _export(settings: Settings) -> None:
+async def _export(settings: Settings, secrets: SecretFiles) -> None:
     redis = connect_to(settings.redis, timeout_s=SCRAPE_PATIENCE_S)
     try:
-        await exporter.run(settings, sources(redis, settings))
+        await exporter.run(settings, sources(redis, settings), secrets)
     finally:
         await redis.aclose()
 

@@ -299,6 +299,16 @@ class AccessMetrics:
             self.refused.labels(reason)
 
 
+class RotationMetrics:
+    """What became of secrets whose files have changed."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.taken = Counter("leadbeat_secrets_taken", "Times that changed files of secrets were taken.", registry=registry)
+        self.refused = Gauge(
+            "leadbeat_secrets_refused", "1 while files of secrets cannot be used, and the old secrets hold.", registry=registry
+        )
+
+
 class AuditMetrics:
     """What an audit tells. Before the first one is completed there is nothing to be told: 0 would say that nothing differs."""
 

@@ -16,6 +16,9 @@ STOP_S = 60
 PROGRAM = ("streams.cli",)
 """The module that is run as Leadbeat. Others run it with something changed (`faults.without`, `faults.skewed`)."""
 
+LISTENING = "0A"
+"""The state of a socket, as Linux has it."""
+
 
 @dataclass
 class Service:
@@ -92,6 +95,29 @@ def _has_ended(service: Service) -> bool:
         service.kill()
         return False
     return True
+
+
+def ports_of(service: Service) -> set[int]:
+    """The TCP ports that a service and the processes that it has started listen on."""
+    inodes = {link for pid in processes_of(service) for link in map(_target, Path(f"/proc/{pid}/fd").iterdir())}
+    tables = (Path(f"/proc/{service.process.pid}/net/{name}").read_text().splitlines()[1:] for name in ("tcp", "tcp6"))
+    rows = [line.split() for table in tables for line in table]
+    return {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == LISTENING and f"socket:[{row[9]}]" in inodes}
+
+
+def _target(link: Path) -> str:
+    try:
+        return str(link.readlink())
+    except FileNotFoundError:  # closed meanwhile
+        return ""
+
+
+def processes_of(service: Service) -> list[int]:
+    """A service's own process and those that it has started."""
+    found = [service.process.pid]
+    for pid in found:
+        found += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return found
 
 
 def command(name: str, config: Path, program: Sequence[str] = PROGRAM) -> list[str]:

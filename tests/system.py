@@ -97,14 +97,16 @@ class System:
             "session_timeout_s": SESSION_S,
         }
         connection = {"token": TOKEN, "secrets": [SECRET]}
-        worker = {"processor_port": processor_port, "normaliser_port": normaliser_port}
+        worker = {"processor_port": processor_port, "normaliser_port": normaliser_port} | (
+            {"subject_key": subject_key} if subject_key else {}
+        )
         path = self.folder / f"{next(iter(self._numbers))}.toml"
         parts = [
             *(f"{name} = {json.dumps(value)}" for name, value in plain.items()),
             self.rules if rules is None else rules,
             _table("[kafka]", kafka | sections.get("kafka", {})),
             _table("[redis]", {"url": redis_url or self.redis_server.url} | sections.get("redis", {})),
-            _table("[worker]", worker | ({"subject_key": subject_key} if subject_key else {})),
+            _table("[worker]", worker | dict(sections.get("worker", {}))),
             _table("[gateway]", {"port": self.gateway_port}),
             _table("[exporter]", {"port": self.exporter_port}),
             _table("[[connections]]", {"name": CONNECTION} | dict(sections.get("connections", connection))),

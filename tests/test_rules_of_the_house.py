@@ -27,6 +27,9 @@ NOT_NUMERIC = {"units.py", "errors.py", "events.py", "rules.py", "kpis.py", "cal
 
 CLOCKS = {("datetime", "now"), ("datetime", "today"), ("datetime", "utcnow"), ("date", "today")}
 
+CLIENTS = {"httpx", "requests", "urllib.request", "urllib3", "aiohttp", "http.client"}
+READS_CODE = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "jsonpickle", "yaml"}
+
 THE_TRUTH_MAY_SHARE = {"models.errors", "models.units", "models.events"}
 """What the independent reckoning of the KPIs may have in common with the engine that it checks."""
 
@@ -105,6 +108,22 @@ def test_the_truth_shares_no_code_with_the_engine():
 
     assert truth
     assert breaches(truth, shared) == {}
+
+
+def test_nothing_is_fetched_from_addresses_that_come_in():
+    """Only what looks at our own services, and the simulator, which is somebody else's CRM, ask anything over HTTP."""
+    asking = {
+        path.relative_to(CHECKOUT).as_posix()
+        for path in files(".py")
+        if path.is_relative_to(CHECKOUT / "streams") and imports(path.read_text()) & CLIENTS
+    }
+    assert "streams/inspection/services.py" in asking
+    assert {name for name in asking if not name.startswith("streams/local/")} == {"streams/inspection/services.py"}
+
+
+def test_nothing_is_read_that_could_be_code():
+    ours = [path for path in files(".py") if path.relative_to(CHECKOUT).parts[0] in {"models", "streams"}]
+    assert breaches(ours, lambda path: imports(path.read_text()) & READS_CODE) == {}
 
 
 def test_no_file_names_a_machine_or_a_registry():

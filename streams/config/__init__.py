@@ -8,6 +8,7 @@ also be read from a file (`token_file`, `secret_files`, `url_file` ...) or from 
 from streams.config.api_tokens import ApiToken, Scope
 from streams.config.connections import CloseFields, CloseSettings, Connection
 from streams.config.loading import kpis_module, load, load_rules
+from streams.config.rotated import SecretFiles
 from streams.config.settings import (
     ExporterSettings,
     GatewaySettings,
@@ -41,6 +42,7 @@ __all__ = [
     "RetentionSettings",
     "RosterEntry",
     "Scope",
+    "SecretFiles",
     "Settings",
     "SlaEntry",
     "TlsSettings",

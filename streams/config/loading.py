@@ -71,8 +71,17 @@ def load(path: Path | str | None = None) -> Settings:
     Raises Fatal that lists every mistake with its place: an environment variable, or a key of the file. It shows no values.
     """
     path = path or os.environ.get(CONFIG) or None
-    raw = _merge(_read(Path(path)) if path else {}, _Environment()())
-    folder = Path(path).parent if path else Path()
+    return judged(read_raw(path), path, _unknown_variables())
+
+
+def read_raw(path: Path | str | None) -> dict[str, Any]:
+    """What file and environment say together, as it stands. Raises Fatal if the file cannot be read."""
+    return _merge(_read(Path(path)) if path else {}, _Environment()())
+
+
+def judged(raw: dict[str, Any], path: Path | str | None, faults: Iterable[str] = ()) -> Settings:
+    """What was read, with its secrets, which are put into `raw`. Raises Fatal as `load` does; `faults` are told, too."""
+    folder = folder_of(path)
     exposed = list(open_secrets(raw))
     mistakes = [*resolve(raw, folder), *anchor(raw, folder)]
     unreadable = {place for place, _ in mistakes}
@@ -81,18 +90,23 @@ def load(path: Path | str | None = None) -> Settings:
     mistakes += _check(settings, mistakes)
     if settings.require_security:
         mistakes += missing(settings, exposed)
-    lines = [*_unknown_variables(), *(f"{_name(place, path)}: {what}" for place, what in mistakes)]
+    lines = [*faults, *(f"{_name(place, path)}: {what}" for place, what in mistakes)]
     if lines:
         count = "a mistake" if len(lines) == 1 else f"{len(lines)} mistakes"
         raise Fatal("configuration", f"{count}\n  " + "\n  ".join(lines), "see docs/leadbeat.example.toml")
     return settings
 
 
+def folder_of(path: Path | str | None) -> Path:
+    """Where the files lie that settings name."""
+    return Path(path).parent if path else Path()
+
+
 def kpis_module(path: Path | str | None = None) -> str:
     """The module of own KPIs that the same settings name; whatever is wrong with them is for `load` to tell."""
     path = path or os.environ.get(CONFIG) or None
     try:
-        raw = _merge(_read(Path(path)) if path else {}, _Environment()())
+        raw = read_raw(path)
     except Fatal:
         return ""
     section = raw.get("kpis")

@@ -70,6 +70,17 @@ def open_secrets(raw: dict[str, Any]) -> Iterator[Place]:
             yield (*place, secret.key)
 
 
+def secret_files(raw: dict[str, Any], folder: Path) -> Iterator[Path]:
+    """The files that are pointed at, not resolved yet."""
+    for secret, table, _ in _holders(raw):
+        named = [*_listed(table.get(f"{secret.one}_files")), table.get(f"{secret.key}_file")]
+        yield from (folder / name for name in named if isinstance(name, str))
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
 def _holders(raw: dict[str, Any]) -> Iterator[Holder]:
     """Every table that is there, entry by entry of lists; what is no table is for validation to tell."""
     for secret in SECRETS:

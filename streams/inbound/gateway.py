@@ -27,7 +27,7 @@ from starlette.routing import Route
 
 from models.units import SECOND, Millis
 from streams import vitals
-from streams.config import Connection, GatewaySettings, Settings
+from streams.config import Connection, GatewaySettings, SecretFiles, Settings
 from streams.errors import Retry
 from streams.inbound.answers import Reason, Refused, answer, later
 from streams.inbound.bodies import Bodies
@@ -37,6 +37,7 @@ from streams.inbound.providers import Provider, Unauthentic, provider_of
 from streams.inbound.rates import STRANGERS, Rates
 from streams.inbound.spool_file import SpoolFull
 from streams.inbound.spooled import spooled
+from streams.rotation import rotating
 from streams.server import listen, serve
 from streams.telemetry import GatewayMetrics, SpoolCollector
 from streams.telemetry import registry as new_registry
@@ -53,16 +54,25 @@ class Door:
     secrets: tuple[str, ...]
 
 
+class Doors:
+    """All doors: `known` by the digest of their token; `decoys`, one of each provider, for requests whose token nobody has."""
+
+    def __init__(self, connections: Sequence[Connection]) -> None:
+        self.use(connections)
+
+    def use(self, connections: Sequence[Connection]) -> None:
+        """Let these in from now on, and nobody else. All have as many secrets, some twice, so that all take as long."""
+        most = max((len(connection.secrets) for connection in connections), default=0)
+        self.known = [(_digest(each.token.get_secret_value()), _door(each, most)) for each in connections]
+        self.decoys = list({each.provider: door for each, (_, door) in zip(connections, self.known, strict=True)}.values())
+
+
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """The parts that a request passes through, without the HTTP around it.
-
-    `doors` by the digest of their token; `decoys` are one door of each provider, for requests whose token nobody has.
-    """
+    """The parts that a request passes through, without the HTTP around it."""
 
     settings: GatewaySettings
-    doors: tuple[tuple[bytes, Door], ...]
-    decoys: tuple[Door, ...]
+    doors: Doors
     rates: Rates
     bodies: Bodies
     deliveries: Deliveries
@@ -89,7 +99,7 @@ class Gateway:
         """The door that a token opens. All digests are compared, so that the time taken tells nothing about any."""
         given = _digest(token)
         found = None
-        for digest, door in self.doors:
+        for digest, door in self.doors.known:
             if hmac.compare_digest(digest, given):
                 found = door
         return found
@@ -106,7 +116,7 @@ class Gateway:
         """
         now = self.clock()
         if door is None:
-            for decoy in self.decoys:
+            for decoy in self.doors.decoys:
                 with suppress(Unauthentic):
                     decoy.provider.verify(request.headers, body, decoy.secrets, now)
             raise Refused(404, "not found", "unknown_token")
@@ -138,11 +148,10 @@ def create(
     registry = registry or new_registry()
     metrics = GatewayMetrics(registry)
     metrics.expect((connection.name for connection in settings.connections), get_args(Reason))
-    doors, limits = _doors(settings.connections), settings.gateway
+    limits = settings.gateway
     gateway = Gateway(
         settings=limits,
-        doors=doors,
-        decoys=tuple({of.provider: door for of, (_, door) in zip(settings.connections, doors, strict=True)}.values()),
+        doors=Doors(settings.connections),
         rates=Rates(limits.rate, limits.connection_rate, (connection.name for connection in settings.connections)),
         bodies=Bodies(limits.body_limit, limits.read_timeout / SECOND),
         deliveries=deliveries,
@@ -157,13 +166,8 @@ def create(
         ]
     )
     app.router.redirect_slashes = False
+    app.state.doors = gateway.doors
     return app
-
-
-def _doors(connections: Sequence[Connection]) -> tuple[tuple[bytes, Door], ...]:
-    """Each connection's door, by the digest of its token. All have as many secrets, some twice, so that all take as long."""
-    most = max((len(connection.secrets) for connection in connections), default=0)
-    return tuple((_digest(connection.token.get_secret_value()), _door(connection, most)) for connection in connections)
 
 
 def _door(connection: Connection, most: int) -> Door:
@@ -184,7 +188,7 @@ EnsureTopics: TypeAlias = Callable[[Settings], Awaitable[None]]
 """Makes and checks the topics. Raises Retry while Kafka is away, Fatal if they cannot be used."""
 
 
-async def run(settings: Settings, ensure_topics: EnsureTopics) -> None:
+async def run(settings: Settings, ensure_topics: EnsureTopics, secrets: SecretFiles | None = None) -> None:
     """Be the gateway until SIGTERM or SIGINT; Kafka may come and go, and with a spool need not be there at the start.
 
     Raises Fatal, maybe in a group, if its address cannot be had, or its spool or the topics cannot be used; Retry if there is
@@ -195,14 +199,21 @@ async def run(settings: Settings, ensure_topics: EnsureTopics) -> None:
     listener = listen(settings.gateway.host, settings.gateway.port)
     log.info("gateway_listening", host=settings.gateway.host, port=listener.getsockname()[1])
     registry = new_registry()
+
+    async def let_in(deliveries: Deliveries) -> None:
+        app = create(settings, deliveries, wall_clock, registry)
+        doors: Doors = app.state.doors
+        async with rotating(secrets, lambda read: doors.use(read.connections), registry):
+            await serve(app, listener)
+
     async with KafkaDeliveries(settings).running() as kafka:
         if settings.gateway.spool is None:
-            await serve(create(settings, kafka, wall_clock, registry), listener)
+            await let_in(kafka)
             return
         async with asyncio.TaskGroup() as group, spooled(kafka, settings.gateway) as deliveries:
             ensuring = group.create_task(_ensure(settings, ensure_topics))
             registry.register(SpoolCollector(deliveries.state))
-            await serve(create(settings, deliveries, wall_clock, registry), listener)
+            await let_in(deliveries)
             ensuring.cancel()
 
 
@@ -212,6 +223,6 @@ async def _ensure(settings: Settings, ensure_topics: EnsureTopics) -> None:
             return await ensure_topics(settings)
 
 
-def main(settings: Settings, ensure_topics: EnsureTopics) -> None:
-    """Run the gateway as a process of its own, on uvloop."""
-    uvloop.run(run(settings, ensure_topics))
+def main(settings: Settings, ensure_topics: EnsureTopics, secrets: SecretFiles | None = None) -> None:
+    """Run the gateway as a process of its own, on uvloop. The files of its secrets are read again when they change."""
+    uvloop.run(run(settings, ensure_topics, secrets))

@@ -11,7 +11,8 @@ from starlette.routing import Route
 from models.errors import LeadbeatError
 from models.slices import pair_name
 from streams import telemetry
-from streams.config import Scope, Settings
+from streams.config import Scope, SecretFiles, Settings
+from streams.rotation import rotating
 from streams.server import listen, serve
 from streams.serving import api, exporter, health, leads, openapi, waiting
 from streams.serving.access import Access, guarded
@@ -48,11 +49,13 @@ def create(settings: Settings, sources: Sources, closing: asyncio.Event | None =
         waiting.route(sources.queue),
         stream.route(streams),
     ]
-    return Starlette(
+    app = Starlette(
         routes=[_guarded(route, access) for route in routes],
         middleware=[Middleware(WithHeaders)],
         exception_handlers={LeadbeatError: on_error, Exception: on_unforeseen},
     )
+    app.state.access, app.state.registry = access, registry
+    return app
 
 
 def _guarded(route: Route, access: Access) -> Route:
@@ -68,12 +71,15 @@ def profile_of(settings: Settings) -> Profile:
     return Profile(shown.board_windows, shown.max_series, (*shown.also_by, *pairs), currency=settings.money.currency)
 
 
-async def run(settings: Settings, sources: Sources) -> None:
+async def run(settings: Settings, sources: Sources, secrets: SecretFiles | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish what has come in and return. Raises Fatal if the address cannot be had."""
     listener = listen(settings.exporter.host, settings.exporter.port)
     closing = asyncio.Event()
     following = asyncio.create_task(follow(sources.table))
+    app = create(settings, sources, closing)
+    access: Access = app.state.access
     try:
-        await serve(create(settings, sources, closing), listener, closing)
+        async with rotating(secrets, lambda read: access.use(read.api_tokens), app.state.registry):
+            await serve(app, listener, closing)
     finally:
         following.cancel()

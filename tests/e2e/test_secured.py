@@ -1,61 +1,18 @@
 """The whole of it where everybody is asked who he is and may do only what docs/operations.md says that he needs."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
-from pathlib import Path
 
 import pytest
-from children import ran
+from children import ports_of, ran
 from crowd import RULES, crowd
 from histories import erased
-from secured import PASSWORD, SecuredKafka, SecuredRedis, grant
-from system import SECRET, TOKEN, System, installed
+from secured import PASSWORD, grant
+from secured_system import TOKENS, Secured
+from system import System
 
 from models.units import MINUTE
-from streams.serving.tokens import new
-from streams.tables.server import ask
 
 LEADS = 60
-TOKENS = new("floor", ["metrics", "kpis", "leads"])
-
-
-class Secured:
-    """An installation whose services each have a user of their own, and all secrets in files."""
-
-    def __init__(self, system: System, kafka: SecuredKafka, redis: SecuredRedis) -> None:
-        self.system, self.kafka, self.redis = system, kafka, redis
-
-    def configure(self, kafka_user: str, redis_user: str, **kafka: object) -> Path:
-        """Settings that go by two users."""
-        told = self.kafka.settings(kafka_user) | {"group": f"{self.system.prefix}leadbeat", "create_topics": False} | kafka
-        told["password_file"] = self._file(f"kafka-{kafka_user}", told.pop("password"))
-        redis = self.redis.settings(redis_user)
-        redis["url_file"] = self._file(f"redis-{redis_user}", redis.pop("url"))
-        connections = {"token_file": self._file("token", TOKEN), "secret_files": [self._file("secret", SECRET)]}
-        sections = {"kafka": told, "redis": redis, "connections": connections}
-        path = self.system.configure(f"{RULES}\nrequire_security = true\n", sections=sections)
-        text = path.read_text().replace(f'url = "{self.redis.url}"\n', "")
-        path.write_text(f"{text}\n{TOKENS.settings}\n")
-        return path
-
-    def _file(self, name: str, content: str) -> str:
-        path = self.system.folder / f"{name}.secret"
-        path.write_text(content)
-        return path.name
-
-    async def denied(self) -> list[Mapping[bytes, bytes]]:
-        """What Redis has refused to whom."""
-        return [dict(zip(entry[::2], entry[1::2], strict=True)) for entry in await ask(self.system.redis, "ACL", "LOG")]
-
-
-@pytest.fixture
-async def secured(secured_kafka, secured_redis, topic_prefix, tmp_path) -> AsyncIterator[Secured]:
-    """With the rights of the documentation, and no service yet."""
-    secured_redis.flush()
-    grant(secured_kafka, topic_prefix)
-    async with installed(secured_kafka, secured_redis, tmp_path, topic_prefix, RULES) as system:
-        await ask(system.redis, "ACL", "LOG", "RESET")
-        yield Secured(system, secured_kafka, secured_redis)
 
 
 async def test_each_service_does_its_work_with_no_more_rights_than_are_listed(secured, now):
@@ -71,6 +28,7 @@ async def test_each_service_does_its_work_with_no_more_rights_than_are_listed(se
     await system.tick(now)
     await system.published(now)
     await _asked(system, now)
+    assert [ports_of(service) for service in system.services] == [{system.gateway_port}, set(), {system.exporter_port}]
 
     (system.folder / "rules.toml").write_text(RULES.replace('target = "10m"', 'target = "9m"'))
     steps = [
@@ -107,12 +65,17 @@ async def _is_well(secured: Secured) -> None:
 async def test_topics_are_made_by_who_may_and_by_nobody_else(secured):
     system = secured.system
     grant(secured.kafka, f"{system.prefix}new.")
-    prefix = {"topic_prefix": f"{system.prefix}new.", "create_topics": True}
-    code, _, err = await ran("topics", "create", "--config", secured.configure("leadbeat-gateway", "leadbeat-nobody", **prefix))
+    elsewhere = {"kafka": {"topic_prefix": f"{system.prefix}new.", "create_topics": True}}
+
+    async def created_by(user: str) -> tuple[int, str]:
+        code, _, err = await ran("topics", "create", "--config", secured.configure(user, "leadbeat-nobody", sections=elsewhere))
+        return code, err
+
+    code, err = await created_by("leadbeat-gateway")
     assert code == 2
     assert "cannot be made: TopicAuthorizationFailedError" in err
     assert "have somebody run `leadbeat topics create` who may" in err
-    code, _, err = await ran("topics", "create", "--config", secured.configure("leadbeat-admin", "leadbeat-nobody", **prefix))
+    code, err = await created_by("leadbeat-admin")
     assert code == 0, err
 
 

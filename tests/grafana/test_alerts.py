@@ -17,6 +17,7 @@ from streams.telemetry import (
     GatewayMetrics,
     NormaliserMetrics,
     ProcessorMetrics,
+    RotationMetrics,
     SpoolCollector,
     SpoolState,
 )
@@ -66,7 +67,7 @@ def test_prometheus_evaluates_each_rule(rules):
 
 async def test_each_series_that_a_rule_asks_for_is_told_by_some_process():
     registry = CollectorRegistry()
-    for metrics in (GatewayMetrics, NormaliserMetrics, ProcessorMetrics):
+    for metrics in (GatewayMetrics, NormaliserMetrics, ProcessorMetrics, RotationMetrics):
         metrics(registry)
     AuditMetrics(registry).tell(0, 0, 0, 0)
     registry.register(SpoolCollector(lambda: SpoolState(1, 1, 1, 1, 1)))

@@ -1,5 +1,7 @@
 """The live page, and Prometheus, where the exporter has tokens."""
 
+from hashlib import sha256
+
 import httpx
 import pytest
 from browsing import opened
@@ -44,6 +46,20 @@ class TestInABrowser:
             await seen.says("#freshness-word", "Live")
             await seen.says('.card [data-kpi="touches"]', "1")
             assert seen.complaints == []
+
+    async def test_an_open_page_is_told_nothing_more_once_its_token_has_been_exchanged(
+        self, browser, floor, exporter_with, tmp_path
+    ):
+        file = tmp_path / "floor.sha256"
+        file.write_text(sha256(PAGE.token.encode()).hexdigest())
+        _, url = exporter_with('[[api_tokens]]\nname = "floor"\nscopes = ["page"]\nhash_files = ["floor.sha256"]\n')
+        await floor.publish()
+        async with opened(browser, url, **credentials(PAGE.token)) as seen:
+            await seen.says("#freshness-word", "Live")
+            file.write_text(sha256(b"another").hexdigest())
+            await seen.says("#freshness-word", "Disconnected")
+            await floor.publish(call("c1", health.wall(), rep="ana"))
+            assert (await seen.page.reload()).status == 401
 
     @pytest.mark.parametrize("token", ["", METRICS.token, "lbt_guessed"])
     async def test_nobody_else_gets_any_of_it(self, browser, floor, url, token):

@@ -16,6 +16,8 @@ document.addEventListener("securitypolicyviolation", (event) => window.violation
 
 ATTEMPTS = {
     "markup out of text": "document.body.innerHTML = '<img src=x onerror=window.xss=1>'",
+    "a handler out of text": "document.body.setAttribute('onclick', 'window.xss = 1')",
+    "a script out of text": "document.createElement('script').textContent = 'window.xss = 1'",
     "code out of text": "eval('window.xss = 1')",
     "a function out of text": "new Function('window.xss = 1')()",
     "a late function out of text": "setTimeout('window.xss = 1')",
