@@ -2,6 +2,7 @@
 
 import time
 from random import Random
+from typing import NamedTuple
 
 from faults.heartbeats import Spoiler
 from faults.kinds import kind
@@ -21,6 +22,7 @@ CHECKPOINT = moving(b"seq")
 ROUND = moving(b"round")
 ASLEEP_S = 1.5 * SESSION
 AWAY_S = 30.0
+REBALANCING = {"PreparingRebalance", "CompletingRebalance"}
 GONE_S = 10.0
 """How soon one that was woken must have let go of what is not its own any more."""
 
@@ -77,18 +79,29 @@ async def kill_in_rebalance(stage: Stage, rng: Random) -> float:
     first = await stage.working(rng)
     mark = stage.fleet.mark()
     await killed(stage, first)
-    await stage.happens(lambda: group_state(stage, "processor", {"PreparingRebalance", "CompletingRebalance"}), "a rebalance")
+
+    async def begun() -> bool:
+        return (await group(stage, "processor")).state in REBALANCING
+
+    await stage.happens(begun, "a rebalance")
     others = [machine for machine in stage.machines if machine is not first and machine.processor.lives]
     at = await killed(stage, rng.choice(others or [first]))
     await stage.said(mark, "partition_loaded")
     return at
 
 
-async def group_state(stage: Stage, part: str, wanted: set[str]) -> bool:
-    """Whether a consumer group is in one of some states."""
-    group = f"{stage.system.prefix}group-{part}"
-    (answer,) = await stage.system.admin.describe_consumer_groups([group])
-    return any(described[2] in wanted for described in answer.groups)
+class Group(NamedTuple):
+    """A consumer group as Kafka describes it."""
+
+    state: str
+    members: int
+
+
+async def group(stage: Stage, part: str) -> Group:
+    """The group of all machines' normalisers or processors."""
+    (answer,) = await stage.system.admin.describe_consumer_groups([f"{stage.system.prefix}group-{part}"])
+    ((_, _, state, _, _, members, *_),) = answer.groups
+    return Group(state, len(members))
 
 
 @kind(quick=1, full=25)
@@ -129,13 +142,12 @@ async def dups(stage: Stage, machine: Machine) -> float:
 
 @kind(quick=2, full=20)
 async def stop(stage: Stage, rng: Random) -> float:
-    """A processor stands still for 1.5 session timeouts, mostly with a checkpoint under way, and is woken: a zombie."""
+    """A processor stands still for 1.5 session timeouts with a checkpoint under way, and is woken: a zombie."""
     machine = await stage.working(rng)
     process = stage.process(machine.processor)
-    if rng.random() < 0.75:
-        machine.redis.mutes_from = CHECKPOINT
-        stage.crm.surge(rng)
-        await stage.happens(lambda: machine.redis.mute, "a checkpoint is under way")
+    machine.redis.mutes_from = CHECKPOINT
+    stage.crm.surge(rng)
+    await stage.happens(lambda: machine.redis.mute, "a checkpoint is under way")
     mark = stage.fleet.mark()
     process.freeze()
     try:
@@ -178,15 +190,21 @@ def is_put_out(line: str) -> bool:
 async def stop_normaliser(stage: Stage, rng: Random) -> float:
     """A normaliser stands still for 1.5 session timeouts and is woken: what it was at, others have done."""
     process = stage.process(rng.choice(stage.machines).normaliser)
+    everybody = len(stage.machines)
+
+    async def are(count: int) -> bool:
+        return await group(stage, "normaliser") == Group("Stable", count)
+
+    await stage.happens(lambda: are(everybody), "all are members")
     process.freeze()
     try:
         stage.crm.surge(rng)
         await stage.for_(ASLEEP_S)
-        mark = stage.fleet.mark()
+        await stage.happens(lambda: are(everybody - 1), "it is put out of its group")
     finally:
         process.thaw()
     at = wall_s()
-    await stage.happens(lambda: finds_out(stage, mark, process.process.pid), "it finds itself put out of its group")
+    await stage.happens(lambda: are(everybody), "it is a member again")
     return at
 
 
