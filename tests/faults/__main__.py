@@ -41,6 +41,7 @@ async def run(options: argparse.Namespace, plan: Sequence[Kind], path: Path) -> 
     kept = path.with_suffix(".pieces.json")
     outcomes = report.kept(kept) if options.resume else []
     home = Path(tempfile.mkdtemp(prefix="faults-"))
+    tell(f"seed {options.seed}, {len(plan)} faults; logs are in {home} meanwhile")
     pieces = chunks(plan, options.piece)
     async with running(home, options.brokers, options.machines) as servers:
         for number, piece in enumerate(pieces):

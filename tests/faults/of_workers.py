@@ -2,6 +2,7 @@
 
 import time
 from random import Random
+from typing import NamedTuple
 
 from faults.heartbeats import Spoiler
 from faults.kinds import kind
@@ -20,6 +21,8 @@ def moving(counter: bytes) -> Chosen:
 CHECKPOINT = moving(b"seq")
 ROUND = moving(b"round")
 ASLEEP_S = 1.5 * SESSION
+AWAY_S = 30.0
+REBALANCING = {"PreparingRebalance", "CompletingRebalance"}
 GONE_S = 10.0
 """How soon one that was woken must have let go of what is not its own any more."""
 
@@ -76,18 +79,29 @@ async def kill_in_rebalance(stage: Stage, rng: Random) -> float:
     first = await stage.working(rng)
     mark = stage.fleet.mark()
     await killed(stage, first)
-    await stage.happens(lambda: group_state(stage, "processor", {"PreparingRebalance", "CompletingRebalance"}), "a rebalance")
+
+    async def begun() -> bool:
+        return (await group(stage, "processor")).state in REBALANCING
+
+    await stage.happens(begun, "a rebalance")
     others = [machine for machine in stage.machines if machine is not first and machine.processor.lives]
     at = await killed(stage, rng.choice(others or [first]))
     await stage.said(mark, "partition_loaded")
     return at
 
 
-async def group_state(stage: Stage, part: str, wanted: set[str]) -> bool:
-    """Whether a consumer group is in one of some states."""
-    group = f"{stage.system.prefix}group-{part}"
-    (answer,) = await stage.system.admin.describe_consumer_groups([group])
-    return any(described[2] in wanted for described in answer.groups)
+class Group(NamedTuple):
+    """A consumer group as Kafka describes it."""
+
+    state: str
+    members: int
+
+
+async def group(stage: Stage, part: str) -> Group:
+    """The group of all machines' normalisers or processors."""
+    (answer,) = await stage.system.admin.describe_consumer_groups([f"{stage.system.prefix}group-{part}"])
+    ((_, _, state, _, _, members, *_),) = answer.groups
+    return Group(state, len(members))
 
 
 @kind(quick=1, full=25)
@@ -128,13 +142,12 @@ async def dups(stage: Stage, machine: Machine) -> float:
 
 @kind(quick=2, full=20)
 async def stop(stage: Stage, rng: Random) -> float:
-    """A processor stands still for 1.5 session timeouts, mostly with a checkpoint under way, and is woken: a zombie."""
+    """A processor stands still for 1.5 session timeouts with a checkpoint under way, and is woken: a zombie."""
     machine = await stage.working(rng)
     process = stage.process(machine.processor)
-    if rng.random() < 0.75:
-        machine.redis.mutes_from = CHECKPOINT
-        stage.crm.surge(rng)
-        await stage.happens(lambda: machine.redis.mute, "a checkpoint is under way")
+    machine.redis.mutes_from = CHECKPOINT
+    stage.crm.surge(rng)
+    await stage.happens(lambda: machine.redis.mute, "a checkpoint is under way")
     mark = stage.fleet.mark()
     process.freeze()
     try:
@@ -150,21 +163,49 @@ async def stop(stage: Stage, rng: Random) -> float:
 async def let_go(stage: Stage, process: int) -> float:
     """Wait until a process that was woken was refused, or finds itself put out of its group, or ends; the instant it woke."""
     woke, mark, at = time.monotonic(), stage.fleet.mark(), wall_s()
-
-    def gone() -> bool:
-        refused = stage.fleet.says(mark, "checkpoint_refused", process=process, outcome="FENCED")
-        put_out = [said for said in stage.fleet.said[mark:] if said.process == process and is_put_out(str(said.line))]
-        return bool(refused or put_out) or stage.fleet.ended(process) is not None
-
-    await stage.happens(gone, "it lets go")
+    await stage.happens(lambda: finds_out(stage, mark, process), "it lets go")
     took = time.monotonic() - woke
     assert took <= GONE_S, f"one that was woken let go only after {took:.1f} s"
     return at
 
 
+def finds_out(stage: Stage, mark: int, process: int) -> bool:
+    """Whether a process was told that what it had is others' now."""
+    stage.fleet.look()
+    put_out = (said.process == process and is_put_out(str(said.line)) for said in stage.fleet.said[mark:])
+    return any(put_out) or says_or_ends(stage, mark, process, "checkpoint_refused")
+
+
+def says_or_ends(stage: Stage, mark: int, process: int, *events: str) -> bool:
+    """Whether a process has said one of some things since a mark, or has ended."""
+    return any(stage.fleet.says(mark, event, process=process) for event in events) or stage.fleet.ended(process) is not None
+
+
 def is_put_out(line: str) -> bool:
     """Whether a line says that Kafka knows the member no more."""
     return "was not recognized" in line or "generation id is not" in line
+
+
+@kind(quick=0, full=6)
+async def stop_normaliser(stage: Stage, rng: Random) -> float:
+    """A normaliser stands still for 1.5 session timeouts and is woken: what it was at, others have done."""
+    process = stage.process(rng.choice(stage.machines).normaliser)
+    everybody = len(stage.machines)
+
+    async def are(count: int) -> bool:
+        return await group(stage, "normaliser") == Group("Stable", count)
+
+    await stage.happens(lambda: are(everybody), "all are members")
+    process.freeze()
+    try:
+        stage.crm.surge(rng)
+        await stage.for_(ASLEEP_S)
+        await stage.happens(lambda: are(everybody - 1), "it is put out of its group")
+    finally:
+        process.thaw()
+    at = wall_s()
+    await stage.happens(lambda: are(everybody), "it is a member again")
+    return at
 
 
 @kind(quick=1, full=10)
@@ -183,13 +224,8 @@ async def stop_publisher(stage: Stage, rng: Random) -> float:
     finally:
         process.thaw()
     mark, at = stage.fleet.mark(), wall_s()
-    pid = process.process.pid
-
-    def gone() -> bool:
-        events = ("round_refused", "publisher_stopped")
-        return any(stage.fleet.says(mark, event, process=pid) for event in events) or stage.fleet.ended(pid) is not None
-
-    await stage.happens(gone, "it publishes no more")
+    told = ("round_refused", "publisher_stopped")
+    await stage.happens(lambda: says_or_ends(stage, mark, process.process.pid, *told), "it publishes no more")
     took = wall_s() - at
     assert took <= GONE_S, f"a publisher that was woken let go only after {took:.1f} s"
     return at
@@ -206,12 +242,11 @@ async def cut_off(stage: Stage, rng: Random) -> float:
     try:
         await stage.happens(lambda: machine.redis.mute, "a checkpoint is under way")
         stage.ways.do(machine.redis.hold, *(wire.hold for wire in machine.kafka))
-        await stage.for_(ASLEEP_S)
+        await stage.for_(rng.choice((ASLEEP_S, ASLEEP_S, AWAY_S)))
         await stage.said(mark, "partition_loaded")
         stage.ways.do(machine.redis.mend)
         at = wall_s()
-        refused = lambda: stage.fleet.says(mark, "checkpoint_refused", process=process)  # noqa: E731 - it is asked again
-        await stage.happens(lambda: bool(refused()) or stage.fleet.ended(process) is not None, "it is refused")
+        await stage.happens(lambda: says_or_ends(stage, mark, process, "checkpoint_refused"), "it is refused")
     finally:
         stage.ways.do(machine.redis.mend, *(wire.let_go for wire in machine.kafka))
     return at
@@ -228,8 +263,11 @@ async def cut_off_from_kafka(stage: Stage, rng: Random) -> float:
         await stage.said(mark, "publisher_started")
         mark, at = stage.fleet.mark(), wall_s()
         await stage.until(lambda: stage.freshness.has_come_to(at), RECOVERS_S, "others publish")
-        gone = lambda: stage.fleet.says(mark, "publisher_stopped", process=process)  # noqa: E731 - it is asked again
-        await stage.until(lambda: bool(gone()) or stage.fleet.ended(process) is not None, GONE_S, "it publishes no more")
+        await stage.until(
+            lambda: says_or_ends(stage, mark, process, "publisher_stopped"),
+            GONE_S,
+            "it publishes no more",
+        )
         mark = stage.fleet.mark()
         await stage.for_(GONE_S / 2)
         assert not stage.fleet.says(mark, "publisher_started", process=process), "it publishes again"

@@ -1,6 +1,7 @@
 """One installation under fault: Leadbeat's services as machines have them, its servers, and the ways between."""
 
 import asyncio
+import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -10,6 +11,7 @@ from random import Random
 from typing import Any, Final, NamedTuple, TypeVar
 
 import httpx
+from aiokafka import TopicPartition
 from children import Service
 from faults.brokers import Brokers
 from faults.copies import Copies
@@ -17,7 +19,7 @@ from faults.crm import Crm, telling
 from faults.fleet import Fleet, Place, kept
 from faults.freshness import Freshness
 from faults.ways import Ways
-from services import Redis, free_port, until
+from services import Redis, free_port
 from system import PARTITIONS, SECRET, SESSION_S, System, installed
 from wire import Wire
 
@@ -30,6 +32,7 @@ MACHINES: Final = 2
 CHECKPOINT_MS: Final = 200
 SUBJECT_KEY: Final = "5a" * 32
 
+LOOK_S: Final = 0.1
 START_S: Final = 90
 HAPPENS_S: Final = 60
 """How long a fault may take to happen."""
@@ -92,12 +95,16 @@ class Stage:
 
     async def until(self, condition: Callable[[], T | Awaitable[T]], limit_s: float, what: str) -> T:
         """What a condition gives once it is true. Fails when the limit has passed, or a service cannot go on."""
-
-        def checked() -> T | Awaitable[T]:
+        deadline = time.monotonic() + limit_s
+        while True:
             assert not self.fault, self.fault
-            return condition()
-
-        return await until(checked, limit_s, what)
+            found = condition()
+            if inspect.isawaitable(found):
+                found = await found
+            if found:
+                return found
+            assert time.monotonic() <= deadline, f"not within {limit_s} s: {what}"
+            await self.for_(LOOK_S)
 
     async def for_(self, seconds: float) -> None:
         """Let so much time pass: a fault lasts as long as it lasts."""
@@ -174,6 +181,20 @@ class Stage:
         except httpx.TransportError:
             return {}
 
+    async def picture(self) -> str:
+        """How everything stands, for whoever has to find out why it does not go on."""
+        lines = [f"round {await self.system.redis.hgetall('lb:{kpi}:applied')}"]
+        lines += [f"partition {number}: {row}" for number, row in (await self.system.stored()).items()]
+        for topic in (self.system.topics.deliveries, self.system.topics.events):
+            sources = [TopicPartition(topic, number) for number in range(PARTITIONS)]
+            lines.append(f"ends {await self.system.consumer.end_offsets(sources)}")
+        for machine in self.machines:
+            for address in machine.ready:
+                lines.append(f"{address} {(await self.system.client.get(address, timeout=5)).text.strip()}")
+            told = {f"{name}{dict(labels)}": value for (name, labels), value in (await self.metrics(machine)).items()}
+            lines.append(f"machine {machine.number}: { {name: value for name, value in told.items() if 'leadbeat' in name} }")
+        return "\n".join(lines)
+
 
 @asynccontextmanager
 async def staged(
@@ -183,6 +204,7 @@ async def staged(
     await ensure(brokers.bootstrap, PARTITIONS, len(brokers.servers), prefix)
     async with AsyncExitStack() as ends:
         system = await ends.enter_async_context(installed(brokers.kafka, redis, folder, prefix, rules))
+        ends.push_async_callback(_delete_topics, system)
         fleet = await ends.enter_async_context(kept(folder))
         config = _config(system, brokers.by(GATEWAY), redis.url, len(brokers.servers))
         crm = await ends.enter_async_context(telling(system.hook, SECRET, seed))
@@ -195,6 +217,11 @@ async def staged(
             stage.machines.append(_machine(stage, number, redis))
         await stage.until(stage.ready, START_S, "all services are ready")
         yield stage
+
+
+async def _delete_topics(system: System) -> None:
+    topics = system.topics
+    await system.admin.delete_topics([topics.deliveries, topics.events, topics.alerts, topics.kpis, topics.dead])
 
 
 def _machine(stage: Stage, number: int, redis: Redis) -> Machine:
