@@ -76,6 +76,7 @@ class Normaliser:
     async def load(self, tp: TP, log_ends: LogEnds) -> int:
         """The offset that the group has committed, or the log's beginning. Raises Retry."""
         committed = await log_ends.committed()
+        log_ends = await log_ends.now()
         start = log_ends.earliest if committed is None else committed
         if not log_ends.earliest <= start <= log_ends.end:
             # Too old: the log has dropped deliveries that nobody had read. Too new: it has lost its end, and what stands there

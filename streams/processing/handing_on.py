@@ -31,7 +31,7 @@ class HandingOn:
             before = frozenset(remembered.given)
         after = places(lead, subject) if tells_of_replies(change.key) else before
         self._places[subject] = after
-        for place in touched(event, change, subject, before, after):
+        for place in sorted(touched(event, change, subject, before, after)):
             self._touched.setdefault(subject, {}).setdefault(place, []).append(offset)
 
     def told(self, leads: Mapping[str, Remembered]) -> Iterator[tuple[Handed, int]]:

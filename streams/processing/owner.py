@@ -145,7 +145,7 @@ class Owner:
         if stored is not None:
             check_same_key(terms.hashing, stored.progress, keys.applied)
         applied = await claim_partition(self._redis, keys, terms.partitions, new_token())
-        start = await start_of(keys.applied, applied.progress, log_ends, skip_lost=terms.skip_lost_events)
+        start = await start_of(keys.applied, applied.progress, await log_ends.now(), skip_lost=terms.skip_lost_events)
         if start.lost:
             log.error("events_lost", partition=tp.partition, events=start.lost, since=applied.progress.offset)
             self._metrics.lost.labels(tp.partition).inc(start.lost)
@@ -329,7 +329,7 @@ class Owner:
 
     async def flush(self, tps: AbstractSet[TP]) -> None:
         """Make all changes of some partitions durable. It may be cancelled: only latency depends on it."""
-        for tp in tps & self.owned.keys():
+        for tp in sorted(tps & self.owned.keys()):
             owned = self.owned[tp]
             async with owned.busy:
                 await _ended(owned)

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
 
@@ -51,6 +51,18 @@ class LogEnds:
     """Reads the record at an offset within the log. Raises Retry or KafkaError."""
     committed: Callable[[], Awaitable[int | None]]
     """The offset that the group has committed last, or None. Raises Retry or KafkaError."""
+    look: Callable[[], Awaitable[tuple[int, int]]] | None = None
+    """Asks where the log begins and ends now; None: as it did. Raises Retry or KafkaError."""
+
+    async def now(self) -> "LogEnds":
+        """The same log as it is by now. Raises Retry or KafkaError.
+
+        Until a partition is claimed, others may go on in it: what they have come to is compared with a log looked at later.
+        """
+        if self.look is None:
+            return self
+        earliest, end = await self.look()
+        return replace(self, earliest=earliest, end=end)
 
     async def read(self, offset: int) -> Record | None:
         """The record at an offset, or None if the log has none there. Raises as its reader does."""

@@ -116,12 +116,14 @@ class BatchConsumer(driver.Consumer):
 
     async def _log_ends(self, tp: TP) -> LogEnds:
         thread = self._thread
-        earliest, end = await thread.inside(thread.ends, tp)
+        look = partial(thread.inside, thread.ends, tp)
+        earliest, end = await look()
         return LogEnds(
             earliest,
             end,
             reader=partial(thread.inside, thread.read_one, tp),
             committed=partial(thread.inside, thread.committed, tp),
+            look=look,
         )
 
     async def _go_to(self, tp: TP, share: Share, offset: int) -> None:

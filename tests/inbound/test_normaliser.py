@@ -2,6 +2,7 @@ import asyncio
 import json
 import time
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import product
 from types import SimpleNamespace
 
@@ -118,6 +119,13 @@ def ends(earliest, end, committed):
 async def test_it_starts_where_its_group_had_come_to_and_else_at_the_beginning(normaliser, earliest, end, committed, start):
     assert await normaliser.load(HERE, ends(earliest, end, committed)) == start
     assert normaliser.applied(HERE) == start
+
+
+async def test_a_log_that_has_grown_since_it_was_looked_at_is_looked_at_again(normaliser):
+    async def grown():
+        return 0, 12
+
+    assert await normaliser.load(HERE, replace(ends(0, 9, 11), look=grown)) == 11
 
 
 async def test_what_comes_of_deliveries_goes_to_the_partition_of_its_lead_in_order(normaliser, kafka_of_ours):

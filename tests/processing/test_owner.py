@@ -1,20 +1,22 @@
 """The owner of partitions where others get in its way."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
 from prometheus_client import CollectorRegistry
 from services import until
+from stored import committed
 
 from models.codes import Codes
 from models.rules import Rules
 from streams.processing import owner as module
 from streams.processing.checkpoint import claim_partition
+from streams.processing.cut import Writes, cut_checkpoint
 from streams.processing.owner import LARGEST_CUT, Owner, Terms
 from streams.processing.revaluation import revalue
-from streams.tables import Keys, read_applied
+from streams.tables import Keys, Progress, read_applied
 from streams.telemetry import ProcessorMetrics
 from streams.transport import TP, LogEnds
 from streams.valuation import valuation_of
@@ -72,6 +74,19 @@ async def test_a_partition_that_another_claims_while_it_is_revalued_is_left_to_h
     loading.cancel()
     owner.drop({FIRST})
     assert owner.fenced == set()
+
+
+async def test_what_its_owner_applied_until_it_was_claimed_is_no_other_log(redis, owner):
+    """The end of the log was asked for before the partition was claimed; he went on until then."""
+    keys = Keys("lb", FIRST.partition)
+    held = await claim_partition(redis, keys, 4, "theirs")
+    progress = Progress(6, "", generation=1, valuation=owner.terms.valuation.encode())
+    await committed(redis, cut_checkpoint(keys, held, Writes(), progress))
+
+    async def grown():
+        return 0, 7
+
+    assert await owner.load(FIRST, replace(NEW_LOG, look=grown)) == 6
 
 
 @pytest.fixture
