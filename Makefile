@@ -4,6 +4,7 @@
 #   make check              formatting, lint, types, layers
 #   make coverage           that the core's own tests reach all its lines and branches
 #   make mutants            whether the core's tests notice small mistakes in it, made at random; takes an hour
+#   make simulation [ARGS=...]  5,000 seeds of ten simulated minutes under all kinds of faults; takes over an hour; ARGS="--seed 4711": one
 #   make docs               what is generated from the code: docs/kpis.md, docs/events.schema.json, docs/openapi.json, Grafana's dashboards
 #   make secrets            what docker-compose.yml mounts as secrets, made up where it is missing
 #   make lock               all lock files from pyproject.toml; UPGRADE=1 takes the newest versions allowed
@@ -15,7 +16,7 @@
 #   make bench-standing     what a floor that has stood for 90 days costs: memory, take-over, rounds, scrapes; prints one JSON line
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check coverage mutants docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
+.PHONY: demo test check coverage mutants simulation docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -47,6 +48,9 @@ coverage: $(VENV)/dev.stamp
 
 mutants: $(VENV)/mutation.stamp
 	@PYTHONPATH=tests $(BIN)/python -m mutation $(ARGS)
+
+simulation: $(VENV)/dev.stamp
+	@PYTHONPATH=tests $(BIN)/python -m simulation $(ARGS)
 
 docs: $(VENV)/run.stamp
 	@$(BIN)/leadbeat kpis --format markdown > docs/kpis.md
