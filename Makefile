@@ -4,6 +4,7 @@
 #   make check              formatting, lint, types, layers
 #   make coverage           that the core's own tests reach all its lines and branches
 #   make mutants            whether the core's tests notice small mistakes in it, made at random; takes an hour
+#   make simulation [ARGS=...]  5,000 seeds of ten simulated minutes under all kinds of faults; takes over an hour; ARGS="--seed 4711": one
 #   make faults             25 faults on real processes, after which nothing may be lost or doubled; takes some minutes
 #   make faults-full        the same with over 400, and its report in docs/; takes about an hour and a half, ARGS=--resume goes on with it
 #   make fuzz               inputs made at random, but not blindly, for every reader of what comes from outside; takes hours
@@ -21,7 +22,7 @@
 #   make bench-standing     what a floor that has stood for 90 days costs: memory, take-over, rounds, scrapes; prints one JSON line
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check coverage mutants faults faults-full fuzz schemas storm audit-dependencies docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
+.PHONY: demo test check coverage mutants simulation faults faults-full fuzz schemas storm audit-dependencies docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -55,6 +56,9 @@ coverage: $(VENV)/dev.stamp
 
 mutants: $(VENV)/mutation.stamp
 	@PYTHONPATH=tests $(BIN)/python -m mutation $(ARGS)
+
+simulation: $(VENV)/dev.stamp
+	@PYTHONPATH=tests $(BIN)/python -m simulation $(ARGS)
 
 faults: $(VENV)/dev.stamp $(KAFKA)/complete
 	@PYTHONPATH=tests $(BIN)/python -m faults $(ARGS)

@@ -1,11 +1,17 @@
 """A partition that is loaded."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from streams.errors import Retry
 from streams.processing.outbox import Outbox
 from streams.processing.partition import Partition
-from streams.tables import Applied, Keys, Progress
+from streams.tables import Applied, Keys, Progress, Stands
+
+
+class Rewound(Retry):
+    """What was read is not of what its owner has written: Redis has lost data, or it is another one that answered."""
 
 
 @dataclass(slots=True)
@@ -36,3 +42,21 @@ class Owned:
             self.applied.progress.valuation,
             self.partition.tombstones.hashing.name if self.partition.hashes_ids else "",
         )
+
+    def checked(self) -> Callable[[Stands], None]:
+        """Raises Rewound for what is read from now on if it is older than what we have written, or of another Redis.
+
+        The next checkpoint would be refused as well, unless it goes to a Redis that is as it was again. Of a partition that
+        somebody has claimed meanwhile anything may be read: he will be told by the checkpoint.
+        """
+        since = self.applied.seq
+
+        def check(stands: Stands) -> None:
+            mine = stands.token == self.applied.token
+            if not mine and stands.claim >= self.applied.claim:
+                return
+            if not (mine and since <= stands.seq <= self.applied.seq + (self.under_way is not None)):
+                what = f"checkpoint {stands.seq} of claim {stands.claim} is read, {since} of {self.applied.claim} was written"
+                raise Rewound(self.keys.applied, what, "it is loaded again")
+
+        return check

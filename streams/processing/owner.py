@@ -28,7 +28,7 @@ from streams.processing.checkpoint import Fenced, Outcome, claim_partition, comm
 from streams.processing.cut import Checkpoint, cut_checkpoint
 from streams.processing.hashing import Tombstones
 from streams.processing.outbox import Outbox, Producer
-from streams.processing.owned import Owned
+from streams.processing.owned import Owned, Rewound
 from streams.processing.partition import Partition
 from streams.processing.processor import Stored, process
 from streams.processing.revaluation import remove, revalue
@@ -204,13 +204,13 @@ class Owner:
             self._consider(tp, owned)
 
     async def _read_states(self, tp: TP, owned: Owned, subjects: Sequence[str]) -> Mapping[str, bytes]:
-        return await self._read(tp, owned, partial(read_states, self._redis, owned.keys, subjects))
+        return await self._read(tp, owned, partial(read_states, self._redis, owned.keys, subjects, owned.checked()))
 
     async def _read_parts(self, tp: TP, owned: Owned, wanted: Mapping[str, Wanted]) -> Mapping[str, Parts]:
-        return await self._read(tp, owned, partial(read_parts, self._redis, owned.keys, wanted))
+        return await self._read(tp, owned, partial(read_parts, self._redis, owned.keys, wanted, owned.checked()))
 
     async def _read_due(self, tp: TP, owned: Owned, after: Millis, until: Millis) -> Mapping[str, Millis]:
-        found = await self._read(tp, owned, partial(read_due, self._redis, owned.keys, after, until))
+        found = await self._read(tp, owned, partial(read_due, self._redis, owned.keys, after, until, owned.checked()))
         return {subject: Millis(at) for subject, at in found.items()}
 
     async def _read(self, tp: TP, owned: Owned, read: Callable[[], Awaitable[T]]) -> T:
@@ -218,6 +218,8 @@ class Owner:
         while True:
             try:
                 return await read()
+            except Rewound:
+                raise
             except Retry as fault:
                 log.warning("redis_unreachable", partition=tp.partition, fault=str(fault))
             if self.owned.get(tp) is not owned:

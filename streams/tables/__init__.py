@@ -9,6 +9,7 @@ from streams.tables.kpis import KpiTable, Since, decode_changes, read_kept_chang
 from streams.tables.loading import (
     Chunks,
     Parts,
+    Stands,
     Totals,
     Wanted,
     count_states,
@@ -60,6 +61,7 @@ __all__ = [
     "Redis",
     "Seen",
     "Since",
+    "Stands",
     "Totals",
     "Waiting",
     "Wanted",

@@ -6,12 +6,13 @@ together because only the owner writes: whoever reads them without the claim may
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
 from models.state.lead import is_huge, joined
+from streams.errors import Retry
 from streams.tables.keys import BUCKETS, Keys, Pane, bucket_of
 from streams.tables.rows import (
     Applied,
@@ -42,6 +43,22 @@ class Parts(NamedTuple):
     rows: Mapping[int, bytes] | None
     pages: Mapping[int, bytes | None]
 
+
+class Stands(NamedTuple):
+    """Who holds a partition and how many checkpoints there were, of the very data that something was read from.
+
+    A partition that is not there has the claim 0.
+    """
+
+    claim: int
+    token: str
+    seq: int
+
+
+Check = Callable[[Stands], None]
+"""Looks at where the partition stands of which something was read; raises if that cannot be used."""
+
+_STANDS: Final = ("claim", "token", "seq")
 
 _PAGE: Final = 5_000
 _PANES_AT_ONCE: Final = 64
@@ -75,7 +92,16 @@ async def read_applied(redis: Redis, partitions: Sequence[Keys]) -> list[Applied
     return [decode_applied(fields, keys.applied) if fields else None for keys, fields in zip(partitions, stored, strict=True)]
 
 
-async def read_states(redis: Redis, keys: Keys, subjects: Iterable[str]) -> dict[str, bytes]:
+def _unchecked(_: Stands) -> None:
+    """Whatever it is, it can be used."""
+
+
+def _stands(fields: Sequence[bytes | None]) -> Stands:
+    claim, token, seq = fields
+    return Stands(int(claim or 0), (token or b"").decode(), int(seq or 0))
+
+
+async def read_states(redis: Redis, keys: Keys, subjects: Iterable[str], check: Check = _unchecked) -> dict[str, bytes]:
     """The packed states of those of `subjects` that have one, in one round trip; of huge leads without their pages."""
     buckets: dict[int, list[str]] = defaultdict(list)
     for subject in subjects:
@@ -86,16 +112,18 @@ async def read_states(redis: Redis, keys: Keys, subjects: Iterable[str]) -> dict
         async with redis.pipeline(transaction=False) as pipeline:
             for bucket, names in buckets.items():
                 pipeline.hmget(keys.state(bucket), names)
-            found = await pipeline.execute()
-    return {
-        subject: packed
-        for names, values in zip(buckets.values(), found, strict=True)
-        for subject, packed in zip(names, values, strict=True)
-        if packed is not None
-    }
+            pipeline.hmget(keys.applied, _STANDS)
+            *found, stands = await pipeline.execute()
+        check(_stands(stands))
+        return {
+            subject: packed
+            for names, values in zip(buckets.values(), found, strict=True)
+            for subject, packed in zip(names, values, strict=True)
+            if packed is not None
+        }
 
 
-async def read_parts(redis: Redis, keys: Keys, wanted: Mapping[str, Wanted]) -> dict[str, Parts]:
+async def read_parts(redis: Redis, keys: Keys, wanted: Mapping[str, Wanted], check: Check = _unchecked) -> dict[str, Parts]:
     """What is wanted of huge leads, in one round trip."""
     with reaching(keys.applied):
         async with redis.pipeline(transaction=False) as pipeline:
@@ -104,7 +132,10 @@ async def read_parts(redis: Redis, keys: Keys, wanted: Mapping[str, Wanted]) -> 
                     pipeline.hgetall(keys.rows(subject))
                 if pages:
                     pipeline.hmget(keys.pages(subject), [str(number) for number in pages])
-            answers = iter(await pipeline.execute())
+            pipeline.hmget(keys.applied, _STANDS)
+            *found, stands = await pipeline.execute()
+        check(_stands(stands))
+        answers = iter(found)
         return {
             subject: Parts(
                 _numbered(next(answers)) if rows else None, dict(zip(pages, next(answers), strict=True)) if pages else {}
@@ -259,17 +290,23 @@ async def read_series(redis: Redis, keys: Keys) -> list[str]:
         names: list[bytes] = []
         for ids in _batched(range(await ask(redis, "HLEN", keys.series)), _PAGE):
             names += await ask(redis, "HMGET", keys.series, *ids)
+        if None in names:
+            raise Retry(keys.series, "has lost names while they were read", "it is asked again")
         return [name.decode() for name in names]
 
 
-async def read_due(redis: Redis, keys: Keys, after: int, until: int) -> dict[str, int]:
+async def read_due(redis: Redis, keys: Keys, after: int, until: int, check: Check = _unchecked) -> dict[str, int]:
     """Who is due after an instant and until another, with the instants; all in ms UTC."""
     found: dict[str, int] = {}
     while True:
         with reaching(keys.due):
-            page = await ask(redis, "ZRANGEBYSCORE", keys.due, f"({after}", until, "WITHSCORES", "LIMIT", len(found), _PAGE)
-            found.update((subject.decode(), int(at)) for subject, at in zip(page[::2], page[1::2], strict=True))
-        if len(page) < 2 * _PAGE:
+            async with redis.pipeline(transaction=False) as pipeline:
+                pipeline.zrangebyscore(keys.due, f"({after}", until, start=len(found), num=_PAGE, withscores=True)
+                pipeline.hmget(keys.applied, _STANDS)
+                page, stands = await pipeline.execute()
+            check(_stands(stands))
+            found.update((subject.decode(), int(at)) for subject, at in page)
+        if len(page) < _PAGE:
             return found
 
 

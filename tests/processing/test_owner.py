@@ -5,15 +5,18 @@ from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import pytest
+from build import NOON, call, lead
 from prometheus_client import CollectorRegistry
 from services import until
-from stored import committed
+from stored import committed, restore, snapshot
+from stores import record
 
 from models.codes import Codes
 from models.rules import Rules
 from streams.processing import owner as module
 from streams.processing.checkpoint import claim_partition
 from streams.processing.cut import Writes, cut_checkpoint
+from streams.processing.owned import Rewound
 from streams.processing.owner import LARGEST_CUT, Owner, Terms
 from streams.processing.revaluation import revalue
 from streams.tables import Keys, Progress, read_applied
@@ -87,6 +90,27 @@ async def test_what_its_owner_applied_until_it_was_claimed_is_no_other_log(redis
         return 0, 7
 
     assert await owner.load(FIRST, replace(NEW_LOG, look=grown)) == 6
+
+
+async def test_what_an_emptied_redis_says_of_a_lead_is_not_believed_though_it_comes_back_as_it_was(redis, owner):
+    await owner.load(FIRST, NEW_LOG)
+    await owner.apply(FIRST, [record(0, lead(created_at=NOON, owner="ana"))])
+    await owner.flush({FIRST})
+    owner.owned[FIRST].partition._leads.clear()
+    await owner.apply(FIRST, [record(1, call("t1", NOON))])  # it is still there
+    await owner.flush({FIRST})
+    owner.owned[FIRST].partition._leads.clear()
+    there = await snapshot(redis)
+    await redis.flushall()
+
+    with pytest.raises(Rewound, match="checkpoint 0 of claim 0 is read"):
+        await owner.apply(FIRST, [record(2, call("t2", NOON))])
+
+    await restore(redis, there)
+    await owner.apply(FIRST, [record(2, call("t2", NOON))])
+    await claim_partition(redis, Keys("lb", FIRST.partition), 4, "theirs")
+    owner.owned[FIRST].partition._leads.clear()
+    await owner.apply(FIRST, [record(3, call("t3", NOON))])  # he is told by his next checkpoint
 
 
 @pytest.fixture
