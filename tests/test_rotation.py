@@ -72,8 +72,8 @@ class Topic:
     async def append(self, value, headers):
         pass
 
-    def ready(self):
-        return True
+    def unready(self):
+        return None
 
 
 @cache

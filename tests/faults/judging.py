@@ -76,7 +76,7 @@ async def judge(stage: Stage) -> Verdict:
     await compare_panes(stage.system, events, rules, clock, verdict)
     await compare_members(stage.system, events, rules, clock, verdict)
     await compare_alerts(stage, rules, alerts, verdict)
-    verdict.tell("dead letter", await stage.system.told(stage.system.topics.dead))
+    verdict.tell("dead letter", await stage.system.letters())
     await audit(stage, verdict)
     return verdict
 

@@ -7,7 +7,7 @@ from simulation.floor import RULES
 from simulation.loop import Life, passed
 from simulation.model_kafka import SESSION_S, Log
 from simulation.network import Weather
-from simulation.world import STORM_S, World
+from simulation.world import STORM_S, TOPICS, World
 
 from models.units import DAY, HOUR
 
@@ -191,6 +191,14 @@ class Faults:
         self._world.redis.full = True
         await passed(self._random.uniform(2, 20))
         self._world.redis.full = False
+
+    async def _read_only(self) -> None:
+        """A topic has too few replicas to be written to for a while."""
+        topic = self._random.choice((TOPICS.events, TOPICS.alerts))
+        self._world.befall("read only", topic)
+        self._world.kafka.read_only.add(topic)
+        await passed(self._random.uniform(2, 20))
+        self._world.kafka.read_only.discard(topic)
 
     async def _clock_jump(self) -> None:
         """A machine's clock is set wrong, and right again later."""

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaConnectionError, KafkaTimeoutError, NotEnoughReplicasError, OffsetOutOfRangeError
 from simulation.loop import SimulatedLoop
 from simulation.network import Weather, exchange
 
@@ -114,6 +115,8 @@ class ModelKafka:
         self.logs: dict[TP, Log] = {}
         self.shown: dict[TP, Log] = {}
         """Other logs that are shown to readers in place of the true ones."""
+        self.read_only: set[str] = set()
+        """Topics of which too few replicas are there to be written to."""
         self.committed: dict[TP, int] = {}
         self.groups: dict[str, Group] = {}
         self._random = random
@@ -168,7 +171,12 @@ class Producer(Broken):
     async def send_all(self, records: Iterable[Message]) -> None:
         """Return when all are acknowledged; those of a partition stand in their order."""
         for record in records:
-            await self.ask(lambda each=record: self.kafka.append(each.topic, each.partition or 0, each.key, each.value))
+            await self.ask(partial(self._append, record))
+
+    def _append(self, record: Message) -> None:
+        if record.topic in self.kafka.read_only:
+            raise NotEnoughReplicasError
+        self.kafka.append(record.topic, record.partition or 0, record.key, record.value)
 
 
 class Reader(Broken):

@@ -14,6 +14,8 @@ from simulation.world import TOPICS, Violation, World, rules_of
 from models.kpis import MINIMUM_N, Formula
 from models.snapshot import slices
 from models.units import MINUTE, Millis, millis
+from streams.dead_letters import letter_of
+from streams.dead_letters.marks import is_letter
 from streams.inbound.normalise import Delivery, normalise
 from streams.inbound.normaliser import providers_of
 from streams.local.truth import BEHIND_MS, Case, truth
@@ -110,9 +112,8 @@ def _dead_letters(world: World) -> None:
     garbage = {
         (tp.partition, record.offset) for tp in world.tps for record in world.kafka.log(tp).records if record.key == b"lead:x"
     }
-    told = {
-        (letter["partition"], letter["offset"]) for letter in messages(world, TOPICS.dead) if letter["topic"] == TOPICS.events
-    }
+    letters = [letter_of(record) for record in world.kafka.log(TP(TOPICS.dead, 0)).records if is_letter(record)]
+    told = {(letter.partition, letter.offset) for letter in letters if letter.topic == TOPICS.events}
     if garbage != told:
         raise Violation(f"dead letters: {told - garbage} of nothing, none of {garbage - told}")
 

@@ -42,7 +42,7 @@ class Outcome:
 
 FAULTS: Final = (
     *("another log", "clock jump", "crash", "full", "garbage", "late request", "lost answer", "lost request", "night"),
-    *("pause", "rebalance", "rollback", "rules changed", "stop", "storm", "wipe"),
+    *("pause", "read only", "rebalance", "rollback", "rules changed", "stop", "storm", "wipe"),
 )
 EFFECTS: Final = ("DUP", "FENCED", "HELD", "OK", "REFUSED", "ROLLED_BACK", "looks", "rejoins")
 
