@@ -19,10 +19,11 @@
 #   make bench-huge         what one more event costs a lead of 100,000 touches, on a real Redis; prints one JSON line
 #   make bench-latency      from a webhook until /metrics shows it, at a steady rate, through all processes; prints one JSON line
 #   make bench-revaluation  leads a second when all totals are made anew from the states in a real Redis; prints one JSON line
+#   make bench-soak         an hour at half of what the whole chain can do: memory, descriptors, lag, audits; prints one JSON line
 #   make bench-standing     what a floor that has stood for 90 days costs: memory, take-over, rounds, scrapes; prints one JSON line
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check coverage mutants simulation faults faults-full fuzz schemas storm audit-dependencies docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-standing
+.PHONY: demo test check coverage mutants simulation faults faults-full fuzz schemas storm audit-dependencies docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-soak bench-standing
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -109,6 +110,9 @@ bench-latency: $(VENV)/dev.stamp $(KAFKA)/complete
 
 bench-revaluation: $(VENV)/dev.stamp $(KAFKA)/complete
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.revaluation $(ARGS)
+
+bench-soak: $(VENV)/dev.stamp $(KAFKA)/complete
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.soak $(ARGS)
 
 bench-standing: $(VENV)/dev.stamp $(KAFKA)/complete
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.standing $(ARGS)

@@ -24,28 +24,12 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 import numpy as np
-from services import free_port
 
 from benchmarks import engine
+from benchmarks.chain import CONNECTION, SECRET, start
 from benchmarks.present import METRICS, Gauge, Step, steps
-from benchmarks.process import Process
-from benchmarks.stage import Stage, staged
-from streams.local.deliveries import Batch, post, secret_of, wall
-
-CONNECTION: Final = "crm"
-TOKEN: Final = "token_of_the_benchmark_0123456789"  # noqa: S105 - nothing to guess on this machine
-SECRET: Final = secret_of(1)
-
-CONFIG: Final = """
-[gateway]
-port = {gateway}
-[exporter]
-port = {exporter}
-[[connections]]
-name = "{connection}"
-token = "{token}"
-secrets = ["{secret}"]
-"""
+from benchmarks.stage import staged
+from streams.local.deliveries import Batch, post, wall
 
 WARM_UP_S: Final = 10.0
 LOOK_S: Final = 0.25
@@ -78,25 +62,13 @@ class Look(NamedTuple):
     age_s: float
 
 
-class Chain(NamedTuple):
-    """Leadbeat's processes, and where they are."""
-
-    parts: dict[str, Process]
-    hook: str
-    exporter: str
-
-
 async def run(load: Load) -> dict[str, Any]:
     """One run; what it measured."""
     with staged() as stage:
-        chain = _start(stage)
+        chain = start(stage)
         async with httpx.AsyncClient(timeout=PATIENCE_S, limits=httpx.Limits(max_connections=100)) as client:
-
-            async def clock() -> list[str]:
-                return await _page(client, chain.exporter, "leadbeat_round ")
-
-            await engine.until(bool, clock, chain.parts["processor"])
-            with _looking(f"{chain.exporter}/metrics") as looks:
+            await chain.begun(client)
+            with looking(f"{chain.exporter}/metrics") as looks:
                 before = {name: part.cpu_s() for name, part in chain.parts.items()}
                 began = time.monotonic()
                 sent = await _send(client, chain.hook, load, began)
@@ -122,30 +94,6 @@ async def run(load: Load) -> dict[str, Any]:
     }
 
 
-def _start(stage: Stage) -> Chain:
-    ports = {"gateway": free_port(), "exporter": free_port()}
-    told = CONFIG.format(**ports, connection=CONNECTION, token=TOKEN, secret=SECRET)
-    settings = stage.configure(engine.config(stage.kafka.bootstrap, stage.redis.url, "") + told)
-    commands = {
-        "gateway": ["gateway"],
-        "normaliser": ["worker", "--part", "normaliser"],
-        "processor": ["worker", "--part", "processor"],
-        "exporter": ["exporter"],
-    }
-    parts = {name: stage.start(name, settings, *words) for name, words in commands.items()}
-    gateway, exporter = (f"http://127.0.0.1:{port}" for port in ports.values())
-    return Chain(parts, f"{gateway}/hooks/{TOKEN}", exporter)
-
-
-async def _page(client: httpx.AsyncClient, exporter: str, beginning: str) -> list[str]:
-    """The lines of the page that begin so; none while there is no page."""
-    try:
-        page = (await client.get(f"{exporter}/metrics")).text
-    except httpx.TransportError:
-        return []
-    return [line for line in page.splitlines() if line.startswith(beginning)]
-
-
 async def _send(client: httpx.AsyncClient, hook: str, load: Load, began: float) -> Sent:
     """Send webhooks when they are due, whatever has become of those before; return when all are acknowledged."""
     sent: dict[Gauge, list[float]] = defaultdict(list)
@@ -157,17 +105,18 @@ async def _send(client: httpx.AsyncClient, hook: str, load: Load, began: float) 
             some = list(islice(happening, load.batch))
             for step in some:
                 sent[step.gauge].append(due)
-            group.create_task(post(client, hook, SECRET, _batch(number, some)))
+            group.create_task(post(client, hook, SECRET, batch_of(number, some)))
     return sent
 
 
-def _batch(number: int, some: Sequence[Step]) -> Batch:
+def batch_of(number: int, some: Sequence[Step]) -> Batch:
+    """A delivery of what happens now."""
     now = wall()
     return Batch(f"msg_{number}", tuple(step.event(now) for step in some))
 
 
 @contextmanager
-def _looking(url: str) -> Iterator[list[Look]]:
+def looking(url: str) -> Iterator[list[Look]]:
     """Read the page again and again meanwhile, in a thread of its own."""
     looks: list[Look] = []
     enough = threading.Event()

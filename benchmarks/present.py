@@ -73,6 +73,14 @@ def steps(connection: str) -> Iterator[Step]:
                 yield Step(number, place, Gauge(_metric(number, place), rep))
 
 
+def more(connection: str, leads: int) -> Iterator[Step]:
+    """What goes on to happen to the first leads, one event of each in turn, when all of `steps` has happened to them."""
+    for place in count(EVENTS_A_LEAD):
+        for lead in range(leads):
+            metric = _metric(lead, 1 + place % (EVENTS_A_LEAD - 1))
+            yield Step(lead, place, Gauge(metric, _rep_of(lead, connection)))
+
+
 def _metric(lead: int, place: int) -> str:
     if place == 0:
         return "leads_created"

@@ -32,6 +32,10 @@ class Process:
         """The memory that it has resident now."""
         return self._mib("VmRSS:")
 
+    def descriptors(self) -> int:
+        """How many files and sockets it has open."""
+        return len(list(Path(f"/proc/{self._process.pid}/fd").iterdir()))
+
     def lives(self) -> bool:
         """Whether it runs."""
         return self._process.poll() is None

@@ -76,9 +76,7 @@ async def main(options: argparse.Namespace) -> int:
     plan = schedule(name, options.seed, [each for each in options.kinds.split(",") if each], options.count)
     path = options.report or OUTPUT / f"{name}-{options.seed}"
     outcomes = await run(options, plan, path)
-    told = report.figures(
-        outcomes, f"make faults{'-full' * options.full} ARGS={shlex.quote(shlex.join(sys.argv[1:]))}", options.seed
-    )
+    told = report.figures(outcomes, command(options), options.seed)
     report.write(path, told)
     print(report.in_words(told))
     print(report.last_line(told))

@@ -107,7 +107,7 @@ def judged(authorization: str, **more: str) -> int:
     return refused.status_code if refused else 0
 
 
-@pytest.mark.parametrize("header", NOT_THE_TOKEN)
+@pytest.mark.parametrize("header", NOT_THE_TOKEN, ids=range(len(NOT_THE_TOKEN)))
 def test_what_is_not_the_token_lets_nobody_in(header):
     assert judged(header) == 401
 
@@ -118,7 +118,9 @@ def test_no_header_breaks_it(character, text):
         assert judged(header) == 401
 
 
-@pytest.mark.parametrize("header", [f"bearer {TOKEN}", f"BEARER  {TOKEN} ", password(TOKEN, "a")["authorization"]])
+@pytest.mark.parametrize(
+    "header", [f"bearer {TOKEN}", f"BEARER  {TOKEN} ", password(TOKEN, "a")["authorization"]], ids=["lower", "upper", "basic"]
+)
 def test_the_scheme_is_read_as_http_has_it(header):
     assert judged(header) == 0
 

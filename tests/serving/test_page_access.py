@@ -61,7 +61,7 @@ class TestInABrowser:
             await floor.publish(call("c1", health.wall(), rep="ana"))
             assert (await seen.page.reload()).status == 401
 
-    @pytest.mark.parametrize("token", ["", METRICS.token, "lbt_guessed"])
+    @pytest.mark.parametrize("token", ["", METRICS.token, "lbt_guessed"], ids=["none", "of another scope", "guessed"])
     async def test_nobody_else_gets_any_of_it(self, browser, floor, url, token):
         await floor.publish()
         async with await browser.new_context(**credentials(token)) as context:
