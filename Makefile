@@ -21,9 +21,10 @@
 #   make bench-revaluation  leads a second when all totals are made anew from the states in a real Redis; prints one JSON line
 #   make bench-soak         an hour at half of what the whole chain can do: memory, descriptors, lag, audits; prints one JSON line
 #   make bench-standing     what a floor that has stood for 90 days costs: memory, take-over, rounds, scrapes; prints one JSON line
+#   make bench-waiting      what a worker needs while ten million events wait, beside while few do; prints one JSON line
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check coverage mutants simulation faults faults-full fuzz schemas storm audit-dependencies docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-soak bench-standing
+.PHONY: demo test check coverage mutants simulation faults faults-full fuzz schemas storm audit-dependencies docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-soak bench-standing bench-waiting
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -116,6 +117,9 @@ bench-soak: $(VENV)/dev.stamp $(KAFKA)/complete
 
 bench-standing: $(VENV)/dev.stamp $(KAFKA)/complete
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.standing $(ARGS)
+
+bench-waiting: $(VENV)/dev.stamp $(KAFKA)/complete
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.waiting $(ARGS)
 
 $(KAFKA)/complete: tests/kafka.pom.xml
 	@rm -rf $(KAFKA)

@@ -11,6 +11,7 @@ import asyncio
 import json
 import time
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -52,7 +53,8 @@ redis = {{ url = "{redis}" }}
 async def run(leads: int) -> dict[str, Any]:
     """One run; what it measured."""
     with staged() as stage:
-        counts, ends = await _write(stage.kafka.bootstrap, leads)
+        counts: Counter[str] = Counter()
+        ends = await write(stage.kafka.bootstrap, workload.log(leads, END, counts))
         worker = stage.start_worker(config(stage.kafka.bootstrap, stage.redis.url))
         return await _measure(stage.redis.url, worker, stage.server, counts, ends)
 
@@ -66,14 +68,13 @@ def config(bootstrap: str, redis: str, plain: str = OF_A_LOG, partitions: int = 
     return CONFIG.format(plain=plain, lists=lists, roster=roster, bootstrap=bootstrap, redis=redis, partitions=partitions)
 
 
-async def _write(bootstrap: str, leads: int) -> tuple[Counter[str], dict[int, int]]:
-    """Write the log; what it counts in the last 24 hours, and where each partition ends."""
+async def write(bootstrap: str, records: Iterable[workload.Appended]) -> dict[int, int]:
+    """Write an events log, whose topics are made; where each partition ends."""
     await ensure(bootstrap, workload.PARTITIONS, 1)
-    counts: Counter[str] = Counter()
     topic = Topics().events
     waiting: list[Message] = []
     async with Outlet(bootstrap).running() as outlet:
-        for record in workload.log(leads, END, counts):
+        for record in records:
             waiting.append(Message(topic, record.partition, record.key, record.value))
             if len(waiting) == AT_ONCE:
                 await outlet.send(waiting)
@@ -85,7 +86,7 @@ async def _write(bootstrap: str, leads: int) -> tuple[Counter[str], dict[int, in
         ends = await consumer.end_offsets([TopicPartition(topic, number) for number in range(workload.PARTITIONS)])
     finally:
         await consumer.stop()
-    return counts, {partition.partition: end for partition, end in ends.items()}
+    return {partition.partition: end for partition, end in ends.items()}
 
 
 async def _measure(url: str, worker: Process, server: Process, counts: Counter[str], ends: dict[int, int]) -> dict[str, Any]:

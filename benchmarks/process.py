@@ -40,6 +40,10 @@ class Process:
         """Whether it runs."""
         return self._process.poll() is None
 
+    def ended(self) -> None:
+        """Return when it has ended by itself."""
+        self._process.wait()
+
     def output(self) -> str:
         """The end of what it has printed."""
         return self._log.read_text(errors="replace")[-3000:] if self._log else ""

@@ -2,12 +2,13 @@
 
     make bench-soak [ARGS="--minutes 60 --leads 100000 --rate 800"]
 
-Each part runs as a process of its own, on a real Kafka and Redis, at the settings' defaults. First so many leads are told of, with
-five events each, as fast as the gateway acknowledges them: until all of it is on `/metrics`, that is the peak. Then as many events a
-second as are asked for, or else half the peak, go on happening to the same leads, and every half of the time an audit makes all
-totals anew from the log. Told are, of each process, its memory in MiB and its open descriptors, as medians of each sixth of the time;
-how long ago what `/metrics` counts had been sent, in s; and what the audits found. `flat` says that from the second sixth to the
-last nothing has grown by 5 %, `correct` that in the end every gauge counts what was sent for it.
+Each part runs as a process of its own, on a real Kafka and Redis, at the settings' defaults. First so many leads are told
+of, with five events each, as fast as the gateway acknowledges them: until all of it is on `/metrics`, that is the peak.
+Then as many events a second as are asked for, or else half the peak, go on happening to the same leads, and after each half
+of the time an audit makes all totals anew from the log. Told are, of each process, its memory in MiB and its open
+descriptors, as medians of each sixth of the time; how long ago what `/metrics` does not count yet had been sent, in s; and
+what the audits found. `flat` says that from the second sixth to the last nothing has grown by 5 %, `correct` that in the
+end every gauge counts what was sent for it.
 """
 
 import argparse
@@ -154,8 +155,7 @@ async def _audits(stage: Stage, settings: Path, seconds: float) -> list[dict[str
     for _ in range(2):
         await asyncio.sleep(seconds / 2)
         audit = stage.start("audit", settings, "audit", "--format", "json")
-        while audit.lives():
-            await asyncio.sleep(LOOK_S)
+        await asyncio.to_thread(audit.ended)
         said = json.loads((stage.folder / "audit.log").read_text().splitlines()[-1])
         found.append({name: said[name] for name in ("series", "kpi_rows", "differences", "failed", "seconds")})
     return found
