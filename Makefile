@@ -18,13 +18,14 @@
 #   make bench-engine       events a second through one worker, on a real Kafka and Redis; prints one JSON line
 #   make bench-huge         what one more event costs a lead of 100,000 touches, on a real Redis; prints one JSON line
 #   make bench-latency      from a webhook until /metrics shows it, at a steady rate, through all processes; prints one JSON line
+#   make bench-outage       an hour without Kafka: what the spool takes, and that nothing is lost; prints one JSON line
 #   make bench-revaluation  leads a second when all totals are made anew from the states in a real Redis; prints one JSON line
 #   make bench-soak         an hour at half of what the whole chain can do: memory, descriptors, lag, audits; prints one JSON line
 #   make bench-standing     what a floor that has stood for 90 days costs: memory, take-over, rounds, scrapes; prints one JSON line
 #   make bench-waiting      what a worker needs while ten million events wait, beside while few do; prints one JSON line
 
 .DEFAULT_GOAL := demo
-.PHONY: demo test check coverage mutants simulation faults faults-full fuzz schemas storm audit-dependencies docs lock kafka secrets bench-engine bench-huge bench-latency bench-revaluation bench-soak bench-standing bench-waiting
+.PHONY: demo test check coverage mutants simulation faults faults-full fuzz schemas storm audit-dependencies docs lock kafka secrets bench-engine bench-huge bench-latency bench-outage bench-revaluation bench-soak bench-standing bench-waiting
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -108,6 +109,9 @@ bench-huge: $(VENV)/dev.stamp
 
 bench-latency: $(VENV)/dev.stamp $(KAFKA)/complete
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.latency $(ARGS)
+
+bench-outage: $(VENV)/dev.stamp $(KAFKA)/complete
+	@PYTHONPATH=tests $(BIN)/python -m benchmarks.outage $(ARGS)
 
 bench-revaluation: $(VENV)/dev.stamp $(KAFKA)/complete
 	@PYTHONPATH=tests $(BIN)/python -m benchmarks.revaluation $(ARGS)

@@ -26,20 +26,18 @@ import httpx
 import numpy as np
 
 from benchmarks import engine
-from benchmarks.chain import CONNECTION, SECRET, start
-from benchmarks.present import METRICS, Gauge, Step, steps
+from benchmarks.chain import CONNECTION, PATIENCE_S, SECRET, asking, batch_of, start
+from benchmarks.present import Gauge, counted, steps
 from benchmarks.stage import staged
-from streams.local.deliveries import Batch, post, wall
+from streams.local.deliveries import post
 
 WARM_UP_S: Final = 10.0
 LOOK_S: Final = 0.25
 """The exporter reads the table no more often, and every page is work."""
 
-PATIENCE_S: Final = 30.0
 WANTED_S: Final = 2.0
 
 _PLAIN: Final = re.compile(r"^leadbeat_(\w+) (\S+)$", re.MULTILINE)
-_SAMPLE: Final = re.compile(rf'^leadbeat_({"|".join(METRICS)})_by_rep{{rep="([^"]+)",window="24h"}} (\S+)$', re.MULTILINE)
 
 Sent = Mapping[Gauge, Sequence[float]]
 """When the events of each gauge were due to be sent, in order; by the monotonic clock, in s."""
@@ -66,7 +64,7 @@ async def run(load: Load) -> dict[str, Any]:
     """One run; what it measured."""
     with staged() as stage:
         chain = start(stage)
-        async with httpx.AsyncClient(timeout=PATIENCE_S, limits=httpx.Limits(max_connections=100)) as client:
+        async with asking() as client:
             await chain.begun(client)
             with looking(f"{chain.exporter}/metrics") as looks:
                 before = {name: part.cpu_s() for name, part in chain.parts.items()}
@@ -109,12 +107,6 @@ async def _send(client: httpx.AsyncClient, hook: str, load: Load, began: float) 
     return sent
 
 
-def batch_of(number: int, some: Sequence[Step]) -> Batch:
-    """A delivery of what happens now."""
-    now = wall()
-    return Batch(f"msg_{number}", tuple(step.event(now) for step in some))
-
-
 @contextmanager
 def looking(url: str) -> Iterator[list[Look]]:
     """Read the page again and again meanwhile, in a thread of its own."""
@@ -151,12 +143,6 @@ def _of_rounds(looks: Sequence[Look]) -> dict[str, float]:
         "rounds_per_s": round(len(first) / (looks[-1].at - looks[0].at), 2),
         "shown_after_s": round(float(np.median([look.age_s for look in first])), 2),
     }
-
-
-def counted(page: str) -> Counter[Gauge]:
-    """What a page counts by rep."""
-    found = {Gauge(metric, rep): int(float(value)) for metric, rep, value in _SAMPLE.findall(page)}
-    return Counter({gauge: number for gauge, number in found.items() if number})
 
 
 def delays(sent: Sent, looks: Sequence[Look], since: float) -> "np.ndarray[Any, np.dtype[np.float64]]":

@@ -4,7 +4,8 @@ Every event counts once, in one gauge by rep. All leads of a rep lie in one part
 gauge counts in about the order in which it was sent, whatever the other partitions do.
 """
 
-from collections import deque
+import re
+from collections import Counter, deque
 from collections.abc import Iterator
 from itertools import count
 from typing import Any, Final, NamedTuple
@@ -18,6 +19,8 @@ APART: Final = 200
 
 CHANNELS: Final = ("call", "email", "message")
 METRICS: Final = ("leads_created", "touches", "replies", "meetings_booked")
+
+_SAMPLE: Final = re.compile(rf'^leadbeat_({"|".join(METRICS)})_by_rep{{rep="([^"]+)",window="24h"}} (\S+)$', re.MULTILINE)
 
 
 class Gauge(NamedTuple):
@@ -79,6 +82,12 @@ def more(connection: str, leads: int) -> Iterator[Step]:
         for lead in range(leads):
             metric = _metric(lead, 1 + place % (EVENTS_A_LEAD - 1))
             yield Step(lead, place, Gauge(metric, _rep_of(lead, connection)))
+
+
+def counted(page: str) -> Counter[Gauge]:
+    """What a page counts by rep."""
+    found = {Gauge(metric, rep): int(float(value)) for metric, rep, value in _SAMPLE.findall(page)}
+    return Counter({gauge: number for gauge, number in found.items() if number})
 
 
 def _metric(lead: int, place: int) -> str:

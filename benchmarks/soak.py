@@ -16,8 +16,7 @@ import asyncio
 import json
 import sys
 import time
-from bisect import bisect_right
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
@@ -27,14 +26,11 @@ from typing import Any, Final, NamedTuple
 
 import httpx
 
-from benchmarks import engine
-from benchmarks.chain import CONNECTION, SECRET, Chain, start
-from benchmarks.latency import PATIENCE_S, batch_of, counted
-from benchmarks.present import Gauge, Step, more, steps
+from benchmarks.chain import CONNECTION, Chain, Told, asking, start
+from benchmarks.present import Step, more, steps
 from benchmarks.stage import Stage, staged
 from benchmarks.workload import EVENTS_A_LEAD
 from models.units import MINUTE, SECOND
-from streams.local.deliveries import post
 
 SENDERS: Final = 32
 """Deliveries that are on their way at once when the peak is looked for."""
@@ -62,34 +58,11 @@ class Look(NamedTuple):
     descriptors: dict[str, int]
 
 
-class Told:
-    """What has been sent, and when: by gauge, and all together."""
-
-    def __init__(self) -> None:
-        self.counts: Counter[Gauge] = Counter()
-        self._sums: list[int] = [0]
-        self._times: list[float] = []
-        self._numbers = 0
-
-    async def send(self, client: httpx.AsyncClient, hook: str, some: Sequence[Step]) -> None:
-        """Send one delivery; return when it is acknowledged."""
-        self.counts.update(step.gauge for step in some)
-        self._times.append(time.monotonic())
-        self._sums.append(self._sums[-1] + len(some))
-        self._numbers += 1
-        await post(client, hook, SECRET, batch_of(self._numbers, some))
-
-    def behind_s(self, shown: int, now: float) -> float:
-        """How long ago the first of those was sent that are not among so many."""
-        place = bisect_right(self._sums, shown) - 1
-        return now - self._times[place] if place < len(self._times) else 0.0
-
-
 async def run(soak: Soak) -> dict[str, Any]:
     """One run; what it measured."""
     with staged() as stage:
         chain, told = start(stage), Told()
-        async with httpx.AsyncClient(timeout=PATIENCE_S, limits=httpx.Limits(max_connections=100)) as client:
+        async with asking() as client:
             await chain.begun(client)
             peak = await _fill(client, chain, told, soak)
             rate = soak.rate or peak / 2
@@ -99,8 +72,8 @@ async def run(soak: Soak) -> dict[str, Any]:
                 await _go_on(client, chain, told, soak, rate)
                 events_per_s = rate * soak.minutes * MINUTE / SECOND / (time.monotonic() - began)
                 audits = await auditing
-            await _until_shown(client, chain, told)
-            correct = await _shown(client, chain) == told.counts
+            await chain.until_shown(client, told)
+            correct = await chain.shown(client) == told.counts
     memory, descriptors = (_by_part(looks, began, soak.minutes, name) for name in ("resident_mib", "descriptors"))
     behind = [look.behind_s for look in looks if look.at - began < soak.minutes * MINUTE / SECOND]
     growth = {name: round(of[-1] / of[1] - 1, 3) for name, of in memory.items()}
@@ -135,7 +108,7 @@ async def _fill(client: httpx.AsyncClient, chain: Chain, told: Told, soak: Soak)
     async with asyncio.TaskGroup() as group:
         for _ in range(SENDERS):
             group.create_task(send())
-    await _until_shown(client, chain, told)
+    await chain.until_shown(client, told)
     return told.counts.total() / (time.monotonic() - began)
 
 
@@ -167,7 +140,7 @@ async def _looking(client: httpx.AsyncClient, chain: Chain, told: Told) -> Async
 
     async def look() -> None:
         while True:
-            shown = (await _shown(client, chain)).total()
+            shown = (await chain.shown(client)).total()
             now = time.monotonic()
             resident = {name: part.resident_mib() for name, part in chain.parts.items()}
             descriptors = {name: part.descriptors() for name, part in chain.parts.items()}
@@ -180,14 +153,6 @@ async def _looking(client: httpx.AsyncClient, chain: Chain, told: Told) -> Async
     finally:
         looking.cancel()
         await asyncio.wait([looking])
-
-
-async def _until_shown(client: httpx.AsyncClient, chain: Chain, told: Told) -> None:
-    await engine.until(lambda shown: shown >= told.counts, lambda: _shown(client, chain), *chain.parts.values())
-
-
-async def _shown(client: httpx.AsyncClient, chain: Chain) -> Counter[Gauge]:
-    return counted("\n".join(await chain.lines(client, "leadbeat_")))
 
 
 def _by_part(looks: Sequence[Look], began: float, minutes: float, what: str) -> dict[str, list[float]]:

@@ -87,7 +87,7 @@ async def _deliver(bootstrap: str, events: int) -> None:
 
 
 def _start(stage: Stage) -> dict[str, Process]:
-    told = CONFIG.format(gateway=0, exporter=0, connection=CONNECTION, token=TOKEN, secret=SECRET)
+    told = CONFIG.format(gateway=0, exporter=0, of_gateway="", connection=CONNECTION, token=TOKEN, secret=SECRET)
     settings = stage.configure(engine.config(stage.kafka.bootstrap, stage.redis.url) + told)
     return {name: stage.start(name, settings, "worker", "--part", name) for name in ("normaliser", "processor")}
 

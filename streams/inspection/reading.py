@@ -77,7 +77,7 @@ class Part:
     async def scores(self, key: str) -> AsyncIterator[tuple[bytes, int]]:
         """The members of a sorted set, ascending."""
         with reaching(key):
-            async for member, score in read_scores(self.redis, key):
+            async for member, score in read_scores(self.redis, self.keys, key):
                 yield member, score
 
     async def sums(self, key: str, width: int) -> AsyncIterator[Row]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final, Protocol
 
 from streams.processing.checkpoint import Answer, Outcome, commit_until_definite
+from streams.processing.checks import claimed_as
 from streams.processing.cut import Checkpoint, cut_trim
 from streams.producer import Message
 from streams.tables import Applied, Keys, Outgoing, Redis, read_outbox
@@ -42,7 +43,7 @@ class Outbox:
 
     async def load(self) -> None:
         """Takes up what earlier owners have left, before anything is added. Raises Retry."""
-        self._waiting = await read_outbox(self._redis, self._keys)
+        self._waiting = await read_outbox(self._redis, self._keys, claimed_as(self._keys, self._held))
 
     def add(self, checkpoint: Checkpoint[Applied]) -> None:
         """Takes the messages of a checkpoint that was answered with OK or DUP."""

@@ -1,17 +1,12 @@
 """A partition that is loaded."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from streams.errors import Retry
+from streams.processing.checks import Rewound, claimed_as
 from streams.processing.outbox import Outbox
 from streams.processing.partition import Partition
-from streams.tables import Applied, Keys, Progress, Stands
-
-
-class Rewound(Retry):
-    """What was read is not of what its owner has written: Redis has lost data, or it is another one that answered."""
+from streams.tables import Applied, Check, Keys, Progress, Stands
 
 
 @dataclass(slots=True)
@@ -43,19 +38,18 @@ class Owned:
             self.partition.tombstones.hashing.name if self.partition.hashes_ids else "",
         )
 
-    def checked(self) -> Callable[[Stands], None]:
+    def checked(self) -> Check:
         """Raises Rewound for what is read from now on if it is older than what we have written, or of another Redis.
 
-        The next checkpoint would be refused as well, unless it goes to a Redis that is as it was again. Of a partition that
-        somebody has claimed meanwhile anything may be read: he will be told by the checkpoint.
+        The next checkpoint would be refused as well, unless it goes to a Redis that is as it was again.
         """
-        since = self.applied.seq
+        since, claimed = self.applied.seq, claimed_as(self.keys, self.applied)
 
         def check(stands: Stands) -> None:
-            mine = stands.token == self.applied.token
-            if not mine and stands.claim >= self.applied.claim:
-                return
-            if not (mine and since <= stands.seq <= self.applied.seq + (self.under_way is not None)):
+            claimed(stands)
+            if stands.token == self.applied.token and not since <= stands.seq <= self.applied.seq + (
+                self.under_way is not None
+            ):
                 what = f"checkpoint {stands.seq} of claim {stands.claim} is read, {since} of {self.applied.claim} was written"
                 raise Rewound(self.keys.applied, what, "it is loaded again")
 

@@ -25,10 +25,11 @@ from streams.dead_letters import Origin, dead_letter
 from streams.errors import Fatal, Retry
 from streams.hashing import Hashing
 from streams.processing.checkpoint import Fenced, Outcome, claim_partition, commit_until_definite, new_token
+from streams.processing.checks import Rewound, claimed_as
 from streams.processing.cut import Checkpoint, cut_checkpoint
 from streams.processing.hashing import Tombstones
 from streams.processing.outbox import Outbox, Producer
-from streams.processing.owned import Owned, Rewound
+from streams.processing.owned import Owned
 from streams.processing.partition import Partition
 from streams.processing.processor import Stored, process
 from streams.processing.revaluation import remove, revalue
@@ -36,6 +37,7 @@ from streams.processing.start import start_of
 from streams.processing.writes import restore, writes_of
 from streams.tables import (
     Applied,
+    Check,
     Keys,
     Outgoing,
     Parts,
@@ -146,15 +148,16 @@ class Owner:
         if stored is not None:
             check_same_key(terms.hashing, stored.progress, keys.applied)
         applied = await claim_partition(self._redis, keys, terms.partitions, new_token())
+        check = claimed_as(keys, applied)
         start = await start_of(keys.applied, applied.progress, await log_ends.now(), skip_lost=terms.skip_lost_events)
         if start.lost:
             log.error("events_lost", partition=tp.partition, events=start.lost, since=applied.progress.offset)
             self._metrics.lost.labels(tp.partition).inc(start.lost)
-        partition = await self._empty(tp, keys, applied)
+        partition = await self._empty(tp, keys, applied, check)
         keys = keys.of(applied.progress.generation)
         if decode_valuation(applied.progress.valuation) == terms.valuation:
-            stored_totals = await read_totals(self._redis, keys)
-            panes = {pane: chunks async for pane, chunks in read_panes(self._redis, keys, stored_totals.panes)}
+            stored_totals = await read_totals(self._redis, keys, check)
+            panes = {pane: chunks async for pane, chunks in read_panes(self._redis, keys, stored_totals.panes, check)}
             restore(partition, applied.progress, stored_totals, panes)
             applied = await remove(self._redis, keys.of(keys.generation - 1), applied)
         else:
@@ -168,7 +171,7 @@ class Owner:
         log.info("partition_loaded", partition=tp.partition, offset=start.offset, claim=applied.claim)
         return start.offset
 
-    async def _empty(self, tp: TP, keys: Keys, applied: Applied) -> Partition:
+    async def _empty(self, tp: TP, keys: Keys, applied: Applied, check: Check) -> Partition:
         """A partition without its totals."""
         terms = self.terms
         return Partition(
@@ -179,7 +182,7 @@ class Owner:
             terms.alerts_topic,
             max(1, CACHED_LEADS // terms.partitions),
             events_topic=terms.events_topic,
-            tombstones=Tombstones(terms.hashing, await read_erased(self._redis, keys)),
+            tombstones=Tombstones(terms.hashing, await read_erased(self._redis, keys, check)),
             hashes_ids=bool(applied.progress.hashed_with),
         )
 
@@ -195,7 +198,11 @@ class Owner:
             before = owned.partition.clock
             reading = partial(self._read_states, tp, owned), partial(self._read_parts, tp, owned)
             stored = Stored(*reading, partial(self._read_due, tp, owned))
-            await process(owned.partition, records, stored, partial(self._bury, tp))
+            try:
+                await process(owned.partition, records, stored, partial(self._bury, tp))
+            except BaseException:
+                self.drop({tp})  # half of it is applied: none of it may be saved
+                raise
             owned.offset, owned.fingerprint = records[-1].offset + 1, fingerprint(records[-1])
             if owned.partition.changed and owned.changed_at is None:
                 owned.changed_at = time.monotonic()

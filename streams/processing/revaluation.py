@@ -19,6 +19,7 @@ from models.units import Millis
 from streams.errors import Retry
 from streams.processing.adding_up import AddingUp, OfLeads
 from streams.processing.checkpoint import Fenced, Outcome, commit_until_definite, plan_removal
+from streams.processing.checks import claimed_as
 from streams.processing.cut import Checkpoint, Writes, cut_aside, cut_checkpoint
 from streams.processing.members import MembersCut
 from streams.processing.memory import give_back, seldom_collecting
@@ -75,13 +76,13 @@ async def _add_up(redis: Redis, keys: Keys, applied: Applied, partition: Partiti
 
     What must be remembered in them as told is written at once, too: it holds under the old rules as well.
     """
-    progress, next_keys = applied.progress, keys.of(applied.progress.generation + 1)
+    progress, next_keys, check = applied.progress, keys.of(applied.progress.generation + 1), claimed_as(keys, applied)
     partition.ticks = {source: Millis(at) for source, at in progress.ticks.items()}
     if progress.clock is not None:
         partition.totals.advance(Millis(progress.clock))  # now, so that what no pane keeps is not summed first
-    adding_up = AddingUp(partition, (await read_due(redis, keys, -1, partition.known_until)).keys())
+    adding_up = AddingUp(partition, (await read_due(redis, keys, -1, partition.known_until, check)).keys())
     of_leads: Iterable[Writes] = ()
-    async for states in walk_states(redis, keys):
+    async for states in walk_states(redis, keys, check=check):
         # What some leads add beside totals is written while the next ones are summed.
         summing = asyncio.to_thread(adding_up.take, states)
         quiet, applied = await asyncio.gather(summing, _write_aside(redis, next_keys, applied, of_leads))

@@ -7,6 +7,7 @@ from streams.tables.changes import Changed, Seen, read_changes
 from streams.tables.keys import BUCKETS, Keys, KpiKeys, Pane, bucket_of
 from streams.tables.kpis import KpiTable, Since, decode_changes, read_kept_changes, read_kpis, read_since
 from streams.tables.loading import (
+    Check,
     Chunks,
     Parts,
     Stands,
@@ -48,6 +49,7 @@ __all__ = [
     "BUCKETS",
     "Applied",
     "Changed",
+    "Check",
     "Chunks",
     "Keys",
     "KpiKeys",

@@ -8,8 +8,8 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Final, NamedTuple, TypeVar
+from itertools import count, islice
+from typing import Any, Final, NamedTuple, TypeVar
 
 from models.state.lead import is_huge, joined
 from streams.errors import Retry
@@ -24,7 +24,7 @@ from streams.tables.rows import (
     decode_outgoing,
     decode_waiting,
 )
-from streams.tables.server import Redis, ask, reaching
+from streams.tables.server import Redis, reaching
 
 Chunks = dict[int, bytes]
 """Packed amounts by chunk number."""
@@ -54,6 +54,8 @@ class Stands(NamedTuple):
     token: str
     seq: int
 
+
+Command = tuple[str | bytes | int, ...]
 
 Check = Callable[[Stands], None]
 """Looks at where the partition stands of which something was read; raises if that cannot be used."""
@@ -101,6 +103,17 @@ def _stands(fields: Sequence[bytes | None]) -> Stands:
     return Stands(int(claim or 0), (token or b"").decode(), int(seq or 0))
 
 
+async def _read(redis: Redis, keys: Keys, check: Check, *commands: Command, at_once: bool = False) -> list[Any]:
+    """The answers to some commands, in one round trip, if `check` lets pass what they are of; `at_once`: of one instant."""
+    async with redis.pipeline(transaction=at_once) as pipeline:
+        for command in commands:
+            pipeline.execute_command(*command)
+        pipeline.hmget(keys.applied, _STANDS)
+        *found, stands = await pipeline.execute()
+    check(_stands(stands))
+    return found
+
+
 async def read_states(redis: Redis, keys: Keys, subjects: Iterable[str], check: Check = _unchecked) -> dict[str, bytes]:
     """The packed states of those of `subjects` that have one, in one round trip; of huge leads without their pages."""
     buckets: dict[int, list[str]] = defaultdict(list)
@@ -109,12 +122,8 @@ async def read_states(redis: Redis, keys: Keys, subjects: Iterable[str], check: 
     if not buckets:
         return {}
     with reaching(keys.applied):
-        async with redis.pipeline(transaction=False) as pipeline:
-            for bucket, names in buckets.items():
-                pipeline.hmget(keys.state(bucket), names)
-            pipeline.hmget(keys.applied, _STANDS)
-            *found, stands = await pipeline.execute()
-        check(_stands(stands))
+        asked = (("HMGET", keys.state(bucket), *names) for bucket, names in buckets.items())
+        found = await _read(redis, keys, check, *asked)
         return {
             subject: packed
             for names, values in zip(buckets.values(), found, strict=True)
@@ -125,17 +134,12 @@ async def read_states(redis: Redis, keys: Keys, subjects: Iterable[str], check: 
 
 async def read_parts(redis: Redis, keys: Keys, wanted: Mapping[str, Wanted], check: Check = _unchecked) -> dict[str, Parts]:
     """What is wanted of huge leads, in one round trip."""
+    asked: list[Command] = []
+    for subject, (rows, pages) in wanted.items():
+        asked += [("HGETALL", keys.rows(subject))] if rows else []
+        asked += [("HMGET", keys.pages(subject), *pages)] if pages else []
     with reaching(keys.applied):
-        async with redis.pipeline(transaction=False) as pipeline:
-            for subject, (rows, pages) in wanted.items():
-                if rows:
-                    pipeline.hgetall(keys.rows(subject))
-                if pages:
-                    pipeline.hmget(keys.pages(subject), [str(number) for number in pages])
-            pipeline.hmget(keys.applied, _STANDS)
-            *found, stands = await pipeline.execute()
-        check(_stands(stands))
-        answers = iter(found)
+        answers = iter(await _read(redis, keys, check, *asked))
         return {
             subject: Parts(
                 _numbered(next(answers)) if rows else None, dict(zip(pages, next(answers), strict=True)) if pages else {}
@@ -144,13 +148,11 @@ async def read_parts(redis: Redis, keys: Keys, wanted: Mapping[str, Wanted], che
         }
 
 
-async def read_whole(redis: Redis, keys: Keys, subject: str) -> bytes | None:
+async def read_whole(redis: Redis, keys: Keys, subject: str, check: Check = _unchecked) -> bytes | None:
     """The packed state of a subject with all that lies in its pages, as of one instant; None if it has none."""
     with reaching(keys.applied):
-        async with redis.pipeline(transaction=True) as pipeline:
-            pipeline.hget(keys.state(bucket_of(subject)), subject)
-            pipeline.hvals(keys.pages(subject))
-            packed, pages = await pipeline.execute()
+        asked = ("HGET", keys.state(bucket_of(subject)), subject), ("HVALS", keys.pages(subject))
+        packed, pages = await _read(redis, keys, check, *asked, at_once=True)
     return joined(packed, pages) if packed is not None and is_huge(packed) else packed
 
 
@@ -162,22 +164,23 @@ async def read_whole_states(redis: Redis, keys: Keys, subjects: Iterable[str]) -
     return states
 
 
-async def walk_states(redis: Redis, keys: Keys, buckets: Sequence[int] = range(BUCKETS)) -> AsyncIterator[dict[str, bytes]]:
+async def walk_states(
+    redis: Redis, keys: Keys, buckets: Sequence[int] = range(BUCKETS), check: Check = _unchecked
+) -> AsyncIterator[dict[str, bytes]]:
     """All packed states of the partition (or of some of its buckets), whole buckets with some thousand states at a time.
 
     While one lot is looked at, the next is on its way: there are never more than two in memory. Huge leads come by themselves,
     with all that lies in their pages.
     """
-    sizes = await _sizes(redis, keys, buckets)
-    lots = _lots(sizes)
-    ahead = _read_next(redis, keys, lots)
+    lots = _lots(await _sizes(redis, keys, buckets, check))
+    ahead = _read_next(redis, keys, lots, check)
     try:
         while ahead is not None:
             states = await ahead
-            ahead = _read_next(redis, keys, lots)
+            ahead = _read_next(redis, keys, lots, check)
             for subject in [subject for subject, packed in states.items() if is_huge(packed)]:
                 del states[subject]
-                if whole := await read_whole(redis, keys, subject):
+                if whole := await read_whole(redis, keys, subject, check):
                     yield {subject: whole}
             yield states
     finally:
@@ -187,15 +190,13 @@ async def walk_states(redis: Redis, keys: Keys, buckets: Sequence[int] = range(B
 
 async def count_states(redis: Redis, keys: Keys, buckets: Sequence[int] = range(BUCKETS)) -> int:
     """How many states there are."""
-    return sum((await _sizes(redis, keys, buckets)).values())
+    return sum((await _sizes(redis, keys, buckets, _unchecked)).values())
 
 
-async def _sizes(redis: Redis, keys: Keys, buckets: Sequence[int]) -> dict[int, int]:
+async def _sizes(redis: Redis, keys: Keys, buckets: Sequence[int], check: Check) -> dict[int, int]:
     with reaching(keys.applied):
-        async with redis.pipeline(transaction=False) as pipeline:
-            for bucket in buckets:
-                pipeline.hlen(keys.state(bucket))
-            return dict(zip(buckets, await pipeline.execute(), strict=True))
+        found = await _read(redis, keys, check, *(("HLEN", keys.state(bucket)) for bucket in buckets))
+        return dict(zip(buckets, found, strict=True))
 
 
 def _lots(sizes: dict[int, int]) -> Iterator[list[int]]:
@@ -213,58 +214,54 @@ def _lots(sizes: dict[int, int]) -> Iterator[list[int]]:
         yield lot
 
 
-def _read_next(redis: Redis, keys: Keys, lots: Iterator[list[int]]) -> asyncio.Task[dict[str, bytes]] | None:
+def _read_next(redis: Redis, keys: Keys, lots: Iterator[list[int]], check: Check) -> asyncio.Task[dict[str, bytes]] | None:
     lot = next(lots, None)
-    return None if lot is None else asyncio.create_task(_read_buckets(redis, keys, lot))
+    return None if lot is None else asyncio.create_task(_read_buckets(redis, keys, lot, check))
 
 
-async def _read_buckets(redis: Redis, keys: Keys, buckets: Sequence[int]) -> dict[str, bytes]:
+async def _read_buckets(redis: Redis, keys: Keys, buckets: Sequence[int], check: Check) -> dict[str, bytes]:
     with reaching(keys.applied):
-        async with redis.pipeline(transaction=False) as pipeline:
-            for bucket in buckets:
-                pipeline.hgetall(keys.state(bucket))
-            found = await pipeline.execute()
+        found = await _read(redis, keys, check, *(("HGETALL", keys.state(bucket)) for bucket in buckets))
         return {subject.decode(): packed for states in found for subject, packed in states.items()}
 
 
-async def read_totals(redis: Redis, keys: Keys) -> Totals:
+async def read_totals(redis: Redis, keys: Keys, check: Check = _unchecked) -> Totals:
     """The totals of the generation that `keys` name. Raises Retry, and Fatal for what cannot be ours."""
     with reaching(keys.applied):
-        parts = sorted(part.decode() for part in await ask(redis, "SMEMBERS", keys.parts))
+        (members,) = await _read(redis, keys, check, ("SMEMBERS", keys.parts))
+        parts = sorted(part.decode() for part in members)
         windows = [part.removeprefix("window:") for part in parts if part.startswith("window:")]
-        async with redis.pipeline(transaction=False) as pipeline:
-            for key in (keys.level, keys.oldest, *(keys.window(name) for name in windows)):
-                pipeline.hgetall(key)
-            levels, oldest, *totals = await pipeline.execute()
+        asked = (("HGETALL", key) for key in (keys.level, keys.oldest, *(keys.window(name) for name in windows)))
+        levels, oldest, *totals = await _read(redis, keys, check, *asked)
         return Totals(
-            series=await read_series(redis, keys),
+            series=await read_series(redis, keys, check),
             windows={name: _numbered(chunks) for name, chunks in zip(windows, totals, strict=True)},
             levels=_numbered(levels),
             oldest={slice_.decode(): decode_waiting(packed) for slice_, packed in oldest.items()},
-            open={decode_clock(member): at async for member, at in read_scores(redis, keys.open)},
+            open={decode_clock(member): at async for member, at in read_scores(redis, keys, keys.open, check)},
             panes=[_pane(part) for part in parts if part.startswith("pane:")],
         )
 
 
-async def read_panes(redis: Redis, keys: Keys, panes: Iterable[Pane]) -> AsyncIterator[tuple[Pane, Chunks]]:
+async def read_panes(
+    redis: Redis, keys: Keys, panes: Iterable[Pane], check: Check = _unchecked
+) -> AsyncIterator[tuple[Pane, Chunks]]:
     """The contents of panes in the order asked for; a pane that has become empty has no chunks."""
     for group in _batched(panes, _PANES_AT_ONCE):
         with reaching(keys.applied):
-            async with redis.pipeline(transaction=False) as pipeline:
-                for pane in group:
-                    pipeline.hgetall(keys.pane(pane))
-                contents = [_numbered(chunks) for chunks in await pipeline.execute()]
+            found = await _read(redis, keys, check, *(("HGETALL", keys.pane(pane)) for pane in group))
+            contents = [_numbered(chunks) for chunks in found]
         for pane, chunks in zip(group, contents, strict=True):
             yield pane, chunks
 
 
-async def read_outbox(redis: Redis, keys: Keys) -> list[tuple[int, Outgoing]]:
+async def read_outbox(redis: Redis, keys: Keys, check: Check = _unchecked) -> list[tuple[int, Outgoing]]:
     """What is left in the outbox, in order, each with the sequence of the checkpoint that put it there."""
     left: list[tuple[int, Outgoing]] = []
     start = "-"
     while True:
         with reaching(keys.outbox):
-            entries = await ask(redis, "XRANGE", keys.outbox, start, "+", "COUNT", _PAGE)
+            (entries,) = await _read(redis, keys, check, ("XRANGE", keys.outbox, start, "+", "COUNT", _PAGE))
             for entry_id, fields in entries:
                 left.append((int(entry_id.split(b"-")[0]), decode_outgoing(fields)))
                 start = f"({entry_id.decode()}"
@@ -272,24 +269,26 @@ async def read_outbox(redis: Redis, keys: Keys) -> list[tuple[int, Outgoing]]:
             return left
 
 
-async def read_erased(redis: Redis, keys: Keys) -> set[bytes]:
+async def read_erased(redis: Redis, keys: Keys, check: Check = _unchecked) -> set[bytes]:
     """The keyed hashes of the leads that were erased."""
     found: set[bytes] = set()
     cursor = b"0"
     while True:
         with reaching(keys.erased):
-            cursor, page = await ask(redis, "SSCAN", keys.erased, cursor, "COUNT", _PAGE)
+            ((cursor, page),) = await _read(redis, keys, check, ("SSCAN", keys.erased, cursor, "COUNT", _PAGE))
         found.update(page)
         if int(cursor) == 0:
             return found
 
 
-async def read_series(redis: Redis, keys: Keys) -> list[str]:
+async def read_series(redis: Redis, keys: Keys, check: Check = _unchecked) -> list[str]:
     """The names of the generation's series, by id."""
     with reaching(keys.series):
         names: list[bytes] = []
-        for ids in _batched(range(await ask(redis, "HLEN", keys.series)), _PAGE):
-            names += await ask(redis, "HMGET", keys.series, *ids)
+        (length,) = await _read(redis, keys, check, ("HLEN", keys.series))
+        for ids in _batched(range(length), _PAGE):
+            (some,) = await _read(redis, keys, check, ("HMGET", keys.series, *ids))
+            names += some
         if None in names:
             raise Retry(keys.series, "has lost names while they were read", "it is asked again")
         return [name.decode() for name in names]
@@ -300,23 +299,21 @@ async def read_due(redis: Redis, keys: Keys, after: int, until: int, check: Chec
     found: dict[str, int] = {}
     while True:
         with reaching(keys.due):
-            async with redis.pipeline(transaction=False) as pipeline:
-                pipeline.zrangebyscore(keys.due, f"({after}", until, start=len(found), num=_PAGE, withscores=True)
-                pipeline.hmget(keys.applied, _STANDS)
-                page, stands = await pipeline.execute()
-            check(_stands(stands))
-            found.update((subject.decode(), int(at)) for subject, at in page)
-        if len(page) < _PAGE:
+            asked = ("ZRANGEBYSCORE", keys.due, f"({after}", until, "WITHSCORES", "LIMIT", len(found), _PAGE)
+            (page,) = await _read(redis, keys, check, asked)
+            found.update((subject.decode(), int(at)) for subject, at in zip(page[::2], page[1::2], strict=True))
+        if len(page) < 2 * _PAGE:
             return found
 
 
-async def read_scores(redis: Redis, key: str) -> AsyncIterator[tuple[bytes, int]]:
-    """The members of a sorted set with their scores, ascending."""
-    start = 0
-    while page := await ask(redis, "ZRANGE", key, start, start + _PAGE - 1, "WITHSCORES"):
+async def read_scores(redis: Redis, keys: Keys, key: str, check: Check = _unchecked) -> AsyncIterator[tuple[bytes, int]]:
+    """The members of a sorted set of the partition with their scores, ascending."""
+    for start in count(0, _PAGE):
+        (page,) = await _read(redis, keys, check, ("ZRANGE", key, start, start + _PAGE - 1, "WITHSCORES"))
         for member, score in zip(page[::2], page[1::2], strict=True):
             yield member, int(score)
-        start += _PAGE
+        if len(page) < 2 * _PAGE:
+            return
 
 
 def _numbered(chunks: dict[bytes, bytes]) -> Chunks:

@@ -244,6 +244,7 @@ class BatchConsumer(driver.Consumer):
             log.warning("apply_failed", topic=tp.topic, partition=tp.partition, failures=share.failures, error=str(error))
             self.reload(tp)
         except Exception as error:  # noqa: BLE001 - Faust would restart the agent and go on behind the batch
+            self._delivery.give_up(tp)
             self.fail(error)
         else:
             share.failures, share.gap = 0, None

@@ -68,6 +68,10 @@ class Delivery:
         """The partitions that the owner has in memory."""
         return frozenset(tp for tp, share in self.shares.items() if share.loaded)
 
+    def give_up(self, tp: TP) -> None:
+        """A batch of a partition is lost to us: nothing behind it may be delivered."""
+        self.shares.pop(tp, None)
+
     def clear(self) -> dict[TP, Share]:
         """Give up all shares, and tell which they were: nothing can be delivered, held or reloaded from here on."""
         shares, self.shares = self.shares, {}

@@ -1,7 +1,9 @@
 """The owner of partitions where others get in its way."""
 
 import asyncio
+import itertools
 from dataclasses import dataclass, field, replace
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -13,13 +15,14 @@ from stores import record
 
 from models.codes import Codes
 from models.rules import Rules
+from streams.errors import Fatal
 from streams.processing import owner as module
 from streams.processing.checkpoint import claim_partition
+from streams.processing.checks import Rewound
 from streams.processing.cut import Writes, cut_checkpoint
-from streams.processing.owned import Rewound
 from streams.processing.owner import LARGEST_CUT, Owner, Terms
 from streams.processing.revaluation import revalue
-from streams.tables import Keys, Progress, read_applied
+from streams.tables import Keys, Progress, loading, read_applied
 from streams.telemetry import ProcessorMetrics
 from streams.transport import TP, LogEnds
 from streams.valuation import valuation_of
@@ -103,14 +106,76 @@ async def test_what_an_emptied_redis_says_of_a_lead_is_not_believed_though_it_co
     there = await snapshot(redis)
     await redis.flushall()
 
-    with pytest.raises(Rewound, match="checkpoint 0 of claim 0 is read"):
+    with pytest.raises(Rewound, match="claim 0 is read"):
         await owner.apply(FIRST, [record(2, call("t2", NOON))])
+    assert owner.owned == {}
 
     await restore(redis, there)
+    await owner.load(FIRST, NEW_LOG)
     await owner.apply(FIRST, [record(2, call("t2", NOON))])
     await claim_partition(redis, Keys("lb", FIRST.partition), 4, "theirs")
     owner.owned[FIRST].partition._leads.clear()
     await owner.apply(FIRST, [record(3, call("t3", NOON))])  # he is told by his next checkpoint
+
+
+@pytest.mark.parametrize("stale", [False, True], ids=["restored", "re-valued"])
+async def test_what_an_emptied_redis_says_while_a_partition_is_loaded_is_not_believed(redis, owner, monkeypatch, stale):
+    await owner.load(FIRST, NEW_LOG)
+    await owner.apply(FIRST, [record(0, lead(created_at=NOON, owner="ana")), record(1, call("t1", NOON))])
+    await owner.flush({FIRST})
+    offset = owner.owned[FIRST].offset
+    if stale:
+        rules = Rules(zone="Asia/Tokyo")
+        owner.terms = replace(owner.terms, codes=Codes(rules), valuation=valuation_of(rules))
+    read, emptied = loading._read, itertools.count()
+
+    async def read_of(number, *arguments, **options):
+        if next(emptied) != number:
+            return await read(*arguments, **options)
+        there = await snapshot(redis)
+        await redis.flushall()
+        try:
+            return await read(*arguments, **options)
+        finally:
+            await restore(redis, there)
+
+    async def load(number):
+        nonlocal emptied
+        emptied = itertools.count()
+        monkeypatch.setattr(loading, "_read", partial(read_of, number))
+        owner.drop({FIRST})
+        return await owner.load(FIRST, LogEnds(0, offset, nothing, nothing))
+
+    there = await snapshot(redis)
+    assert await load(-1) == offset
+    pieces = next(emptied)
+    assert pieces > 4
+    for number in range(pieces):
+        await redis.flushall()
+        await restore(redis, there)
+        with pytest.raises(Rewound, match="claim 0 is read"):
+            await load(number)
+
+
+async def test_of_a_batch_that_could_not_be_applied_nothing_is_saved_and_nothing_behind_it(redis, owner, monkeypatch):
+    await owner.load(FIRST, NEW_LOG)
+    await owner.apply(FIRST, [record(0, lead(created_at=NOON, owner="ana"))])
+    whole = module.process
+
+    async def fail(partition, records, *others):
+        await whole(partition, records[:1], *others)
+        raise Fatal("tables", "cannot be read", "mend them")
+
+    monkeypatch.setattr(module, "process", fail)
+    with pytest.raises(Fatal):
+        await owner.apply(FIRST, [record(1, call("t1", NOON)), record(2, call("t2", NOON))])
+    monkeypatch.setattr(module, "process", whole)
+
+    await owner.apply(FIRST, [record(3, call("t3", NOON))])
+    owner.consider_all()
+    await owner.flush({FIRST})
+    (applied,) = await read_applied(redis, [Keys("lb", FIRST.partition)])
+    assert not applied.progress.offset
 
 
 @pytest.fixture

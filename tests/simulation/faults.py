@@ -97,15 +97,24 @@ class Faults:
         return max((at for at, before in past if any(b":state:" in key for key in before)), default=self._world.loop.time())
 
     async def _wipe(self) -> None:
-        """Redis is emptied, and restored after a while; not while a partition is being loaded, as what is read then is torn."""
+        """Redis is emptied, and restored after a while."""
+        await self._emptied("wipe", self._random.choice((1, 3, 10, 25)))
+
+    async def _glimpse(self) -> None:
+        """For a moment an empty Redis answers, while a partition is being loaded."""
+        self._world.kafka.groups[TOPICS.events].rebalance()
+        while all(self._world.loaded()):
+            await passed(0.001)
+        await passed(self._random.uniform(0, 0.05))
+        await self._emptied("glimpse", self._random.uniform(0.001, 0.01))
+
+    async def _emptied(self, kind: str, span: float) -> None:
         world = self._world
-        if not world.settled():
-            return
-        world.befall("wipe")
+        world.befall(kind)
         copy = world.redis.copy()
         with world.refusing("Redis was emptied"):
             world.replace({})
-            await passed(self._random.choice((1, 3, 10, 25)))
+            await passed(span)
             world.replace(copy)
             world.tell("restored")
             await passed(10)
@@ -219,9 +228,9 @@ class Faults:
 KINDS: Final = tuple(
     name.removeprefix("_")
     for name, found in vars(Faults).items()
-    if name.startswith("_") and asyncio.iscoroutinefunction(found)
+    if name.startswith("_") and asyncio.iscoroutinefunction(found) and found.__code__.co_argcount == 1
 )
 """All kinds of faults."""
 
-ALONE: Final = frozenset(("wipe", "another_log", "night"))
+ALONE: Final = frozenset(("wipe", "glimpse", "another_log", "night"))
 """While these last, nothing else begins."""

@@ -131,6 +131,12 @@ def _any_state() -> list[Replaced]:
     return [("streams.processing.owned.Owned.checked", lambda _: lambda _: None)]
 
 
+def _any_totals() -> list[Replaced]:
+    """What is read while a partition is loaded is taken for what was claimed."""
+    unchecked = lambda *_: lambda _: None  # noqa: E731
+    return [(f"streams.processing.{place}.claimed_as", unchecked) for place in ("owner", "outbox", "revaluation")]
+
+
 def _any_record() -> list[Replaced]:
     async def unknown(*_: Any) -> None:
         return None
@@ -235,6 +241,7 @@ GUARDS: Final = {
     "messages kept until acknowledged": Guard("alerts are lost", code=_forgotten_messages),
     "messages behind their checkpoint": Guard("what is not stored is told", code=_messages_before_checkpoints),
     "reads that say of what they are": Guard("what an emptied Redis says of a lead is believed", code=_any_state),
+    "loads that say of what they are": Guard("totals of an emptied Redis are taken over", code=_any_totals),
     "the fingerprint": Guard("another log is applied", code=_any_record),
     "the log's bounds": Guard("records are passed over", code=_any_length),
     "the committed offset as canary": Guard("an emptied Redis is counted from nothing", code=_no_canary),

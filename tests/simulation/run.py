@@ -41,7 +41,18 @@ class Outcome:
 
 
 FAULTS: Final = (
-    *("another log", "clock jump", "crash", "full", "garbage", "late request", "lost answer", "lost request", "night"),
+    *(
+        "another log",
+        "clock jump",
+        "crash",
+        "full",
+        "garbage",
+        "glimpse",
+        "late request",
+        "lost answer",
+        "lost request",
+        "night",
+    ),
     *("pause", "read only", "rebalance", "rollback", "rules changed", "stop", "storm", "wipe"),
 )
 EFFECTS: Final = ("DUP", "FENCED", "HELD", "OK", "REFUSED", "ROLLED_BACK", "looks", "rejoins")

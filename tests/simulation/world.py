@@ -348,9 +348,9 @@ class World:
         """How far a partition has come in somebody's memory; what tells nothing need not be stored."""
         return max((owner.applied(tp) or 0 for owner in self.owners.values()), default=0)
 
-    def settled(self) -> bool:
-        """Whether nobody is loading a partition."""
-        return all(share.loaded for owner in self.owners.values() for share in owner._control._delivery.shares.values())
+    def loaded(self) -> list[bool]:
+        """Of each partition that somebody has, whether he has loaded it."""
+        return [share.loaded for owner in self.owners.values() for share in owner._control._delivery.shares.values()]
 
     def lag(self) -> int:
         """How much there is to do: deliveries, events, messages."""

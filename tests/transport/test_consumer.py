@@ -1,4 +1,5 @@
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
@@ -10,6 +11,7 @@ from streams.errors import Fatal, Retry
 from streams.local.embedded import EmbeddedKafka
 from streams.topics import Topics, ensure
 from streams.transport import TP, app, consumer, thread, watchdog
+from streams.transport.batch import Batch
 
 LIMIT_S = 20
 
@@ -209,6 +211,27 @@ async def test_a_fault_that_stays_ends_the_process_in_order(kafka, topic, produc
         await asyncio.wait([served], timeout=LIMIT_S)
     assert served.exception() is fault
     assert owner.happened()[-2:] == ["flush", "drop"]
+
+
+async def test_nothing_behind_a_batch_that_failed_for_good_is_delivered_or_saved(kafka, topic, producer):
+    tp, owner = TP(topic, 0), Remembering()
+    await append(producer, tp, numbers(0, 2))
+    async with serving(kafka.bootstrap, topic, topic, owner) as served:
+        await all_here(owner, 2)
+        share = owner.control._delivery.shares[tp]
+        asked, batches = [], [Batch(tp, share.epoch, [SimpleNamespace(offset=offset, value=b"")]) for offset in (2, 3)]
+
+        async def fail(_, records):
+            asked.append(records[0].offset)
+            raise Fatal("tables", "cannot be read", "mend them")
+
+        owner.before_apply = fail
+        for batch in batches:
+            await owner.control.deliver(batch)
+        await asyncio.wait([served], timeout=LIMIT_S)
+    assert isinstance(served.exception(), Fatal)
+    assert asked == [2]
+    assert owner.saved.offsets.get(tp) is None
 
 
 async def test_an_unforeseen_error_ends_the_process_for_another_to_try(kafka, topic, producer):
