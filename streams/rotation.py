@@ -47,9 +47,10 @@ def _judge(files: SecretFiles, take: Callable[[Settings], None], metrics: Rotati
     """Take what the files say now; what cannot be used leaves everything as it was."""
     try:
         take(files.read())
-    except Fatal as fault:
+    except Exception as fault:  # noqa: BLE001 - whatever it is, the next change is looked at, too
         metrics.refused.set(1)
-        log.error("secrets_refused", what=fault.what, todo="mend the file; until then the old secrets hold")  # noqa: TRY400
+        what = fault.what if isinstance(fault, Fatal) else repr(fault)
+        log.error("secrets_refused", what=what, todo="mend the file; until then the old secrets hold")  # noqa: TRY400
         return
     metrics.refused.set(0)
     metrics.taken.inc()

@@ -20,7 +20,7 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
-from services import CHECKOUT, KAFKA_JARS, Kafka, Missing, Redis, Server, accepts, ask_redis, free_port, kafka_settings
+from services import CHECKOUT, Kafka, Missing, Redis, Server, ask_redis, free_port, kafka_server, kafka_settings
 
 from streams.errors import Fatal
 from streams.local.embedded import redis_binary
@@ -86,9 +86,6 @@ class SecuredKafka(Kafka):
 
 def secured_kafka(folder: Path) -> SecuredKafka:
     """Start Apache Kafka with users who have no rights yet."""
-    java, jars = shutil.which("java"), KAFKA_JARS / "complete"
-    if not java or not jars.exists():
-        raise Missing("Apache Kafka: no java on the PATH, or its jars are not there; `make kafka` fetches them")
     authority = Authority.made(folder / "authority")
     plain, secured, mutual, controller = (free_port() for _ in range(4))
     listeners = {"PLAINTEXT": plain, "USERS": secured, "MUTUAL": mutual, "CONTROLLER": controller}
@@ -108,14 +105,9 @@ def secured_kafka(folder: Path) -> SecuredKafka:
         "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
         "super.users": "User:ANONYMOUS;User:CN=super",
     }
-    path = folder / "server.properties"
-    path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
     users = [f"SCRAM-SHA-512=[name={user},password={PASSWORD.format(user)},iterations=4096]" for user in KAFKA_USERS]
-    command = [java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{KAFKA_JARS}/*"]
-    format_storage = ["kafka.tools.StorageTool", "format", "-t", "bGVhZGJlYXQtdGVzdHMtMg", "-c", str(path)]
     added = itertools.chain.from_iterable(("--add-scram", user) for user in users)
-    subprocess.run([*command, *format_storage, *added], check=True, capture_output=True)
-    server = Server("Apache Kafka", [*command, "kafka.Kafka", str(path)], folder, lambda: accepts(secured))
+    server = kafka_server(folder, settings, secured, *added)
     server.start()
     return SecuredKafka(server, f"127.0.0.1:{plain}", f"127.0.0.1:{secured}", f"127.0.0.1:{mutual}", authority)
 

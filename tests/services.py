@@ -190,8 +190,8 @@ def kafka(folder: Path) -> Kafka:
     return Kafka(server, f"127.0.0.1:{port}")
 
 
-def kafka_server(folder: Path, settings: Mapping[str, str | int], port: int) -> Server:
-    """A broker of Apache Kafka with these settings, one of whose ports this is; it is to be started."""
+def kafka_server(folder: Path, settings: Mapping[str, str | int | Path], port: int, *format_options: str) -> Server:
+    """A broker of Apache Kafka with these settings, one of whose ports this is, on a disk that is formatted; to be started."""
     java, jars = shutil.which("java"), KAFKA_JARS / "complete"
     if not java:
         raise Missing("Apache Kafka: no java on the PATH (Java 17 or later)")
@@ -201,7 +201,7 @@ def kafka_server(folder: Path, settings: Mapping[str, str | int], port: int) -> 
     path.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
     java_command = [java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{KAFKA_JARS}/*"]
     subprocess.run(
-        [*java_command, "kafka.tools.StorageTool", "format", "-t", "bGVhZGJlYXQtdGVzdHMtMQ", "-c", str(path)],
+        [*java_command, "kafka.tools.StorageTool", "format", "-t", "bGVhZGJlYXQtdGVzdHMtMQ", "-c", str(path), *format_options],
         check=True,
         capture_output=True,
     )

@@ -1,9 +1,15 @@
-"""How a cluster is named: its nodes, and what is the same for all of them."""
+"""How a cluster is named: its nodes, and what is the same for all of them; and who may do what on it."""
 
+import nodes
 import pytest
 from redis.asyncio.connection import SSLConnection
+from secured import PASSWORD, redis_users
+from services import ask_redis
 
-from streams.tables import connect
+from streams.errors import Fatal
+from streams.processing.checkpoint import claim_partition
+from streams.tables import Keys, check_server, connect, read_applied
+from streams.tables.emptying import empty
 
 NODES = [("10.0.0.1", 7001), ("node-2", 6379), ("::1", 7003)]
 
@@ -16,3 +22,25 @@ async def test_all_nodes_are_reached_by_the_same_login_and_none_is_asked_twice(s
         assert (node.connection_kwargs["username"], node.connection_kwargs["password"]) == ("worker", "s@cret")
     assert issubclass(client.connection_kwargs["connection_class"], SSLConnection) is secure
     assert client.retry.get_retries() == 0
+
+
+async def test_users_may_do_on_a_cluster_what_they_do(started):
+    cluster = started(nodes.cluster)
+    for port in cluster.ports:
+        for user in redis_users():
+            assert ask_redis(port, f"ACL SETUSER {user.removeprefix('user ')}") == b"+OK\r\n"
+    keys = Keys("lb", 1)
+    async with logged_in(cluster, "leadbeat-worker") as redis:
+        await check_server(redis, "lb")
+        held = await claim_partition(redis, keys, 4, "worker")
+        with pytest.raises(Fatal, match="no permissions to run the 'scan'"):
+            await empty(redis, "lb", [keys])
+        assert (await read_applied(redis, [keys]))[0].token == "worker"
+    async with logged_in(cluster, "leadbeat-exporter") as redis:
+        assert (await read_applied(redis, [keys]))[0] == held
+        with pytest.raises(Fatal, match="no permissions"):
+            await claim_partition(redis, keys, 4, "exporter")
+
+
+def logged_in(cluster, user):
+    return connect(cluster.url.replace("//", f"//{user}:{PASSWORD.format(user)}@"))

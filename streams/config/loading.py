@@ -230,7 +230,8 @@ def _name(place: Place, path: Path | str | None) -> str:
 
 
 def _dotted(place: Place) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    keys = (part if isinstance(part, int) or part.isprintable() else ascii(part) for part in place)
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in keys)
 
 
 def _twin_connections(settings: Settings) -> Iterator[Mistake]:

@@ -35,6 +35,7 @@ from streams.config.values import (
     Port,
     Positive,
     Promise,
+    SecretUrl,
     Section,
     Share,
     Since,
@@ -81,7 +82,7 @@ class RetentionSettings(Section):
 class RedisSettings(Section):
     """The tables. The URL may carry a password, so it is a secret as a whole; with TLS it begins with rediss."""
 
-    url: SecretStr = SecretStr("redis://127.0.0.1:6379/0")
+    url: SecretUrl = SecretStr("redis://127.0.0.1:6379/0")
     tls: TlsSettings = TlsSettings()
     prefix: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,50}$")] = "lb"
 

@@ -5,6 +5,7 @@ from datetime import date, datetime
 from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 import iso4217
@@ -104,6 +105,15 @@ def _is_ipv6(text: str) -> bool:
     return True
 
 
+def _url(secret: SecretStr) -> SecretStr:
+    """A secret that can be read as a URL. Of what is wrong nothing is told that could be part of a password."""
+    try:
+        urlsplit(secret.get_secret_value()).port  # noqa: B018 - it is looked at, which is when it is read
+    except ValueError:
+        raise ValueError("is not a URL: write what a password has of [, ], /, ?, #, : and @ as %5B, %5D, %2F ...") from None
+    return secret
+
+
 def secret_key(key: SecretStr | None) -> SecretStr | None:
     """The key of a keyed hash, in hex, as it is. Raises ValueError, with what to write instead, for anything else."""
     if key is not None and not re.fullmatch(r"([0-9a-fA-F]{2}){16,64}", key.get_secret_value()):
@@ -181,6 +191,7 @@ Target: TypeAlias = Annotated[Duration, AfterValidator(_target), BeforeValidator
 Promise: TypeAlias = Annotated[Any, BeforeValidator(_promised)]
 """A target of an SLA, as `Promised`."""
 Zone: TypeAlias = Annotated[str, AfterValidator(_zone)]
+SecretUrl: TypeAlias = Annotated[SecretStr, AfterValidator(_url)]
 Brokers: TypeAlias = Annotated[Text, AfterValidator(_brokers)]
 Since: TypeAlias = Annotated[Any, BeforeValidator(_since)]
 """A date, a datetime with or without an offset, or None for ever since; see `instant`."""

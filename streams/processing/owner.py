@@ -306,6 +306,9 @@ class Owner:
 
     def _lost(self, tp: TP, outcome: Outcome, reason: str) -> None:
         log.error("checkpoint_refused", partition=tp.partition, outcome=outcome, reason=reason)
+        self._let_go(tp, outcome)
+
+    def _let_go(self, tp: TP, outcome: Outcome) -> None:
         self.owned.pop(tp, None)
         self._control.hold(tp)
         if outcome is Outcome.FENCED:
@@ -325,7 +328,8 @@ class Owner:
         (stored,) = await read_applied(self._redis, [owned.keys])
         theirs = stored is not None and stored.token != owned.applied.token and stored.claim >= owned.applied.claim
         if theirs and self.owned.get(tp) is owned:
-            self._lost(tp, Outcome.FENCED, "another process has claimed it")
+            log.warning("partition_lost", partition=tp.partition, reason="another process has claimed it")
+            self._let_go(tp, Outcome.FENCED)
         return not theirs
 
     async def revalue_stale(self) -> None:

@@ -69,9 +69,8 @@ class Access:
             return self._refusal("scope", scope, f"the token {token.name!r} is not for this", f"give it the scope {scope!r}")
         return None
 
-    async def lasting(self, stream: AsyncGenerator[Any, None]) -> AsyncIterator[Any]:
-        """A stream that ends when other tokens come to hold: whoever may see it still will ask for it again."""
-        edition = self.edition
+    async def lasting(self, stream: AsyncGenerator[Any, None], edition: int) -> AsyncIterator[Any]:
+        """A stream, asked for at an edition, that ends at the next one: whoever may see it still will ask for it again."""
         async with aclosing(stream) as parts:
             async for part in parts:
                 if self.edition != edition:
@@ -90,7 +89,7 @@ class Access:
     def _refusal(self, reason: Reason, scope: Scope, what: str, todo: str) -> Response:
         self._metrics.refused.labels(reason).inc()
         if reason != "missing":  # so begins each browser
-            log.warning("api_refused", reason=reason, scope=scope)
+            log.debug("api_refused", reason=reason, scope=scope)
         status, challenges = ANSWERS[reason]
         response = refusal(LeadbeatError("authorization", what, todo), status)
         for challenge in challenges:
@@ -119,9 +118,10 @@ def guarded(route: Route, access: Access, scope: Scope) -> Route:
     async def asked(request: Request) -> Response:
         if refused := access.refuse(request.headers, scope):
             return refused
+        edition = access.edition
         response = await endpoint(request)
         if isinstance(response, StreamingResponse):
-            response.body_iterator = access.lasting(cast("AsyncGenerator[Any, None]", response.body_iterator))
+            response.body_iterator = access.lasting(cast("AsyncGenerator[Any, None]", response.body_iterator), edition)
         return response
 
     return Route(route.path, asked)

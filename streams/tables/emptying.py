@@ -18,6 +18,7 @@ async def empty(redis: Redis, prefix: str, partitions: Sequence[Keys]) -> int:
     """
     kept = {present_key(prefix), rules_key(prefix), *(keys.erased for keys in partitions)}
     with reaching("redis"):
+        await redis.scan(match=f"{prefix}:{{*}}:*")  # whoever may not is told so before anything is gone
         gone = int(await redis.unlink(*(keys.applied for keys in partitions)))
         found: list[bytes] = []
         async for key in redis.scan_iter(match=f"{prefix}:{{*}}:*", count=AT_ONCE):

@@ -33,13 +33,13 @@ _PASSING: Final = (
     exceptions.ConnectionError,
     exceptions.TimeoutError,
     exceptions.ClusterDownError,
+    exceptions.RedisClusterException,
     exceptions.OutOfMemoryError,
     exceptions.ReadOnlyError,
     exceptions.TryAgainError,
     OSError,
 )
 _PASSING_CODES: Final = ("BUSY", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "UNBLOCKED")
-_RIGHTS: Final = "+@hash +@set +@sortedset +@stream +@scripting +type +exists +unlink +info +time"
 LET_IN: Final = "check user and password in redis.url, and the user's rights: docs/operations.md lists them"
 _REFUSING: Final = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
 
@@ -165,7 +165,7 @@ async def check_server(redis: Redis, prefix: str) -> None:
         text = failure.decode()
         if not _is_about_rights(text):
             raise Retry("redis", text, "wait, it is asked again")
-        raise Fatal("redis", f"its user may not write: {text}", f"grant {_RIGHTS} on the prefix")
+        raise Fatal("redis", f"its user may not write: {text}", LET_IN)
 
 
 async def read_infos(redis: Redis) -> list[dict[str, Any]]:

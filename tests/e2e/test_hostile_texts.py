@@ -68,7 +68,7 @@ async def exporter(system, now):
         await system.post([*filled(text, now - MINUTE), told, inquiry("i", waiting, at=now - MINUTE)])
     await system.tick(now)
     await system.round(now)
-    assert await system.told(system.topics.dead) == []
+    assert await system.letters() == []
     return f"http://127.0.0.1:{system.exporter_port}"
 
 

@@ -8,11 +8,13 @@ from crowd import RULES, crowd
 from histories import erased
 from secured import PASSWORD, grant
 from secured_system import TOKENS, Secured
-from system import System
+from system import CONNECTION, System
 
 from models.units import MINUTE
+from streams.dead_letters.marks import is_letter
 
 LEADS = 60
+BROKEN = {"id": "b1", "type": "touch.upserted", "timestamp": "never", "subject": {"kind": "lead", "id": "lead-2"}, "data": {}}
 
 
 async def test_each_service_does_its_work_with_no_more_rights_than_are_listed(secured, now):
@@ -25,6 +27,7 @@ async def test_each_service_does_its_work_with_no_more_rights_than_are_listed(se
     events = [*crowd(LEADS, now), erased(now - MINUTE, "lead-1")]
     for first in range(0, len(events), 50):
         await system.post(events[first : first + 50])
+    await system.post([BROKEN])
     await system.tick(now)
     await system.published(now)
     await _asked(system, now)
@@ -36,12 +39,21 @@ async def test_each_service_does_its_work_with_no_more_rights_than_are_listed(se
         ("audit",),
         ("table", "applied"),
         ("table", "window:24h"),
+        ("erase", CONNECTION, BROKEN["subject"]["id"], "--yes"),
     ]
     for step in steps:
         code, out, err = await ran(*step, "--config", worker)
         assert code == 0, (step, out, err)
+    await system.until(lambda: _swept(system), 60, "the letter of who was erased is taken out")
     await _is_well(secured)
     assert await secured.denied() == []
+
+
+async def _swept(system: System) -> bool:
+    """Whether a dead letter was taken out of its topic."""
+    (records,) = await system.records(system.topics.dead, 1)
+    letters = {record.key for record in records if is_letter(record) and record.value is not None}
+    return any(record.key in letters and record.value is None for record in records)
 
 
 async def _asked(system: System, now: int) -> None:

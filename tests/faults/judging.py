@@ -41,7 +41,7 @@ class Verdict:
     lost: int = 0
     doubled: int = 0
     differences: list[str] = field(default_factory=list)
-    compared: Counter[str] = field(default_factory=Counter)
+    compared: dict[str, int] = field(default_factory=dict)
 
     @property
     def is_right(self) -> bool:
@@ -50,7 +50,7 @@ class Verdict:
 
     def counts(self, what: str, stored: Counter[Any], expected: Counter[Any]) -> None:
         """Compare how much there is of each thing."""
-        self.compared[what] += len(expected)
+        self.compared[what] = self.compared.get(what, 0) + len(expected)
         lost, doubled = expected - stored, stored - expected
         self.lost += len(lost)
         self.doubled += len(doubled)

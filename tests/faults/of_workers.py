@@ -1,6 +1,8 @@
 """Workers that are killed, stopped and woken, cut off, or told off by Kafka."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import NamedTuple
 
@@ -26,6 +28,9 @@ REBALANCING = {"PreparingRebalance", "CompletingRebalance"}
 GONE_S = 10.0
 """How soon one that was woken must have let go of what is not its own any more."""
 
+LET_GO = ("checkpoint_refused", "partition_lost")
+"""What one says to whom a partition does not belong any more."""
+
 KILLED = -9
 
 
@@ -38,6 +43,16 @@ async def killed(stage: Stage, machine: Machine) -> float:
     if end.code != KILLED:
         raise Missed(f"it had ended by itself, with {end.code}")
     return at
+
+
+@contextmanager
+def muted(stage: Stage, machine: Machine, since: Chosen) -> Iterator[None]:
+    """Meanwhile a machine is not answered by Redis any more from a request on."""
+    machine.redis.mutes_from = since
+    try:
+        yield
+    finally:
+        stage.ways.do(machine.redis.mend)
 
 
 @kind(quick=3, full=100)
@@ -56,19 +71,16 @@ async def kill_unanswered(stage: Stage, rng: Random) -> float:
     """A processor is killed after its checkpoint was sent and stored, and before the answer."""
     machine, before = await stage.working(rng), await stage.sequences()
     partitions = [number for number, owner in stage.owners().items() if owner.machine is machine]
-    machine.redis.mutes_from = CHECKPOINT
-    stage.crm.surge(rng)
 
     async def stored() -> bool:
         after = await stage.sequences()
         return machine.redis.swallowed > 0 and any(after[number] > before[number] for number in partitions)
 
-    try:
+    with muted(stage, machine, CHECKPOINT):
+        stage.crm.surge(rng)
         await stage.happens(stored, "a checkpoint is stored and not answered")
         mark = stage.fleet.mark()
         at = await killed(stage, machine)
-    finally:
-        stage.ways.do(machine.redis.mend)
     await stage.said(mark, "partition_loaded")
     return at
 
@@ -121,10 +133,9 @@ async def lose_answer(stage: Stage, rng: Random) -> float:
     """A checkpoint is stored and its answer is lost: it is sent again, and found to be stored (`DUP`)."""
     machine = await stage.working(rng)
     before = await dups(stage, machine)
-    machine.redis.mutes_from = CHECKPOINT
-    stage.crm.surge(rng)
-    await stage.happens(lambda: machine.redis.swallowed, "a checkpoint is answered")
-    stage.ways.do(machine.redis.mend)
+    with muted(stage, machine, CHECKPOINT):
+        stage.crm.surge(rng)
+        await stage.happens(lambda: machine.redis.swallowed, "a checkpoint is answered")
     at = wall_s()
 
     async def more() -> bool:
@@ -145,13 +156,12 @@ async def stop(stage: Stage, rng: Random) -> float:
     """A processor stands still for 1.5 session timeouts with a checkpoint under way, and is woken: a zombie."""
     machine = await stage.working(rng)
     process = stage.process(machine.processor)
-    machine.redis.mutes_from = CHECKPOINT
-    stage.crm.surge(rng)
-    await stage.happens(lambda: machine.redis.mute, "a checkpoint is under way")
-    mark = stage.fleet.mark()
-    process.freeze()
+    with muted(stage, machine, CHECKPOINT):
+        stage.crm.surge(rng)
+        await stage.happens(lambda: machine.redis.mute, "a checkpoint is under way")
+        mark = stage.fleet.mark()
+        process.freeze()
     try:
-        stage.ways.do(machine.redis.mend)
         stage.crm.surge(rng)
         await stage.for_(ASLEEP_S)
         await stage.said(mark, "partition_loaded")
@@ -173,7 +183,7 @@ def finds_out(stage: Stage, mark: int, process: int) -> bool:
     """Whether a process was told that what it had is others' now."""
     stage.fleet.look()
     put_out = (said.process == process and is_put_out(str(said.line)) for said in stage.fleet.said[mark:])
-    return any(put_out) or says_or_ends(stage, mark, process, "checkpoint_refused")
+    return any(put_out) or says_or_ends(stage, mark, process, *LET_GO)
 
 
 def says_or_ends(stage: Stage, mark: int, process: int, *events: str) -> bool:
@@ -213,12 +223,11 @@ async def stop_publisher(stage: Stage, rng: Random) -> float:
     """The publisher stands still for 1.5 session timeouts with a round under way, and is woken when there is another one."""
     machine = await stage.working(rng, partition=0)
     process = stage.process(machine.processor)
-    machine.redis.mutes_from = ROUND
-    await stage.happens(lambda: machine.redis.mute, "a round is under way")
-    mark = stage.fleet.mark()
-    process.freeze()
+    with muted(stage, machine, ROUND):
+        await stage.happens(lambda: machine.redis.mute, "a round is under way")
+        mark = stage.fleet.mark()
+        process.freeze()
     try:
-        stage.ways.do(machine.redis.mend)
         await stage.for_(ASLEEP_S)
         await stage.said(mark, "publisher_started")
     finally:
@@ -246,7 +255,7 @@ async def cut_off(stage: Stage, rng: Random) -> float:
         await stage.said(mark, "partition_loaded")
         stage.ways.do(machine.redis.mend)
         at = wall_s()
-        await stage.happens(lambda: says_or_ends(stage, mark, process, "checkpoint_refused"), "it is refused")
+        await stage.happens(lambda: says_or_ends(stage, mark, process, *LET_GO), "it is refused")
     finally:
         stage.ways.do(machine.redis.mend, *(wire.let_go for wire in machine.kafka))
     return at

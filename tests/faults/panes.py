@@ -27,9 +27,9 @@ async def stored_cells(redis: Redis, keys: Keys) -> Cells:
     totals, found = await read_totals(redis, keys), Counter[tuple[str, int, str]]()
     async for pane, chunks in read_panes(redis, keys, totals.panes):
         for number, packed in chunks.items():
-            first = number * CHUNK[Pane(pane.size)]
-            for offset, amount in zip(*(column.tolist() for column in unpack(packed)), strict=True):
-                name = totals.series[first + offset]
+            width = CHUNK[Pane(pane.size)]
+            for offset, amount in zip(*(column.tolist() for column in unpack(packed, width)), strict=True):
+                name = totals.series[number * width + offset]
                 if "#b" not in name:
                     found[pane.size, pane.start, name] += amount
     return found

@@ -49,7 +49,7 @@ def figures(outcomes: Sequence[Outcome], command: str, seed: int) -> dict[str, A
         "deliveries": sum(outcome.deliveries for outcome in outcomes),
         "events": sum(outcome.events for outcome in outcomes),
         "answers": dict(sum((Counter(outcome.answers) for outcome in outcomes), Counter[int]())),
-        "compared": dict(sum((outcome.verdict.compared for outcome in outcomes), Counter[str]())),
+        "compared": dict(sum((Counter(outcome.verdict.compared) for outcome in outcomes), Counter[str]())),
         "fresh_p95_s": _rounded(rank(ages.get("calm", []), 95)),
         "kinds": {name: _of_kind(name, faults, ages.get(name, [])) for name in KINDS if _all_of(name, faults)},
         "said": {event: said[event] for event in TOLD if said[event]},

@@ -34,7 +34,7 @@ def _file(data: bytes) -> Path:
 def _rules(data: bytes) -> None:
     """What is told is told as text; rules without mistakes can be gone by."""
     checked = check(_file(data))
-    assert all(str(remark).isprintable() or str(remark) for remark in (*checked.mistakes, *checked.warnings))
+    assert all(str(remark).isprintable() for remark in (*checked.mistakes, *checked.warnings))
     if not checked.mistakes:
         Codes(checked.rules(1))
 

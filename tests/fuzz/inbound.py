@@ -182,7 +182,7 @@ def _normalising(provider: Callable[[], Provider]) -> Callable[[bytes], None]:
             assert event.subject.id.rpartition("/")[2].startswith("crm:")
             assert encode(decode_logged(value)) == value
         for letter in became.dead:
-            assert _body_of(letter.record) in data or provider().parse(data) != [data]
+            assert _body_of(letter.record) in data
 
     return run
 

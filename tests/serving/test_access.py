@@ -13,11 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 from published import at_noon, shelves
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
+from starlette.responses import StreamingResponse
+from starlette.routing import Route
 
 from streams.config import ApiToken, Settings
 from streams.serving import tokens
-from streams.serving.access import Access, Reason
+from streams.serving.access import Access, Reason, guarded
 from streams.serving.app import SCOPES, create
 from streams.telemetry import AccessMetrics
 
@@ -190,11 +193,27 @@ async def test_a_stream_ends_when_other_tokens_come_to_hold():
         finally:
             closed.set()
 
-    async with aclosing(access.lasting(beats())) as stream:
+    async with aclosing(access.lasting(beats(), access.edition)) as stream:
         assert await anext(stream) == b"beat"
         access.use(TOKENS[1:])
         assert [part async for part in stream] == []
     assert closed.is_set()
+
+
+async def test_a_stream_that_was_asked_for_with_what_does_not_hold_any_more_does_not_begin():
+    access = Access(TOKENS, AccessMetrics(CollectorRegistry()))
+
+    async def exchanging(_):
+        access.use(TOKENS[1:])
+        return StreamingResponse(beats())
+
+    async def beats():
+        yield b"beat"
+
+    route = guarded(Route("/stream", exchanging), access, "metrics")
+    transport = httpx.ASGITransport(app=Starlette(routes=[route]))
+    async with httpx.AsyncClient(transport=transport, base_url="http://exporter") as client:
+        assert (await client.get("/stream", headers=bearer(MADE["metrics"].token))).content == b""
 
 
 class TestNewToken:
