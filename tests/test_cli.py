@@ -184,7 +184,7 @@ def test_the_connection_that_it_proposes_is_one_with_which_it_starts(tmp_path, m
     example.write_text("\n".join(line for line in bootstrap.CONNECT.splitlines() if line.startswith("  ")))
     (tmp_path / "crm-webhook.secret").write_text("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n")
     monkeypatch.setattr(bootstrap, "settings_of", load)
-    monkeypatch.setattr(bootstrap.gateway, "main", lambda settings, _: started.append(settings))
+    monkeypatch.setattr(bootstrap.gateway, "main", lambda settings, *_: started.append(settings))
     bootstrap.run_gateway(example)
     assert [connection.name for settings in started for connection in settings.connections] == ["crm"]
 

@@ -25,6 +25,12 @@ def with_word(*words: bytes) -> Chosen:
     return lambda data: any(b"\r\n%b\r\n" % word in data for word in words)
 
 
+def moving(counter: bytes) -> Chosen:
+    """Writes that move a counter. Claims name it, too, beside the layout; and whoever reads asks for it."""
+    named, others = with_word(counter), with_word(b"layout", b"HMGET")
+    return lambda data: named(data) and not others(data)
+
+
 @dataclass(eq=False)
 class Link:
     """One connection: towards the service, and towards the server. `forgotten`: neither end hears of the other any more."""

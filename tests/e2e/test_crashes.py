@@ -10,7 +10,7 @@ from children import loads
 from crowd import RULES, crowd
 from system import PARTITIONS
 from verdicts import judged, wrong
-from wire import with_word
+from wire import moving
 
 from models.units import MINUTE, SECOND
 from streams.topics import TICK_KEY, decode_ticks
@@ -39,7 +39,7 @@ async def test_a_processor_that_is_killed_again_and_again_counts_each_event_once
         processor = system.start("processor", config)
         await system.until(lambda share=share: more_than(share * end), LIMIT_S, f"{share:.0%} are applied")
         if config is wired:
-            before, wire.mutes_from = await system.offsets(), with_word(b"seq")
+            before, wire.mutes_from = await system.offsets(), moving(b"seq")
             await system.until(lambda: wire.mute, LIMIT_S, "a checkpoint is sent")
             await system.until(lambda before=before: more_than(before), LIMIT_S, "it is stored, and not answered")
         processor.kill()

@@ -5,7 +5,7 @@ from children import loads
 from crowd import RULES, crowd
 from system import PARTITIONS, START_S
 from verdicts import judged, wrong
-from wire import with_word
+from wire import moving
 
 from models.units import MINUTE
 from streams.processing.checkpoint import claim_partition
@@ -46,7 +46,7 @@ async def test_one_that_slept_while_others_took_over_changes_nothing_when_it_wak
     async with system.under_load(events):
         await system.until(system.offsets, LIMIT_S, "it works")
         # A checkpoint that is not answered is sent again when it wakes: it writes for certain.
-        wire.mutes_from = with_word(b"seq")
+        wire.mutes_from = moving(b"seq")
         await system.until(lambda: wire.mute, LIMIT_S, "a checkpoint is under way")
         sleeper.freeze()
         wire.mend()

@@ -10,7 +10,7 @@ from histories import lead
 from services import free_port
 from system import PARTITIONS, START_S, installed
 from verdicts import judged, wrong
-from wire import never, with_word
+from wire import moving, never
 
 from models.units import MINUTE, SECOND
 from streams.local.truth_page import is_kpi
@@ -128,7 +128,7 @@ async def test_a_checkpoint_that_is_not_answered_counts_once(system, wire, now, 
     processor, _ = (system.start(name, config) for name in ("processor", "exporter"))
     await system.loaded(processor)
     before = await sequences(system)
-    checkpoint = with_word(b"seq")
+    checkpoint = moving(b"seq")
     wire.loses_from, wire.mutes_from = (checkpoint, never) if lost == "request" else (never, checkpoint)
     await system.append(events)
     await system.until(lambda: wire.lost or wire.mute, START_S, "a checkpoint is sent")

@@ -9,16 +9,9 @@ from typing import NamedTuple
 from faults.heartbeats import Spoiler
 from faults.kinds import kind
 from faults.stage import HAPPENS_S, RECOVERS_S, SESSION, Machine, Missed, Stage, wall_s
-from wire import Chosen, never, unchanged, with_word
+from wire import Chosen, moving, never, unchanged
 
 from streams.transport.watchdog import EXIT_CODE
-
-
-def moving(counter: bytes) -> Chosen:
-    """Writes that move a counter. Claims name it, too, beside the layout."""
-    named, claims = with_word(counter), with_word(b"layout")
-    return lambda data: named(data) and not claims(data)
-
 
 CHECKPOINT = moving(b"seq")
 ROUND = moving(b"round")

@@ -54,7 +54,7 @@ async def test_topics_that_are_not_as_they_should_be(system):
     assert told(found, Level.WARN, f"topic {topics.alerts}") == [
         "retention.ms is 604800000: bodies and ids are kept for longer than the settings say"
     ]
-    config.write_text(config.read_text().replace("[kafka]", "[kafka]\nreplication_factor = 3"))
+    config.write_text(config.read_text().replace("replication_factor = 1", "replication_factor = 3"))
     found = await findings_of(config)
     assert "1 replica where kafka.replication_factor is 3" in told(found, Level.WARN, f"topic {topics.alerts}")
     assert "min.insync.replicas is 1: a write may lie on fewer replicas than it should" in told(
