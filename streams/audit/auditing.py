@@ -20,8 +20,7 @@ from streams.audit.standing_still import stand_still
 from streams.config import Settings
 from streams.errors import Retry
 from streams.hashing import Hashing
-from streams.processing.hashing import Tombstones
-from streams.processing.owner import check_same_key
+from streams.processing.hashing import Tombstones, check_same_key
 from streams.security import kafka_security
 from streams.tables import Applied, Keys, KpiTable, Redis, check_layout, read_applied, walk_states
 from streams.tables.rules import in_force, read_rules

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
+from streams.errors import Fatal
 from streams.hashing import Hashing
+from streams.tables import Progress
 
 
 class Tombstones:
@@ -32,3 +34,10 @@ class Tombstones:
         """Who was erased since the last cut."""
         added, self._added = self._added, []
         return added
+
+
+def check_same_key(hashing: Hashing, stored: Progress, where: str) -> None:
+    """Raise Fatal if ids are stored that were hashed with another key: who was erased would not be known again."""
+    if stored.hashed_with not in {"", hashing.name}:
+        what = "ids are hashed with another worker.subject_key than this worker has"
+        raise Fatal(where, what, "configure the one that was there before: it never changes")

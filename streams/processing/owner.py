@@ -22,12 +22,12 @@ from models.rollup import Totals
 from models.units import Millis
 from models.windows import HORIZON_PANE
 from streams.dead_letters import Origin, dead_letter
-from streams.errors import Fatal, Retry
+from streams.errors import Retry
 from streams.hashing import Hashing
 from streams.processing.checkpoint import Fenced, Outcome, claim_partition, commit_until_definite, new_token
 from streams.processing.checks import Rewound, claimed_as
 from streams.processing.cut import Checkpoint, cut_checkpoint
-from streams.processing.hashing import Tombstones
+from streams.processing.hashing import Tombstones, check_same_key
 from streams.processing.outbox import Outbox, Producer
 from streams.processing.owned import Owned
 from streams.processing.partition import Partition
@@ -41,7 +41,6 @@ from streams.tables import (
     Keys,
     Outgoing,
     Parts,
-    Progress,
     Redis,
     Wanted,
     read_applied,
@@ -385,13 +384,6 @@ class Owner:
         saved = {tp: offset for tp, offset in stored.items() if offset is not None}
         if saved:
             await self._control.commit_offsets(saved)
-
-
-def check_same_key(hashing: Hashing, stored: Progress, where: str) -> None:
-    """Raise Fatal if ids are stored that were hashed with another key: who was erased would not be known again."""
-    if stored.hashed_with not in {"", hashing.name}:
-        what = "ids are hashed with another worker.subject_key than this worker has"
-        raise Fatal(where, what, "configure the one that was there before: it never changes")
 
 
 def _warn(tp: TP, fault: Retry) -> None:

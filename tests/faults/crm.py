@@ -50,14 +50,8 @@ class Crm:
     answers: Counter[int] = field(default_factory=Counter)
     _by_lead: dict[str, list[Event]] = field(default_factory=lambda: defaultdict(list))
     _numbers: Iterable[int] = field(default_factory=lambda: itertools.count(1))
-    _waiting: int = 0
     _enough: asyncio.Event = field(default_factory=asyncio.Event)
     _telling: list[asyncio.Task[None]] = field(default_factory=list)
-
-    @property
-    def waiting(self) -> int:
-        """How many deliveries are on their way."""
-        return self._waiting
 
     def begin(self, floors: int) -> None:
         """Have so many sales floors be told of while they live, until the end."""
@@ -113,7 +107,6 @@ class Crm:
     async def deliver(self, batches: Sequence[Batch]) -> None:
         """Return when all are acknowledged. Raises Fatal, in a group, if one is refused for good."""
         queue = iter(batches)
-        self._waiting += len(batches)
         async with asyncio.TaskGroup() as group:
             for _ in range(min(SENDERS, len(batches))):
                 group.create_task(self._deliver_from(queue))
@@ -122,7 +115,6 @@ class Crm:
         for batch in queue:
             while not await self._acknowledged(batch):
                 pass
-            self._waiting -= 1
             self.deliveries += 1
             self.events += batch.events
             self.acknowledged_at = wall()

@@ -13,14 +13,13 @@ from children import ran
 from faults.panes import Cells, expected_cells, stored_cells
 from faults.stage import Stage, wall_s
 from histories import Event
-from oracle.alerts import Alert, alerts_of
+from oracle.alerts import Alert, alert_of, alerts_of
 from system import CONNECTION, PARTITIONS, ROUND_S, System
 from verdicts import wrong
 
 from models.units import SECOND, Millis
 from streams.local.truth import ledger_of, truth
 from streams.local.truth_facts import Rules, rules_of
-from streams.local.truth_record import instant_of
 from streams.tables import Keys
 from streams.tables.rows import decode_member
 
@@ -143,12 +142,6 @@ async def compare_alerts(stage: Stage, rules: Rules, told: list[dict[str, Any]],
     sent = Counter(alert_of(each) for each in contents.values() if each["lead"] not in tied)
     verdict.counts("alert", sent, Counter(expected))
     verdict.compared["alerts sent again"] = len(told) - len(contents)
-
-
-def alert_of(told: dict[str, Any]) -> Alert:
-    """A message as the oracle has it."""
-    inquiry_at, at = (instant_of(told[name]) for name in ("inquiry_at", "at"))
-    return Alert(told["lead"], told["percent"], inquiry_at, at, told["number"], told["type"])
 
 
 async def generations(system: System) -> list[Keys]:

@@ -9,26 +9,24 @@ from functools import cache
 from hashlib import sha1
 from typing import Any, Final
 
+from simulation.guards import FENCE, Guard
+from simulation.guards import GUARDS as SIMULATED
+
 from streams import cli
 from streams.processing import checkpoint
 from streams.tables.server import load_script
 from streams.transport.consumer import BatchConsumer
 from streams.transport.thread import BatchThread
 
-FENCE: Final = "if stored[2] ~= token then"
 
-
-def altered(before: str, after: str) -> Callable[[], None]:
-    """Has the script of checkpoints say something else in one place."""
+def rewritten(guard: Guard) -> Callable[[], None]:
+    """Has the scripts say something else."""
 
     @cache
     def loading(package: str, name: str) -> tuple[str, str]:
         source, digest = load_script(package, name)
-        if name != "checkpoint.lua":
-            return source, digest
-        assert source.count(before) == 1, f"{name} does not say {before!r} once"
-        source = source.replace(before, after)
-        return source, sha1(source.encode(), usedforsecurity=False).hexdigest()
+        instead = guard.texts().get(name)
+        return (source, digest) if instead is None else (instead, sha1(instead.encode(), usedforsecurity=False).hexdigest())
 
     def take_out() -> None:
         checkpoint.load_script = loading  # type: ignore[assignment]
@@ -55,11 +53,16 @@ def unheld() -> None:
     BatchConsumer.hold = hold  # type: ignore[method-assign]
 
 
+CLAIM: Final = Guard(
+    "whoever lost the KPI table writes on",
+    {"checkpoint.lua": (FENCE, f"if not string.find(record_key, '{{kpi}}', 1, true) and {FENCE.removeprefix('if ')}")},
+)
+
 GUARDS: Final[dict[str, Callable[[], None]]] = {
-    "fence": altered(FENCE, "if false then"),
-    "sequence": altered("if now ~= expected then", "if false then"),
-    "dup": altered("if now == expected + 1 then return {'DUP', ''} end", ""),
-    "claim": altered(FENCE, f"if not string.find(record_key, '{{kpi}}', 1, true) and {FENCE.removeprefix('if ')}"),
+    "fence": rewritten(SIMULATED["the fence"]),
+    "sequence": rewritten(SIMULATED["the sequence"]),
+    "dup": rewritten(SIMULATED["DUP"]),
+    "claim": rewritten(CLAIM),
     "check_errors": unwatched,
     "hold": unheld,
 }

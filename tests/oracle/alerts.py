@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from streams.local.truth import BEHIND_MS, Case
 from streams.local.truth_facts import Rules, leads_of
 from streams.local.truth_ledger import Ledger
+from streams.local.truth_record import instant_of
 
 TICK_KEY = b"tick"
 TOO_LATE_MS = 15 * 60 * 1000
@@ -47,6 +48,12 @@ class Threshold(NamedTuple):
     at: int
     answered: bool
     due: float
+
+
+def alert_of(told: Mapping[str, Any]) -> Alert:
+    """A message as the oracle has it."""
+    inquiry_at, at = (instant_of(told[name]) for name in ("inquiry_at", "at"))
+    return Alert(told["lead"], told["percent"], inquiry_at, at, told["number"], told["type"])
 
 
 def alerts_of(partition: Iterable[Record], sources: int, rules: Rules) -> tuple[set[Alert], set[str]]:

@@ -7,9 +7,8 @@ from random import Random
 
 import msgspec
 import pytest
-from faults.judging import alert_of
 from faults.run import rules_of as rules_told
-from oracle.alerts import alerts_of
+from oracle.alerts import alert_of, alerts_of
 from stores import Store, record
 
 from models.events import decode

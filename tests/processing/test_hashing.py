@@ -4,8 +4,7 @@ import pytest
 
 from streams.errors import Fatal
 from streams.hashing import DIGEST_BYTES, Hashing
-from streams.processing.hashing import Tombstones
-from streams.processing.owner import check_same_key
+from streams.processing.hashing import Tombstones, check_same_key
 from streams.tables import Progress
 
 MINE, THEIRS = Hashing(b"mine"), Hashing(b"theirs")

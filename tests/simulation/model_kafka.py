@@ -84,11 +84,6 @@ class Group:
         self.heard[member] = now
         return self.generation
 
-    def leave(self, member: str) -> None:
-        """A member goes."""
-        if self.heard.pop(member, None) is not None:
-            self.rebalance()
-
     def expire(self, now: float) -> int:
         """Put out who has been silent for too long; tells how many."""
         silent = [member for member, at in self.heard.items() if now - at > SESSION_S]

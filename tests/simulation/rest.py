@@ -1,27 +1,26 @@
 """What must hold when a world has come to rest: everything told is counted once, and everybody who waited was alerted to."""
 
 from bisect import bisect_left
-from datetime import datetime
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final
 
 import msgspec
+from oracle.alerts import Alert, alert_of, alerts_of
+from oracle.alerts import Record as Logged
 from published import snapshot_of
 from simulation.floor import CONNECTION, RULES
 from simulation.invariants import Invariants, messages
 from simulation.network import at_once
-from simulation.world import TOPICS, Violation, World, rules_of
+from simulation.world import GARBAGE, TOPICS, Violation, World, rules_of
 
 from models.kpis import MINIMUM_N, Formula
 from models.snapshot import slices
-from models.units import MINUTE, Millis, millis
+from models.units import Millis
 from streams.dead_letters import letter_of
 from streams.dead_letters.marks import is_letter
 from streams.inbound.normalise import Delivery, normalise
 from streams.inbound.normaliser import providers_of
-from streams.local.truth import BEHIND_MS, Case, truth
-from streams.local.truth_facts import leads_of, standing_of
+from streams.local.truth import truth
 from streams.local.truth_facts import rules_of as tables_of
-from streams.local.truth_ledger import Ledger
 from streams.local.truth_page import compare
 from streams.processing.board import Board
 from streams.processing.round import NOTHING, work_out
@@ -31,9 +30,6 @@ from streams.tables import Keys, read_changes
 from streams.tables.changes import Seen
 from streams.topics import TICK_KEY, decode_tick, decode_ticks, partition_of
 from streams.transport import TP
-
-TOLD_FOR: Final = 15 * MINUTE
-"""What was due longer ago when it was found is not told any more."""
 
 PROFILE: Final = Profile(("1h", "24h", "7d", "today", "month"), 10**9)
 
@@ -54,7 +50,7 @@ def judge(world: World, invariants: Invariants) -> None:
     _time_is_behind(world)
     _gauges(world, Millis(clock))
     _dead_letters(world)
-    _alerts(world, clock)
+    _alerts(world)
 
 
 def _gauges(world: World, clock: Millis) -> None:
@@ -110,7 +106,7 @@ def _delivered(world: World, source: int) -> tuple[list[tuple[bytes, bytes]], li
 def _dead_letters(world: World) -> None:
     """Each record that cannot be read has its letter, and nothing else has."""
     garbage = {
-        (tp.partition, record.offset) for tp in world.tps for record in world.kafka.log(tp).records if record.key == b"lead:x"
+        (tp.partition, record.offset) for tp in world.tps for record in world.kafka.log(tp).records if record.key == GARBAGE
     }
     letters = [letter_of(record) for record in world.kafka.log(TP(TOPICS.dead, 0)).records if is_letter(record)]
     told = {(letter.partition, letter.offset) for letter in letters if letter.topic == TOPICS.events}
@@ -118,58 +114,22 @@ def _dead_letters(world: World) -> None:
         raise Violation(f"dead letters: {told - garbage} of nothing, none of {garbage - told}")
 
 
-def _alerts(world: World, clock: int) -> None:
-    """The same message under the same id and number, always; and in the end the alerts that the facts give."""
+def _alerts(world: World) -> None:
+    """The same message under the same id and number, always; and all messages that the logs ask for, and no others."""
     said: dict[tuple[str, int], dict[str, Any]] = {}
     for message in messages(world, TOPICS.alerts):
         name = message["id"], message["number"]
         if said.setdefault(name, message) != message:
             raise Violation(f"two messages of one number: {said[name]} and {message}")
-    last: dict[Threshold, str] = {}
-    for name in sorted(said):
-        each = said[name]
-        last[each["lead"].partition(":")[2], each["percent"], _ms(each["inquiry_at"]), _ms(each["at"])] = each["type"]
     if world.tables is not RULES:
         return  # whose alert was due under which rules depends on when each partition was made anew
-    gaps = [(name, number - 1) for name, number in said if number > 1 and (name, number - 1) not in said]
-    if gaps:
-        raise Violation(f"what came before was never told: {gaps}")
-    standing = _thresholds(world, clock)
-    for name, kind in last.items():
-        is_over = standing.get(name, Passed(over=True, in_time=False)).over
-        if (name not in standing and kind != "retracted") or (kind in {"warning", "breach"}) != (not is_over):
-            raise Violation(
-                f"alert {name} is said to be {kind}, the facts say {standing.get(name, 'that it never came to pass')}"
-            )
-    untold = [name for name, passed in standing.items() if passed.in_time and name not in last]
-    if untold:
-        raise Violation(f"nobody was alerted to {untold[:5]}")
-
-
-Threshold: TypeAlias = tuple[str, int, int, int]
-"""Lead, percent, inquiry and instant."""
-
-
-class Passed(NamedTuple):
-    """A share of an SLA that passed unanswered: whether it was answered since, and whether that is recent enough to be told."""
-
-    over: bool
-    in_time: bool
-
-
-def _thresholds(world: World, clock: int) -> dict[Threshold, Passed]:
-    """All that passed unanswered, after the oracle."""
-    rules, known_until = tables_of(world.tables), clock - BEHIND_MS
-    found = {}
-    for subject, lead in zip(standing_of(world.floor.told, "lead"), leads_of(world.floor.told), strict=True):
-        for wait in Case(lead, rules, clock, Ledger(rules.pairs)).clocks:
-            answered_at = wait.answer.at if wait.answer else float("inf")
-            for percent, reached in (wait.passed or {}).items():
-                if reached <= known_until and answered_at > reached:
-                    in_time = known_until - (wait.passed or {})[100] < TOLD_FOR
-                    found[subject, percent, wait.start, int(reached)] = Passed(wait.answer is not None, in_time)
-    return found
-
-
-def _ms(text: str) -> int:
-    return millis(datetime.fromisoformat(text))
+    wanted: set[Alert] = set()
+    tied: set[str] = set()
+    for tp in world.tps:
+        readable = [Logged(record.key, record.value or b"") for record in world.kafka.log(tp).records if record.key != GARBAGE]
+        alerts, others = alerts_of(readable, world.scale.partitions, tables_of(world.tables))
+        wanted |= alerts
+        tied |= others
+    told = {alert_of(message) for message in said.values() if message["lead"] not in tied}
+    if told != wanted:
+        raise Violation(f"alerts that nobody asked for: {sorted(told - wanted)[:5]}; not told: {sorted(wanted - told)[:5]}")

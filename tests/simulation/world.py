@@ -49,6 +49,9 @@ SCRIPTS: Final = (
 )
 
 TOPICS: Final = Topics()
+GARBAGE: Final = b"lead:x"
+"""The key of records that nobody can read."""
+
 SHOWN: Final = 60
 
 
@@ -273,7 +276,7 @@ class World:
             self.kafka.append(deliveries, random.randrange(self.scale.partitions), None, body, headers)
             if random.random() < 0.01:
                 tp = random.choice(self.tps)
-                self.kafka.append(*tp, b"lead:x", random.choice((b"", b"{}", b"\xff", b'{"type":"?"}')))
+                self.kafka.append(*tp, GARBAGE, random.choice((b"", b"{}", b"\xff", b'{"type":"?"}')))
                 self.befall("garbage", tp.partition)
 
     async def keep_time(self) -> None:

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from pathlib import Path
 from random import Random
 from typing import Final
 
@@ -18,6 +17,7 @@ from histories import call
 from services import until
 from system import System
 
+from benchmarks.process import Process
 from models.units import MINUTE
 from streams.local.deliveries import Batch, post, secret_of, wall
 
@@ -93,34 +93,34 @@ def digest(body: bytes) -> bytes:
 
 
 @dataclass(frozen=True)
-class Process:
+class Held:
     """What a process holds of the machine."""
 
     megabytes: int
     descriptors: int
 
     @classmethod
-    def of(cls, service: Service) -> "Process":
-        folder = Path("/proc", str(service.process.pid))
-        resident = next(line for line in (folder / "status").read_text().splitlines() if line.startswith("VmRSS"))
-        return cls(int(resident.split()[1]) // 1024, len(list((folder / "fd").iterdir())))
+    def of(cls, service: Service) -> "Held":
+        """What it holds now."""
+        measured = Process(service.process)
+        return cls(round(measured.resident_mib()), measured.descriptors())
 
 
-async def storm(system: System, gateway: Service, requests: int, seed: int) -> tuple[Seen, Process, Process]:
+async def storm(system: System, gateway: Service, requests: int, seed: int) -> tuple[Seen, Held, Held]:
     """Have it, until so many requests were made: what was seen, what the gateway held after some of each kind, and at last."""
     seen, rng, over = Seen(), Random(seed), asyncio.Event()
     legitimate = asyncio.create_task(send_legitimate(system, seen, over))
     try:
         await send_all(system, plan(rng, SOME * len(ALL_KINDS)), seen)
-        before = Process.of(gateway)
+        before = Held.of(gateway)
         while seen.requests < requests:
             await send_all(system, plan(rng, min(AT_ONCE, requests - seen.requests)), seen)
     finally:
         over.set()
     await legitimate
     few = before.descriptors + MOST_DESCRIPTORS
-    await system.until(lambda: Process.of(gateway).descriptors <= few, QUIET_S, "the gateway has closed its connections")
-    return seen, before, Process.of(gateway)
+    await system.until(lambda: Held.of(gateway).descriptors <= few, QUIET_S, "the gateway has closed its connections")
+    return seen, before, Held.of(gateway)
 
 
 def plan(rng: Random, count: int) -> Iterator[tuple[str, Bad]]:
@@ -193,7 +193,7 @@ async def start(system: System) -> Service:
     return gateway
 
 
-def faults_of(gateway: Service, before: Process, after: Process) -> Iterator[str]:
+def faults_of(gateway: Service, before: Held, after: Held) -> Iterator[str]:
     """What is wrong with the gateway after a storm."""
     if gateway.process.poll() is not None:
         yield f"the gateway has ended with {gateway.process.returncode}"
