@@ -108,7 +108,7 @@ def _is_ipv6(text: str) -> bool:
 def _url(secret: SecretStr) -> SecretStr:
     """A secret that can be read as a URL. Of what is wrong nothing is told that could be part of a password."""
     try:
-        urlsplit(secret.get_secret_value()).port  # noqa: B018 - it is looked at, which is when it is read
+        urlsplit(secret.get_secret_value())
     except ValueError:
         raise ValueError("is not a URL: write what a password has of [, ], /, ?, #, : and @ as %5B, %5D, %2F ...") from None
     return secret

@@ -13,7 +13,7 @@ from children import ran
 from faults.panes import Cells, expected_cells, stored_cells
 from faults.stage import Stage, wall_s
 from histories import Event
-from oracle.alerts import Alert, alert_of, alerts_of
+from oracle.alerts import alert_of, alerts_of_all
 from system import CONNECTION, PARTITIONS, ROUND_S, System
 from verdicts import wrong
 
@@ -125,12 +125,7 @@ def _behind(events: Iterable[Any], rules: Rules, clock: int) -> Counter[tuple[st
 async def compare_alerts(stage: Stage, rules: Rules, told: list[dict[str, Any]], verdict: Verdict) -> None:
     """The alerts that were sent, each looked at once, and those that the events' log asks for."""
     logs = await stage.system.records(stage.system.topics.events)
-    expected: set[Alert] = set()
-    tied: set[str] = set()
-    for log in logs:
-        alerts, others = await asyncio.to_thread(alerts_of, log, PARTITIONS, rules)
-        expected |= alerts
-        tied |= others
+    expected, tied = await asyncio.to_thread(alerts_of_all, logs, PARTITIONS, rules)
     ids: dict[str, tuple[Any, ...]] = {}
     contents: dict[tuple[str, int], dict[str, Any]] = {}
     for each in told:

@@ -9,14 +9,13 @@ from functools import cache
 from hashlib import sha1
 from typing import Any, Final
 
-from simulation.guards import FENCE, Guard
-from simulation.guards import GUARDS as SIMULATED
-
 from streams import cli
 from streams.processing import checkpoint
 from streams.tables.server import load_script
 from streams.transport.consumer import BatchConsumer
 from streams.transport.thread import BatchThread
+from tests.simulation.guards import FENCE, Guard
+from tests.simulation.guards import GUARDS as SIMULATED
 
 
 def rewritten(guard: Guard) -> Callable[[], None]:

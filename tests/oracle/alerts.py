@@ -56,6 +56,17 @@ def alert_of(told: Mapping[str, Any]) -> Alert:
     return Alert(told["lead"], told["percent"], inquiry_at, at, told["number"], told["type"])
 
 
+def alerts_of_all(partitions: Iterable[Iterable[Record]], sources: int, rules: Rules) -> tuple[set[Alert], set[str]]:
+    """The same of all partitions; a lead may be tied by what stands in another one's log."""
+    found: set[Alert] = set()
+    tied: set[str] = set()
+    for partition in partitions:
+        alerts, others = alerts_of(partition, sources, rules)
+        found |= alerts
+        tied |= others
+    return {alert for alert in found if alert.lead not in tied}, tied
+
+
 def alerts_of(partition: Iterable[Record], sources: int, rules: Rules) -> tuple[set[Alert], set[str]]:
     """All messages that a partition's log asks for, and the leads that have to do with others, of whom none is among them."""
     ticks: dict[str, int] = {}

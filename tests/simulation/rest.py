@@ -4,8 +4,8 @@ from bisect import bisect_left
 from typing import Any, Final
 
 import msgspec
-from oracle.alerts import Alert, alert_of, alerts_of
 from oracle.alerts import Record as Logged
+from oracle.alerts import alert_of, alerts_of_all
 from published import snapshot_of
 from simulation.floor import CONNECTION, RULES
 from simulation.invariants import Invariants, messages
@@ -123,13 +123,9 @@ def _alerts(world: World) -> None:
             raise Violation(f"two messages of one number: {said[name]} and {message}")
     if world.tables is not RULES:
         return  # whose alert was due under which rules depends on when each partition was made anew
-    wanted: set[Alert] = set()
-    tied: set[str] = set()
-    for tp in world.tps:
-        readable = [Logged(record.key, record.value or b"") for record in world.kafka.log(tp).records if record.key != GARBAGE]
-        alerts, others = alerts_of(readable, world.scale.partitions, tables_of(world.tables))
-        wanted |= alerts
-        tied |= others
+    logs = (world.kafka.log(tp).records for tp in world.tps)
+    readable = ([Logged(each.key, each.value or b"") for each in log if each.key != GARBAGE] for log in logs)
+    wanted, tied = alerts_of_all(readable, world.scale.partitions, tables_of(world.tables))
     told = {alert_of(message) for message in said.values() if message["lead"] not in tied}
     if told != wanted:
         raise Violation(f"alerts that nobody asked for: {sorted(told - wanted)[:5]}; not told: {sorted(wanted - told)[:5]}")
