@@ -1,6 +1,7 @@
 """Guards are proved by removing them: each has a fault that does no harm, and does where that guard is taken out."""
 
 import json
+import math
 import time
 import tomllib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -246,10 +247,10 @@ async def hold(scene: Scene) -> None:
 
 
 class Read:
-    """Counts the bytes of what a consumer reads, and knows since when there was nothing."""
+    """Counts the bytes of what a consumer reads, and knows since when there was nothing more."""
 
     def __init__(self) -> None:
-        self.bytes, self.at = 0, time.monotonic()
+        self.bytes, self.at = 0, math.inf
 
     def alters(self, answer: bytes) -> bytes:
         """Count an answer, and leave it as it is."""
@@ -259,7 +260,7 @@ class Read:
 
     @property
     def rests(self) -> bool:
-        """Whether nothing was asked for lately."""
+        """Whether something was read, and nothing more lately."""
         return time.monotonic() - self.at > RESTS_S
 
 
