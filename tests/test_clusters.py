@@ -4,9 +4,9 @@ import nodes
 import pytest
 from redis.asyncio.connection import SSLConnection
 from secured import PASSWORD, redis_users
-from services import ask_redis
+from services import ask_redis, free_port
 
-from streams.errors import Fatal
+from streams.errors import Fatal, Retry
 from streams.processing.checkpoint import claim_partition
 from streams.tables import Keys, check_server, connect, read_applied
 from streams.tables.emptying import empty
@@ -22,6 +22,12 @@ async def test_all_nodes_are_reached_by_the_same_login_and_none_is_asked_twice(s
         assert (node.connection_kwargs["username"], node.connection_kwargs["password"]) == ("worker", "s@cret")
     assert issubclass(client.connection_kwargs["connection_class"], SSLConnection) is secure
     assert client.retry.get_retries() == 0
+
+
+async def test_a_cluster_of_which_no_node_answers_may_come_back():
+    async with connect(f"redis+cluster://127.0.0.1:{free_port()},127.0.0.1:{free_port()}") as redis:
+        with pytest.raises(Retry, match="does not answer"):
+            await read_applied(redis, [Keys("lb", 1)])
 
 
 async def test_users_may_do_on_a_cluster_what_they_do(started):

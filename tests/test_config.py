@@ -253,6 +253,7 @@ def test_a_from_that_is_no_date_of_ours_is_a_mistake(write, since):
         ("connections = [1]", "connections[0]: is not a table"),
         ("redis = 1", "redis: is not a table"),
         ('_env_file = "x"', "_env_file: is not a setting: did you mean key_file?"),
+        ('"a\\nb" = 1', r"'a\nb': is not a setting"),
         ("log_format = 1", "log_format: input should be 'json' or 'console'"),
     ],
 )

@@ -158,6 +158,7 @@ def test_a_certificate_proves_us_as_well_as_a_password(secure, tmp_path):
         ('[kafka]\nsecurity_protocol = "TLS"', ["security_protocol: input should be 'PLAINTEXT', 'SSL', 'SASL_PLAINTEXT' or"]),
         ('[redis]\ntls.ca_file = "ca.pem"', ["tls: is for URLs that begin with rediss://"]),
         ('[redis]\nurl = "rediss://x?ssl_cert_reqs=none"', ["url: has options of TLS in it: give them under redis.tls"]),
+        ('[redis]\nurl = "redis://:a[b@x:1/0"', ["url: is not a URL: write what a password has of [, ], /, ?, #, : and @ as"]),
         ('[redis]\ntls = "ca.pem"', ["tls: is not a table"]),
     ],
 )

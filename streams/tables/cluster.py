@@ -1,7 +1,7 @@
 """A Redis Cluster in a single server's place: the client that finds the node of each key by itself."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 from redis.asyncio.cluster import ClusterNode, RedisCluster
@@ -19,6 +19,16 @@ def is_cluster(url: str) -> bool:
     return urlsplit(url).scheme.endswith(SCHEME)
 
 
+class _Cluster(RedisCluster):
+    """Looks for its nodes with the first command, whose errors are told as those of others are."""
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.aclose()
+
+
 def connect_cluster(url: str, **options: Any) -> RedisCluster:
     """A client of a cluster that repeats nothing but where a node says that another one has the key.
 
@@ -31,7 +41,7 @@ def connect_cluster(url: str, **options: Any) -> RedisCluster:
     first = parts._replace(
         scheme=parts.scheme.removesuffix(SCHEME), netloc=f"{login}@{nodes[0].netloc}" if login else nodes[0].netloc
     )
-    client = RedisCluster.from_url(
+    client = _Cluster.from_url(
         first.geturl(),
         startup_nodes=[ClusterNode(node.hostname or "", node.port or USUAL_PORT) for node in nodes[1:]],
         retry=Retries(NoBackoff(), 0),
