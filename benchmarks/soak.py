@@ -7,8 +7,8 @@ of, with five events each, as fast as the gateway acknowledges them: until all o
 Then as many events a second as are asked for, or else half the peak, go on happening to the same leads, and after each half
 of the time an audit makes all totals anew from the log. Told are, of each process, its memory in MiB and its open
 descriptors, as medians of each sixth of the time; how long ago what `/metrics` does not count yet had been sent, in s; and
-what the audits found. `flat` says that from the second sixth to the last nothing has grown by 5 %, `correct` that in the
-end every gauge counts what was sent for it.
+what the audits found. `flat` says that from the second sixth to the last nothing has grown by 5 % (descriptors: or by two),
+`correct` that in the end every gauge counts what was sent for it.
 """
 
 import argparse
@@ -38,6 +38,8 @@ SENDERS: Final = 32
 LOOK_S: Final = 2.0
 PARTS: Final = 6
 GROWTH: Final = 0.05
+FEW: Final = 2
+"""Descriptors: pools of connections open one more when two ask at once."""
 
 
 class Soak(NamedTuple):
@@ -91,7 +93,7 @@ async def run(soak: Soak) -> dict[str, Any]:
         "behind_p99_s": round(quantiles(behind, n=100)[-1], 2),
         "behind_max_s": round(max(behind), 2),
         "audits": audits,
-        "flat": max(growth.values()) < GROWTH and all(of[-1] <= of[1] * (1 + GROWTH) for of in descriptors.values()),
+        "flat": max(growth.values()) < GROWTH and all(_are_as_many(of[1], of[-1]) for of in descriptors.values()),
         "correct": correct,
     }
 
@@ -164,6 +166,10 @@ def _by_part(looks: Sequence[Look], began: float, minutes: float, what: str) -> 
             if 0 <= part < PARTS:
                 found[name][part].append(value)
     return {name: [round(median(values), 1) for values in of] for name, of in found.items()}
+
+
+def _are_as_many(before: float, after: float) -> bool:
+    return after <= max(before * (1 + GROWTH), before + FEW)
 
 
 if __name__ == "__main__":
