@@ -23,8 +23,7 @@ from benchmarks.stage import Stage, staged
 from models.units import Millis
 from streams.errors import Retry
 from streams.inbound.normalise import Delivery
-from streams.inbound.outlet import Outlet
-from streams.producer import Message
+from streams.producer import LastingProducer, Message
 from streams.tables import Keys, connect, read_applied
 from streams.tables.server import ask
 from streams.topics import Topics
@@ -79,15 +78,15 @@ def log(events: int) -> Iterator[workload.Appended]:
 
 
 async def _deliver(bootstrap: str, events: int) -> None:
-    """Write deliveries of so many events, all alike."""
+    """Write deliveries of so many events, all alike, uncompressed as the gateway does."""
     told = workload.events(IN_A_DELIVERY // workload.EVENTS_A_LEAD, BEGINNING)
     body = msgspec.json.encode([{name: value for name, value in each.items() if name != "received_at"} for each in told])
     headers = Delivery(CONNECTION, BEGINNING, {}, body).record_headers()
-    async with Outlet(bootstrap).running() as outlet:
+    async with LastingProducer(bootstrap, "benchmark").running() as producer:
         for first in range(0, events // IN_A_DELIVERY, AT_ONCE):
             numbers = range(first, min(first + AT_ONCE, events // IN_A_DELIVERY))
             topic = Topics().deliveries
-            await outlet.send(Message(topic, number % workload.PARTITIONS, None, body, headers) for number in numbers)
+            await producer.send_all(Message(topic, number % workload.PARTITIONS, None, body, headers) for number in numbers)
 
 
 def _start(stage: Stage) -> dict[str, Process]:
