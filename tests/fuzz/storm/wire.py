@@ -89,6 +89,8 @@ class Line:
             for step in steps:
                 match step:
                     case bytes():
+                        if self._writer.transport.is_closing():  # uvloop lets nobody write then
+                            return
                         self._writer.write(step)
                         await self._writer.drain()
                     case float():
