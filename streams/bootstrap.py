@@ -18,11 +18,10 @@ from streams.config import SecretFiles, Settings, load
 from streams.errors import Fatal
 from streams.inbound import gateway, normaliser
 from streams.processing import worker
-from streams.security import kafka_security
 from streams.serving import app as exporter
 from streams.serving.sources import sources
 from streams.tables import connect_to
-from streams.topics import ensure
+from streams.topics import ensure_of
 
 Part = Literal["normaliser", "processor"]
 """The two processes of a worker; each is a Faust app with a consumer group of its own."""
@@ -61,7 +60,7 @@ def settings_of(config: Path | None) -> Settings:
 
 def make_topics(config: Path | None) -> None:
     """Make the topics that are missing and check them all. Raises Retry while Kafka is away."""
-    asyncio.run(_ensure_topics(settings_of(config)))
+    asyncio.run(ensure_of(settings_of(config)))
 
 
 def run_gateway(config: Path | None) -> None:
@@ -70,7 +69,7 @@ def run_gateway(config: Path | None) -> None:
     settings = settings_of(config)
     if not settings.connections:
         raise Fatal("connections", "there is none, so every delivery would be answered with 404", CONNECT)
-    gateway.main(settings, _ensure_topics, secrets)
+    gateway.main(settings, secrets)
 
 
 def run_exporter(config: Path | None) -> None:
@@ -86,23 +85,10 @@ def run_worker(config: Path | None, part: Part | None) -> None:
     """Be a worker until SIGTERM: one part of it, or both, each in a process of its own that is started again if it dies."""
     settings = settings_of(config)
     if part is None:
-        asyncio.run(_ensure_topics(settings))
+        asyncio.run(ensure_of(settings))
         asyncio.run(_supervise(config))
     else:
         asyncio.run(_normalise(settings) if part == "normaliser" else _process(settings))
-
-
-async def _ensure_topics(settings: Settings) -> None:
-    kafka = settings.kafka
-    await ensure(
-        kafka.bootstrap,
-        kafka.partitions,
-        kafka.replication_factor,
-        kafka.topic_prefix,
-        create=kafka.create_topics,
-        retention=settings.retention,
-        security=kafka_security(kafka),
-    )
 
 
 async def _export(settings: Settings, secrets: SecretFiles) -> None:
@@ -118,7 +104,7 @@ async def _normalise(settings: Settings) -> None:
 
 
 async def _process(settings: Settings) -> None:
-    await _ensure_topics(settings)
+    await ensure_of(settings)
     redis = connect_to(settings.redis)
     try:
         await worker.run(settings, redis)

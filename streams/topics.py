@@ -22,9 +22,9 @@ from models.belief import LATEST
 from models.errors import UNREADABLE
 from models.state.subjects import LEAD, kind_of
 from models.units import DAY, HOUR, SECOND, Duration
-from streams.config import RetentionSettings
+from streams.config import RetentionSettings, Settings
 from streams.errors import Fatal, Retry
-from streams.security import OPEN, RIGHTS, Security, refusal
+from streams.security import OPEN, RIGHTS, Security, kafka_security, refusal
 
 log = structlog.get_logger(__name__)
 
@@ -121,6 +121,20 @@ def specs(topics: Topics, partitions: int, replication: int, retention: Retentio
 def _kept(span: Duration) -> dict[str, str]:
     # Kafka drops whole segments: what is old is kept for as long as its segment has something new.
     return {"cleanup.policy": "delete", "retention.ms": str(span), "segment.ms": str(min(span, DAY))}
+
+
+async def ensure_of(settings: Settings) -> None:
+    """`ensure` as settings have it."""
+    kafka = settings.kafka
+    await ensure(
+        kafka.bootstrap,
+        kafka.partitions,
+        kafka.replication_factor,
+        kafka.topic_prefix,
+        create=kafka.create_topics,
+        retention=settings.retention,
+        security=kafka_security(kafka),
+    )
 
 
 async def ensure(  # noqa: PLR0913 - settings

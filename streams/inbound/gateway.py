@@ -11,11 +11,11 @@ import hashlib
 import hmac
 import math
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle, islice
-from typing import TypeAlias, get_args
+from typing import get_args
 
 import structlog
 import uvloop
@@ -41,6 +41,7 @@ from streams.rotation import rotating
 from streams.server import listen, serve
 from streams.telemetry import GatewayMetrics, SpoolCollector
 from streams.telemetry import registry as new_registry
+from streams.topics import ensure_of
 
 log = structlog.get_logger(__name__)
 
@@ -184,18 +185,14 @@ def wall_clock() -> Millis:
     return Millis(time.time_ns() // 1_000_000)
 
 
-EnsureTopics: TypeAlias = Callable[[Settings], Awaitable[None]]
-"""Makes and checks the topics. Raises Retry while Kafka is away, Fatal if they cannot be used."""
-
-
-async def run(settings: Settings, ensure_topics: EnsureTopics, secrets: SecretFiles | None = None) -> None:
+async def run(settings: Settings, secrets: SecretFiles | None = None) -> None:
     """Be the gateway until SIGTERM or SIGINT; Kafka may come and go, and with a spool need not be there at the start.
 
     Raises Fatal, maybe in a group, if its address cannot be had, or its spool or the topics cannot be used; Retry if there is
     no spool and no Kafka.
     """
     if settings.gateway.spool is None:
-        await ensure_topics(settings)
+        await ensure_of(settings)
     listener = listen(settings.gateway.host, settings.gateway.port)
     log.info("gateway_listening", host=settings.gateway.host, port=listener.getsockname()[1])
     registry = new_registry()
@@ -211,18 +208,18 @@ async def run(settings: Settings, ensure_topics: EnsureTopics, secrets: SecretFi
             await let_in(kafka)
             return
         async with asyncio.TaskGroup() as group, spooled(kafka, settings.gateway) as deliveries:
-            ensuring = group.create_task(_ensure(settings, ensure_topics))
+            ensuring = group.create_task(_ensure(settings))
             registry.register(SpoolCollector(deliveries.state))
             await let_in(deliveries)
             ensuring.cancel()
 
 
-async def _ensure(settings: Settings, ensure_topics: EnsureTopics) -> None:
+async def _ensure(settings: Settings) -> None:
     while True:
         with suppress(Retry):
-            return await ensure_topics(settings)
+            return await ensure_of(settings)
 
 
-def main(settings: Settings, ensure_topics: EnsureTopics, secrets: SecretFiles | None = None) -> None:
+def main(settings: Settings, secrets: SecretFiles | None = None) -> None:
     """Run the gateway as a process of its own, on uvloop. The files of its secrets are read again when they change."""
-    uvloop.run(run(settings, ensure_topics, secrets))
+    uvloop.run(run(settings, secrets))

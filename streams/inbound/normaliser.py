@@ -28,7 +28,7 @@ from streams.inbound.ticks import AHEAD_LIMIT_S, Relay, Ticker
 from streams.producer import Message
 from streams.security import kafka_security
 from streams.telemetry import NormaliserMetrics, registry
-from streams.topics import TICK_KEY, Topics, decode_tick, encode_tick, encode_ticks, ensure, partition_of
+from streams.topics import TICK_KEY, Topics, decode_tick, encode_tick, encode_ticks, ensure_of, partition_of
 from streams.transport import TP, Background, Control, LogEnds, Record, make_app, serve
 from streams.vitals import Readiness, tell
 
@@ -207,17 +207,8 @@ class Normaliser:
 async def run(settings: Settings, *, stopping: asyncio.Event | None = None) -> None:
     """Normalise deliveries until SIGTERM, or until `stopping`. Raises Fatal if that cannot go on."""
     kafka, worker, metrics = settings.kafka, settings.worker, registry()
-    security = kafka_security(kafka)
-    await ensure(
-        kafka.bootstrap,
-        kafka.partitions,
-        kafka.replication_factor,
-        kafka.topic_prefix,
-        create=kafka.create_topics,
-        retention=settings.retention,
-        security=security,
-    )
-    async with Outlet(kafka.bootstrap, security).running() as outlet:
+    await ensure_of(settings)
+    async with Outlet(kafka.bootstrap, kafka_security(kafka)).running() as outlet:
         normaliser = Normaliser(settings, outlet, NormaliserMetrics(metrics))
         app = make_app(f"{kafka.group}-normaliser", Topics(kafka.topic_prefix).deliveries, kafka, normaliser)
         readiness = Readiness(app.consumer.unready)
