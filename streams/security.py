@@ -2,7 +2,8 @@
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
@@ -86,6 +87,17 @@ def told(error: Exception) -> str:
 UNAUTHORISED: Final = (ClusterAuthorizationFailedError, GroupAuthorizationFailedError, TopicAuthorizationFailedError)
 CHECK_USER: Final = "check kafka.username, kafka.password and kafka.sasl_mechanism"
 CHECK_PROTOCOL: Final = "check kafka.security_protocol, and that kafka.bootstrap names the port that is meant for it"
+
+
+@asynccontextmanager
+async def admitted(bootstrap: str, security: Security) -> AsyncIterator[None]:
+    """Raises why brokers do not let us in, where a client inside only says that it cannot connect."""
+    try:
+        yield
+    except KafkaConnectionError:
+        if why := await refusal(bootstrap, security):
+            raise why from None
+        raise
 
 
 async def refusal(bootstrap: str, security: Security) -> Fatal | Retry | None:

@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError, KafkaError, OffsetOutOfRangeError
 
 from streams.errors import Fatal, Retry
-from streams.security import OPEN, Security, refusal
+from streams.security import OPEN, Security, admitted
 from streams.topics import MAX_RECORD_BYTES
 from streams.transport import Record, fingerprint
 
@@ -85,18 +85,11 @@ class EventsLog:
         )
         try:
             with self._reaching():
-                await self._start(consumer)
+                async with admitted(self._bootstrap, self._security):
+                    await consumer.start()
                 yield consumer
         finally:
             await consumer.stop()
-
-    async def _start(self, consumer: Any) -> None:
-        try:
-            await consumer.start()
-        except KafkaConnectionError:
-            if why := await refusal(self._bootstrap, self._security):
-                raise why from None
-            raise
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streams.dead_letters.letters import Record
 from streams.errors import Retry
-from streams.security import OPEN, Security, refusal
+from streams.security import OPEN, Security, admitted
 from streams.topics import CHECK, MAX_RECORD_BYTES
 
 PATIENCE_S: Final = 60.0
@@ -58,7 +58,8 @@ class DeadLettersLog:
 async def reading(bootstrap: str, topic: str, security: Security = OPEN) -> AsyncIterator[DeadLettersLog]:
     """The topic from its beginning on. Raises Retry if it cannot be read, or is not there."""
     with _reaching(bootstrap):
-        sources = await _admitted(bootstrap, topic, security)
+        async with admitted(bootstrap, security):
+            sources = await _partitions(bootstrap, topic, security)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             enable_auto_commit=False,
@@ -74,16 +75,6 @@ async def reading(bootstrap: str, topic: str, security: Security = OPEN) -> Asyn
             yield log
         finally:
             await consumer.stop()
-
-
-async def _admitted(bootstrap: str, topic: str, security: Security) -> list[TopicPartition]:
-    """The topic's partitions. Raises why we are not let in, if that is it."""
-    try:
-        return await _partitions(bootstrap, topic, security)
-    except KafkaConnectionError:
-        if why := await refusal(bootstrap, security):
-            raise why from None
-        raise
 
 
 async def _partitions(bootstrap: str, topic: str, security: Security) -> list[TopicPartition]:

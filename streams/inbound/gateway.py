@@ -7,8 +7,6 @@ takes it. Never a redirect and never 410, which make senders give up.
 """
 
 import asyncio
-import hashlib
-import hmac
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +27,7 @@ from models.units import SECOND, Millis
 from streams import vitals
 from streams.config import Connection, GatewaySettings, SecretFiles, Settings
 from streams.errors import Retry
+from streams.hashing import digest_of, holder_of
 from streams.inbound.answers import Reason, Refused, answer, later
 from streams.inbound.bodies import Bodies
 from streams.inbound.deliveries import Deliveries, KafkaDeliveries
@@ -64,7 +63,7 @@ class Doors:
     def use(self, connections: Sequence[Connection]) -> None:
         """Let these in from now on, and nobody else. All have as many secrets, some twice, so that all take as long."""
         most = max((len(connection.secrets) for connection in connections), default=0)
-        self.known = [(_digest(each.token.get_secret_value()), _door(each, most)) for each in connections]
+        self.known = [(digest_of(each.token.get_secret_value()), _door(each, most)) for each in connections]
         self.decoys = list({each.provider: door for each, (_, door) in zip(connections, self.known, strict=True)}.values())
 
 
@@ -83,7 +82,7 @@ class Gateway:
     async def hook(self, request: Request) -> Response:
         """Take one delivery in."""
         began = time.monotonic()
-        door = self.door(request.path_params["token"])
+        door = holder_of(request.path_params["token"], self.doors.known)
         connection = door.connection if door else STRANGERS
         try:
             self.count(connection, began)
@@ -95,15 +94,6 @@ class Gateway:
         self.metrics.accepted.labels(connection).inc()
         self.metrics.seconds.observe(time.monotonic() - began)
         return answer(202, b'{"accepted":true}')
-
-    def door(self, token: str) -> Door | None:
-        """The door that a token opens. All digests are compared, so that the time taken tells nothing about any."""
-        given = _digest(token)
-        found = None
-        for digest, door in self.doors.known:
-            if hmac.compare_digest(digest, given):
-                found = door
-        return found
 
     def count(self, connection: str, now: float) -> None:
         """Raise Refused if there are too many requests."""
@@ -174,10 +164,6 @@ def create(
 def _door(connection: Connection, most: int) -> Door:
     keys = (secret.get_secret_value() for secret in cycle(connection.secrets))
     return Door(connection.name, provider_of(connection), tuple(islice(keys, most)))
-
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode(errors="replace")).digest()
 
 
 def wall_clock() -> Millis:

@@ -2,8 +2,6 @@
 
 import base64
 import binascii
-import hashlib
-import hmac
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any, Final, Literal, TypeAlias, cast, get_args
@@ -16,6 +14,7 @@ from starlette.routing import Route
 
 from models.errors import LeadbeatError
 from streams.config import ApiToken, Scope
+from streams.hashing import holder_of
 from streams.serving.answers import refusal
 from streams.telemetry import AccessMetrics
 
@@ -62,7 +61,7 @@ class Access:
         given = _token_of(headers.get("authorization", ""))
         if not given:
             return self._refusal("missing", scope, "a token is missing", "send `Authorization: Bearer <token>`")
-        token = self._known(given)
+        token = holder_of(given, self._tokens)
         if token is None:
             return self._refusal("unknown", scope, "there is no such token", "`leadbeat token new` makes one")
         if scope not in token.scopes:
@@ -76,15 +75,6 @@ class Access:
                 if self.edition != edition:
                     return
                 yield part
-
-    def _known(self, given: str) -> ApiToken | None:
-        """Whose token it is. All digests are compared, so that the time taken tells nothing about any."""
-        digest = hashlib.sha256(given.encode(errors="replace")).digest()
-        found = None
-        for known, token in self._tokens:
-            if hmac.compare_digest(known, digest):
-                found = token
-        return found
 
     def _refusal(self, reason: Reason, scope: Scope, what: str, todo: str) -> Response:
         self._metrics.refused.labels(reason).inc()
