@@ -107,11 +107,11 @@ def asking() -> httpx.AsyncClient:
     return httpx.AsyncClient(timeout=PATIENCE_S, limits=httpx.Limits(max_connections=100))
 
 
-def start(stage: Stage, parts: Mapping[str, Sequence[str]] = PARTS, of_gateway: str = "") -> Chain:
-    """Start all parts: commands by name. `of_gateway` are more of the gateway's settings."""
+def start(stage: Stage, parts: Mapping[str, Sequence[str]] = PARTS, of_gateway: str = "", plain: str = "") -> Chain:
+    """Start parts: commands by name. `of_gateway` are more of the gateway's settings, `plain` lines of the top level."""
     ports = {"gateway": free_port(), "exporter": free_port()}
     told = CONFIG.format(**ports, of_gateway=of_gateway, connection=CONNECTION, token=TOKEN, secret=SECRET)
-    settings = stage.configure(engine.config(stage.kafka.bootstrap, stage.redis.url, "") + told)
+    settings = stage.configure(engine.config(stage.kafka.bootstrap, stage.redis.url, plain) + told)
     started = {name: stage.start(name, settings, *words) for name, words in parts.items()}
     gateway, exporter = (f"http://127.0.0.1:{port}" for port in ports.values())
     return Chain(started, f"{gateway}/hooks/{TOKEN}", gateway, exporter, settings)

@@ -17,9 +17,8 @@ from typing import Any, Final
 import msgspec
 
 from benchmarks import engine, workload
-from benchmarks.chain import CONFIG, CONNECTION, SECRET, TOKEN
-from benchmarks.process import Process
-from benchmarks.stage import Stage, staged
+from benchmarks.chain import CONNECTION, PARTS, start
+from benchmarks.stage import staged
 from models.units import Millis
 from streams.errors import Retry
 from streams.inbound.normalise import Delivery
@@ -55,7 +54,7 @@ async def _peaks(waiting: int, events: int) -> dict[str, int]:
     with staged() as stage:
         await engine.write(stage.kafka.bootstrap, log(waiting))
         await _deliver(stage.kafka.bootstrap, waiting)
-        parts = _start(stage)
+        parts = start(stage, {name: PARTS[name] for name in ("normaliser", "processor")}, plain=engine.OF_A_LOG).parts
         async with connect(stage.redis.url) as redis:
             keys = [Keys("lb", number) for number in range(workload.PARTITIONS)]
 
@@ -87,12 +86,6 @@ async def _deliver(bootstrap: str, events: int) -> None:
             numbers = range(first, min(first + AT_ONCE, events // IN_A_DELIVERY))
             topic = Topics().deliveries
             await producer.send_all(Message(topic, number % workload.PARTITIONS, None, body, headers) for number in numbers)
-
-
-def _start(stage: Stage) -> dict[str, Process]:
-    told = CONFIG.format(gateway=0, exporter=0, of_gateway="", connection=CONNECTION, token=TOKEN, secret=SECRET)
-    settings = stage.configure(engine.config(stage.kafka.bootstrap, stage.redis.url) + told)
-    return {name: stage.start(name, settings, "worker", "--part", name) for name in ("normaliser", "processor")}
 
 
 if __name__ == "__main__":

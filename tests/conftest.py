@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -11,6 +11,7 @@ import nodes
 import pytest
 import secured
 import services
+from aiokafka.admin import AIOKafkaAdminClient
 from hypothesis import Phase, settings
 from services import Alertmanager, Chromium, Kafka, Missing, Prometheus, Redis, Server
 
@@ -84,6 +85,15 @@ def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., 
 def kafka(started: Callable[..., Any]) -> Kafka:
     """Apache Kafka, shared by the session: tell tests apart with `topic_prefix`."""
     return started(services.kafka)
+
+
+@pytest.fixture
+async def admin(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Who may ask Kafka about topics, and make them."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    await admin.start()
+    yield admin
+    await admin.close()
 
 
 @pytest.fixture

@@ -1,24 +1,16 @@
 """The servers that other tests rely on do what they are relied on for."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from browsing import browsing, opened
 from redis import ConnectionError as RedisConnectionError
 from redis import Redis
 from services import until, until_sync
-
-
-@pytest.fixture
-async def admin(kafka) -> AsyncIterator[AIOKafkaAdminClient]:
-    client = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
-    await client.start()
-    yield client
-    await client.close()
 
 
 async def test_kafka_gives_back_what_was_written_to_it(kafka, admin, topic_prefix):

@@ -24,14 +24,6 @@ LATEST_S = LATEST // SECOND
 ALL = ["crm.deliveries.v1", "crm.events.v1", "leadbeat.alerts.v1", "leadbeat.dead.v1", "leadbeat.kpis.v1"]
 
 
-@pytest.fixture
-async def admin(kafka):
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
-    await admin.start()
-    yield admin
-    await admin.close()
-
-
 async def partitions(admin, prefix):
     described = await admin.describe_topics([f"{prefix}{name}" for name in ALL])
     return {topic["topic"].removeprefix(prefix): len(topic["partitions"]) for topic in described}

@@ -5,7 +5,7 @@ import inspect
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any, Final, NamedTuple, TypeVar
@@ -84,7 +84,6 @@ class Stage:
     freshness: Freshness
     folder: Path
     config: Path
-    aborted: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def fault(self) -> str:
@@ -109,7 +108,7 @@ class Stage:
     async def for_(self, seconds: float) -> None:
         """Let so much time pass: a fault lasts as long as it lasts."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.aborted.wait(), seconds)
+            await asyncio.wait_for(asyncio.Event().wait(), seconds)
 
     async def happens(self, condition: Callable[[], T | Awaitable[T]], what: str, limit_s: float = HAPPENS_S) -> T:
         """The same for what must come of a fault. Raises Missed if it does not come."""

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import conversation
 import pytest
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from histories import NOON, call
 from owners import producing
 from services import until
@@ -240,11 +240,3 @@ async def test_what_was_taken_out_leaves_kafka_s_disks_though_nothing_else_comes
         await send(producer, spec.name, theirs, others, erasure("acme:42"))
         await until(is_off_the_disks, COMPACTED_S, "compaction has come to it")
     assert others.record in await values()
-
-
-@pytest.fixture
-async def admin(kafka):
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap)
-    await admin.start()
-    yield admin
-    await admin.close()

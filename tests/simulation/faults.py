@@ -98,7 +98,7 @@ class Faults:
 
     async def _wipe(self) -> None:
         """Redis is emptied, and restored after a while."""
-        await self._emptied("wipe", self._random.choice((1, 3, 10, 25)))
+        await emptied(self._world, "wipe", self._random.choice((1, 3, 10, 25)))
 
     async def _glimpse(self) -> None:
         """For a moment an empty Redis answers, while a partition is being loaded."""
@@ -106,18 +106,7 @@ class Faults:
         while all(self._world.loaded()):
             await passed(0.001)
         await passed(self._random.uniform(0, 0.05))
-        await self._emptied("glimpse", self._random.uniform(0.001, 0.01))
-
-    async def _emptied(self, kind: str, span: float) -> None:
-        world = self._world
-        world.befall(kind)
-        copy = world.redis.copy()
-        with world.refusing("Redis was emptied"):
-            world.replace({})
-            await passed(span)
-            world.replace(copy)
-            world.tell("restored")
-            await passed(10)
+        await emptied(self._world, "glimpse", self._random.uniform(0.001, 0.01))
 
     async def _another_log(self) -> None:
         """Kafka shows another log than was applied, to processors that have just started."""
@@ -225,10 +214,22 @@ class Faults:
             self._world.change_rules()
 
 
+async def emptied(world: World, kind: str, span: float) -> None:
+    """For so many s Redis is empty, and then as it was."""
+    world.befall(kind)
+    copy = world.redis.copy()
+    with world.refusing("Redis was emptied"):
+        world.replace({})
+        await passed(span)
+        world.replace(copy)
+        world.tell("restored")
+        await passed(10)
+
+
 KINDS: Final = tuple(
     name.removeprefix("_")
     for name, found in vars(Faults).items()
-    if name.startswith("_") and asyncio.iscoroutinefunction(found) and found.__code__.co_argcount == 1
+    if name.startswith("_") and asyncio.iscoroutinefunction(found)
 )
 """All kinds of faults."""
 
