@@ -45,6 +45,7 @@ START_S = 40
 ROUND_S = 240
 LOAD_S = 120
 LOG_BATCH_BYTES = 512 * 1024
+LAST_WORDS = 2_000
 
 
 @dataclass
@@ -121,14 +122,22 @@ class System:
         return service
 
     async def until(self, condition: Callable[[], T | Awaitable[T]], limit_s: float, what: str) -> T:
-        """What a condition gives once it is true. Fails if a service ends meanwhile, or when the limit has passed."""
+        """What a condition gives once it is true. Fails if a service ends meanwhile, or when the limit has passed.
+
+        A failure has a note of what each service said last.
+        """
 
         def checked() -> T | Awaitable[T]:
             for service in self.services:
                 service.check()
             return condition()
 
-        return await until(checked, limit_s, what)
+        try:
+            return await until(checked, limit_s, what)
+        except AssertionError as failure:
+            for service in self.services:
+                failure.add_note(f"{service.name} said last:\n{service.text()[-LAST_WORDS:]}")
+            raise
 
     async def crash_redis(self) -> None:
         """Kill Redis and start it again, with what it last saved."""
