@@ -68,6 +68,8 @@ class Wire:
     swallowed: int = 0
     """Answers that were muted, since the wire was mended last."""
     cuts: int = 0
+    connections: int = 0
+    """That were ever made."""
     _links: set[Link] = field(default_factory=set)
     _passing: asyncio.Event = field(default_factory=asyncio.Event)
     _server: asyncio.Server | None = None
@@ -123,6 +125,7 @@ class Wire:
         except OSError:
             back.close()
             return
+        self.connections += 1
         link = Link(back, forth)
         self._links.add(link)
         try:
