@@ -102,8 +102,9 @@ async def _measure(url: str, worker: Process, server: Process, counts: Counter[s
         after = time.monotonic(), worker.cpu_s(), server.cpu_s()
         seconds, cpu, redis_cpu = (now - then for now, then in zip(after, before, strict=True))
         totals: Counter[str] = Counter()
-        for each in keys:
-            applied = (await read_applied(redis, [each]))[0]
+        for each, applied in zip(keys, await read_applied(redis, keys), strict=True):
+            if applied is None:
+                continue
             totals.update(whole(await read_totals(redis, each.of(applied.progress.generation))))
         events = counts["events"]
         wrong = {name: (totals[name], count) for name, count in counts.items() if name != "events" and totals[name] != count}

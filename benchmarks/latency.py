@@ -159,7 +159,7 @@ def delays(sent: Sent, looks: Sequence[Look], since: float) -> "np.ndarray[Any, 
 
 def nearest_rank(values: "np.ndarray[Any, np.dtype[np.float64]]", percent: int) -> np.float64:
     """The least value that so many percent do not exceed."""
-    return np.quantile(values, percent / 100, method="inverted_cdf")
+    return np.float64(np.quantile(values, percent / 100, method="inverted_cdf"))
 
 
 if __name__ == "__main__":

@@ -190,6 +190,10 @@ class GatewayMetrics:
                 self.refused.labels(connection, reason)
 
 
+SPOOL: Final = "leadbeat_gateway_spool_"
+"""How the names of a spool's gauges begin."""
+
+
 class SpoolState(NamedTuple):
     """What a gateway's spool holds. Sizes are in bytes, the oldest receipt in seconds since the epoch."""
 
@@ -218,7 +222,7 @@ class SpoolCollector(Collector):
         }
         for name, (text, value) in told.items():
             if value is not None:
-                yield GaugeMetricFamily(f"leadbeat_gateway_spool_{name}", text, value)
+                yield GaugeMetricFamily(f"{SPOOL}{name}", text, value)
 
 
 class NormaliserMetrics:

@@ -13,7 +13,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +35,7 @@ class Missing(Exception):
     """A server that this machine does not have; says what to do about it."""
 
 
-async def until(condition: Callable[[], T | Awaitable[T]], limit_s: float, what: str) -> T:
+async def until(condition: Callable[[], Any], limit_s: float, what: str) -> Any:
     """What `condition` (plain or async) gives, once that is true. Fails after the limit, saying `what` did not come."""
     deadline = time.monotonic() + limit_s
     while True:
@@ -62,7 +62,8 @@ def until_sync(condition: Callable[[], T], limit_s: float, what: str, every_s: f
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on now."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+        port: int = probe.getsockname()[1]
+        return port
 
 
 @dataclass
@@ -152,7 +153,8 @@ class Prometheus:
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """The instant vector of an expression: a list of {metric, value: [time, text]}."""
-        return self.get("query", query=expression)["result"]
+        found: list[dict[str, Any]] = self.get("query", query=expression)["result"]
+        return found
 
 
 @dataclass
@@ -218,7 +220,7 @@ def kafka_settings(folder: Path, port: int, controller: int) -> dict[str, str | 
         "controller.listener.names": "CONTROLLER",
         "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}",
         "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
-        "log.dirs": folder / "data",
+        "log.dirs": str(folder / "data"),
         "auto.create.topics.enable": "false",
         "group.initial.rebalance.delay.ms": 0,
         "offsets.topic.num.partitions": 4,

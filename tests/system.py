@@ -7,12 +7,12 @@ import asyncio
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, TypeAlias
 
 import httpx
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -30,8 +30,6 @@ from streams.local.truth_page import Scraped, parse
 from streams.tables import Redis, connect
 from streams.topics import TICK_KEY, Topics, encode_tick, encode_ticks, ensure, partition_of
 
-T = TypeVar("T")
-
 PARTITIONS = 4
 CONNECTION = "crm"
 TOKEN = "token_of_the_crm_0123456789"
@@ -46,6 +44,9 @@ ROUND_S = 240
 LOAD_S = 120
 LOG_BATCH_BYTES = 512 * 1024
 LAST_WORDS = 2_000
+
+Appended: TypeAlias = tuple[bytes | None, bytes, list[tuple[str, bytes]]]
+"""A record's key, value and headers."""
 
 
 @dataclass
@@ -89,7 +90,7 @@ class System:
     ) -> Path:
         """A configuration file; `plain` are keys of its top level, such as `checkpoint_ms=50`, `sections` more of others."""
         plain = {"ticks": "external", "checkpoint_ms": 50} | plain
-        kafka = {
+        kafka: dict[str, Any] = {
             "bootstrap": bootstrap or self.kafka.bootstrap,
             "partitions": partitions,
             "replication_factor": replicas,
@@ -105,8 +106,8 @@ class System:
         parts = [
             *(f"{name} = {json.dumps(value)}" for name, value in plain.items()),
             self.rules if rules is None else rules,
-            _table("[kafka]", kafka | sections.get("kafka", {})),
-            _table("[redis]", {"url": redis_url or self.redis_server.url} | sections.get("redis", {})),
+            _table("[kafka]", {**kafka, **sections.get("kafka", {})}),
+            _table("[redis]", {"url": redis_url or self.redis_server.url, **sections.get("redis", {})}),
             _table("[worker]", worker | dict(sections.get("worker", {}))),
             _table("[gateway]", {"port": self.gateway_port}),
             _table("[exporter]", {"port": self.exporter_port}),
@@ -121,13 +122,13 @@ class System:
         self.services.append(service)
         return service
 
-    async def until(self, condition: Callable[[], T | Awaitable[T]], limit_s: float, what: str) -> T:
+    async def until(self, condition: Callable[[], Any], limit_s: float, what: str) -> Any:
         """What a condition gives once it is true. Fails if a service ends meanwhile, or when the limit has passed.
 
         A failure has a note of what each service said last.
         """
 
-        def checked() -> T | Awaitable[T]:
+        def checked() -> Any:
             for service in self.services:
                 service.check()
             return condition()
@@ -173,7 +174,7 @@ class System:
 
     async def append(self, events: Iterable[Event]) -> None:
         """Append events to their topic, as the normaliser writes them."""
-        by_partition = defaultdict(list)
+        by_partition = defaultdict[int, list[Appended]](list)
         for event in events:
             named = {name: _of_connection(event[name]) for name in ("subject", "into") if event.get(name)}
             key = f"lead:{named['subject']['id']}".encode()
@@ -209,15 +210,15 @@ class System:
 
     async def tick(self, clock: int) -> None:
         """Append a tick to every deliveries partition."""
-        record = (TICK_KEY, encode_tick(clock // SECOND), [])
+        record: Appended = (TICK_KEY, encode_tick(clock // SECOND), [])
         await self._append(self.topics.deliveries, {partition: [record] for partition in range(PARTITIONS)})
 
     async def tick_events(self, clock: int) -> None:
         """Append a tick of all deliveries partitions to every events partition, as the normaliser passes it on."""
-        record = (TICK_KEY, encode_ticks(dict.fromkeys(range(PARTITIONS), clock // SECOND)), [])
+        record: Appended = (TICK_KEY, encode_ticks(dict.fromkeys(range(PARTITIONS), clock // SECOND)), [])
         await self._append(self.topics.events, {partition: [record] for partition in range(PARTITIONS)})
 
-    async def _append(self, topic: str, by_partition: Mapping[int, Sequence[tuple[bytes | None, bytes, list[Any]]]]) -> None:
+    async def _append(self, topic: str, by_partition: Mapping[int, Sequence[Appended]]) -> None:
         sent = []
         for partition, records in by_partition.items():
             batch = self.producer.create_batch()
@@ -294,7 +295,9 @@ class System:
 
     async def stored(self) -> dict[int, dict[str, str]]:
         """What is stored of each partition's progress."""
-        found = {number: await self.redis.hgetall(f"lb:{{{number}}}:applied") for number in range(PARTITIONS)}
+        found: dict[int, dict[Any, Any]] = {
+            number: await self.redis.hgetall(f"lb:{{{number}}}:applied") for number in range(PARTITIONS)
+        }
         return {number: {name.decode(): text.decode() for name, text in row.items()} for number, row in found.items()}
 
     async def offsets(self) -> int:

@@ -4,12 +4,20 @@ import platform
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from ipaddress import ip_address
+from typing import Final
 
 from models.errors import LeadbeatError
 from models.rules import Rules
+from models.units import SECOND, Millis, isoformat
 from streams.config import Settings
 from streams.inspection.findings import Finding, fail, ok, warn
 from streams.inspection.seen import ServiceSeen
+from streams.telemetry import SpoolState
+
+SCARCE: Final = 0.2
+"""The share of its limit below which a spool has little room left, as the alert LeadbeatSpoolNearlyFull has it."""
+
+MIB: Final = 2**20
 
 
 def of_mistakes(fault: LeadbeatError) -> Iterator[Finding]:
@@ -52,6 +60,17 @@ def of_services(services: Sequence[ServiceSeen]) -> Iterator[Finding]:
             yield fail(service.name, f"at {service.url} is not ready: {service.told}", "look into its log")
         else:
             yield ok(service.name, f"is ready at {service.url}")
+        if service.spool is not None:
+            yield _of_spool(service.name, service.spool)
+
+
+def _of_spool(gateway: str, spool: SpoolState) -> Finding:
+    where, room = f"spool of the {gateway}", f"room for {spool.room / MIB:,.0f} MiB"
+    if not spool.deliveries:
+        return ok(where, f"empty, {room}")
+    since = isoformat(Millis(round((spool.oldest_receipt or 0) * SECOND)))
+    what = f"accepted deliveries that wait for Kafka: {spool.deliveries:,}, the oldest since {since}; {room}"
+    return (fail if spool.room < SCARCE * spool.limit else warn)(where, what, "see to Kafka: nothing else empties the spool")
 
 
 def _section(name: str) -> str:

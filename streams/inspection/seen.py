@@ -12,6 +12,7 @@ from streams.serving.table import Round
 from streams.tables import Applied
 from streams.tables.presence import Heard
 from streams.tables.rules import RulesDocument
+from streams.telemetry import SpoolState
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +106,14 @@ class TablesSeen:
 
 
 class ServiceSeen(NamedTuple):
-    """A service of ours over HTTP: where, whether it says that it is ready, what else it says; `fault`: why no answer came."""
+    """A service of ours over HTTP: where, whether it says that it is ready, what else it says; `fault`: why no answer came.
+
+    `spool` is a gateway's, if it has one and tells of it.
+    """
 
     name: str
     url: str
     ready: bool = False
     told: str = ""
     fault: str = ""
+    spool: SpoolState | None = None

@@ -216,8 +216,7 @@ class Owner:
         return await self._read(tp, owned, partial(read_parts, self._redis, owned.keys, wanted, owned.checked()))
 
     async def _read_due(self, tp: TP, owned: Owned, after: Millis, until: Millis) -> Mapping[str, Millis]:
-        found = await self._read(tp, owned, partial(read_due, self._redis, owned.keys, after, until, owned.checked()))
-        return {subject: Millis(at) for subject, at in found.items()}
+        return await self._read(tp, owned, partial(read_due, self._redis, owned.keys, after, until, owned.checked()))
 
     async def _read(self, tp: TP, owned: Owned, read: Callable[[], Awaitable[T]]) -> T:
         """Read from Redis until it answers."""

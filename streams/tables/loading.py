@@ -12,6 +12,7 @@ from itertools import count, islice
 from typing import Any, Final, NamedTuple, TypeVar
 
 from models.state.lead import is_huge, joined
+from models.units import Millis
 from streams.errors import Retry
 from streams.tables.keys import BUCKETS, Keys, Pane, bucket_of
 from streams.tables.rows import (
@@ -294,14 +295,14 @@ async def read_series(redis: Redis, keys: Keys, check: Check = _unchecked) -> li
         return [name.decode() for name in names]
 
 
-async def read_due(redis: Redis, keys: Keys, after: int, until: int, check: Check = _unchecked) -> dict[str, int]:
+async def read_due(redis: Redis, keys: Keys, after: int, until: int, check: Check = _unchecked) -> dict[str, Millis]:
     """Who is due after an instant and until another, with the instants; all in ms UTC."""
-    found: dict[str, int] = {}
+    found: dict[str, Millis] = {}
     while True:
         with reaching(keys.due):
             asked = ("ZRANGEBYSCORE", keys.due, f"({after}", until, "WITHSCORES", "LIMIT", len(found), _PAGE)
             (page,) = await _read(redis, keys, check, asked)
-            found.update((subject.decode(), int(at)) for subject, at in zip(page[::2], page[1::2], strict=True))
+            found.update((subject.decode(), Millis(int(at))) for subject, at in zip(page[::2], page[1::2], strict=True))
         if len(page) < 2 * _PAGE:
             return found
 

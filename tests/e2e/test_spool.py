@@ -10,12 +10,14 @@ import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from children import Service, command, end
+from examined import findings_of, told
 from services import CHECKOUT, Kafka, free_port, until
 from spooling import disordered, lost
 from standardwebhooks.webhooks import Webhook
 
 from models.units import SECOND, moment
 from streams.inbound.normalise import Delivery
+from streams.inspection.findings import Level
 from streams.local.deliveries import secret_of, wall
 from streams.local.truth_page import parse
 from streams.topics import Topics, ensure
@@ -157,6 +159,8 @@ async def test_kafka_away_and_gateways_killed_meanwhile(kafka, gateway):
             await kill()
         oldest = await gateway.told("oldest_receipt_timestamp_seconds")
         assert began < oldest * SECOND < wall()
+        (waiting,) = told(await findings_of(gateway.config), Level.WARN, "spool of the gateway")
+        assert waiting.startswith("accepted deliveries that wait for Kafka: ")
     finally:
         kafka.server.start()
     for _ in range(2):

@@ -57,7 +57,7 @@ class Freshness:
             with suppress(RedisError, OSError, TimeoutError):
                 async with asyncio.timeout(1):
                     clock, exact = await self._redis.hmget(RECORD, ["clock", "exact"])
-                if exact == b"1":
+                if clock and exact == b"1":
                     self._clock = int(clock) / 1000
             if self._clock is not None:
                 now = time.time()

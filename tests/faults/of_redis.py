@@ -1,10 +1,12 @@
 """A Redis that loses data, is killed, full, slow or silent, and connections to it that break."""
 
 import signal
+from functools import partial
 from random import Random
 
 from faults.kinds import kind
 from faults.stage import HAPPENS_S, START_S, Missed, Stage, wall_s
+from wire import Wire
 
 AGES_S = (1, 2, 3, 5, 8, 13)
 LONG_AGES_S = (30, 60)
@@ -82,7 +84,7 @@ async def emptied(stage: Stage, rng: Random) -> float:
 
 async def _all_refuse(stage: Stage, processes: dict[str, int]) -> None:
     for name, process in processes.items():
-        end = await stage.happens(lambda process=process: stage.fleet.ended(process), f"{name} refuses to count", START_S)
+        end = await stage.happens(partial(stage.fleet.ended, process), f"{name} refuses to count", START_S)
         assert end.code == FATAL, f"{name} ended with {end.code}"
     lines = [str(said.line) for said in stage.fleet.said if said.process in processes.values()]
     assert any("Redis was emptied" in line for line in lines), "nobody says that Redis was emptied"
@@ -148,11 +150,14 @@ async def redis_cut(stage: Stage, rng: Random) -> float:
     """A worker's connections to Redis break in the middle of an answer, three times."""
     machine = await stage.working(rng)
     wire = machine.redis
-    cuts = wire.cuts
-    for count in range(3):
+    for cuts in range(wire.cuts, wire.cuts + 3):
         wire.cuts_after = rng.randrange(400)
-        await stage.happens(lambda count=count: wire.cuts > cuts + count, "an answer is cut short", HAPPENS_S)
+        await stage.happens(partial(_more_cuts, wire, cuts), "an answer is cut short", HAPPENS_S)
     return wall_s()
+
+
+def _more_cuts(wire: Wire, than: int) -> bool:
+    return wire.cuts > than
 
 
 @kind(quick=0, full=6)

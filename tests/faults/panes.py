@@ -11,6 +11,7 @@ from models.measures import Kind, Measure
 from models.panes import CHUNK
 from models.slices import join_values, pair_name
 from models.sums import series_name, unpack
+from models.units import Millis
 from models.windows import PANE_LENGTH, LocalDays, Pane
 from streams.local.truth_ledger import Ledger, Slice
 from streams.tables import Keys, Redis
@@ -44,7 +45,7 @@ def expected_cells(ledger: Ledger, zone: str) -> Cells:
         if named is None:
             continue
         for at, amount in occurrences:
-            for size, start in _panes(measure, at, days):
+            for size, start in _panes(measure, Millis(at), days):
                 for part, much in _parts(measure, amount):
                     found[size, start, series_name(measure.id, named, part)] += much
     return Counter({cell: much for cell, much in found.items() if much})
@@ -59,7 +60,7 @@ def _slice(measure: Measure, slice_: Slice) -> str | None:
     return f"{dim}={join_values(values)}" if dim else ""
 
 
-def _panes(measure: Measure, at: int, days: LocalDays) -> Iterator[tuple[str, int]]:
+def _panes(measure: Measure, at: Millis, days: LocalDays) -> Iterator[tuple[str, int]]:
     for size in Pane:
         if size is Pane.DAY:
             yield size.value, days.floor(at)

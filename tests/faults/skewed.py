@@ -41,7 +41,7 @@ def skew(path: Path) -> None:
 
 
 def _replace(now: Callable[[], float], now_ns: Callable[[], int]) -> None:
-    time.time, time.time_ns = now, now_ns  # type: ignore[assignment]
+    time.time, time.time_ns = now, now_ns
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 import asyncio
 import inspect
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple
 
 import httpx
 from aiokafka import TopicPartition
@@ -25,8 +25,6 @@ from wire import Wire
 
 from streams.local.truth_page import Scraped, parse
 from streams.topics import ensure
-
-T = TypeVar("T")
 
 MACHINES: Final = 2
 CHECKPOINT_MS: Final = 200
@@ -92,7 +90,7 @@ class Stage:
 
     # --- waiting
 
-    async def until(self, condition: Callable[[], T | Awaitable[T]], limit_s: float, what: str) -> T:
+    async def until(self, condition: Callable[[], Any], limit_s: float, what: str) -> Any:
         """What a condition gives once it is true. Fails when the limit has passed, or a service cannot go on."""
         deadline = time.monotonic() + limit_s
         while True:
@@ -110,7 +108,7 @@ class Stage:
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.Event().wait(), seconds)
 
-    async def happens(self, condition: Callable[[], T | Awaitable[T]], what: str, limit_s: float = HAPPENS_S) -> T:
+    async def happens(self, condition: Callable[[], Any], what: str, limit_s: float = HAPPENS_S) -> Any:
         """The same for what must come of a fault. Raises Missed if it does not come."""
         try:
             return await self.until(condition, limit_s, what)
@@ -161,7 +159,8 @@ class Stage:
             found = [owner.machine for number, owner in self.owners().items() if partition in {None, number}]
             return sorted({machine.number: machine for machine in found}.values(), key=lambda machine: machine.number)
 
-        return rng.choice(await self.until(some, START_S, "somebody has partitions"))
+        found: list[Machine] = await self.until(some, START_S, "somebody has partitions")
+        return rng.choice(found)
 
     def process(self, place: Place) -> Service:
         """The process that runs in a place. Raises Missed if there is none."""

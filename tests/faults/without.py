@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from hashlib import sha1
-from typing import Any, Final
+from typing import Final
 
 from streams import cli
 from streams.processing import checkpoint
 from streams.tables.server import load_script
+from streams.transport import TP
 from streams.transport.consumer import BatchConsumer
 from streams.transport.thread import BatchThread
 from tests.simulation.guards import FENCE, Guard
@@ -28,7 +29,7 @@ def rewritten(guard: Guard) -> Callable[[], None]:
         return (source, digest) if instead is None else (instead, sha1(instead.encode(), usedforsecurity=False).hexdigest())
 
     def take_out() -> None:
-        checkpoint.load_script = loading  # type: ignore[assignment]
+        checkpoint.load_script = loading  # type: ignore[attr-defined]
 
     return take_out
 
@@ -40,13 +41,13 @@ def unwatched() -> None:
         with self._consumer._subscription.fetch_context():
             pass
 
-    BatchThread.pulse = pulse  # type: ignore[assignment,method-assign]
+    BatchThread.pulse = pulse  # type: ignore[method-assign]
 
 
 def unheld() -> None:
     """Partitions are delivered whatever becomes of their checkpoints."""
 
-    def hold(*_: Any) -> None:
+    def hold(self: BatchConsumer, tp: TP) -> None:
         pass
 
     BatchConsumer.hold = hold  # type: ignore[method-assign]

@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from httpx import AsyncClient, MockTransport, Response
 
 from models.errors import LeadbeatError
 from models.rules import Membership, Rules
@@ -16,10 +17,11 @@ from streams.inspection.of_log import of_log
 from streams.inspection.of_settings import of_services, of_settings
 from streams.inspection.of_tables import of_tables
 from streams.inspection.seen import Bounds, DeadSeen, GroupSeen, LogSeen, ServiceSeen, TablesSeen, TailSeen, TickSeen, TopicSeen
-from streams.inspection.services import look_at_services
+from streams.inspection.services import look, look_at_services
 from streams.tables import Applied, Progress
 from streams.tables.presence import Heard
 from streams.tables.rules import RulesDocument
+from streams.telemetry import SpoolState
 from streams.topics import Topics, specs
 from streams.valuation import valuation_of
 
@@ -161,6 +163,40 @@ def test_services_that_are_not_ready_or_not_there():
         ("processor", "cannot be reached at http://p: refused"),
     ]
     assert found[-1].todo.endswith("or set worker.host")
+
+
+@pytest.mark.parametrize(
+    ("spool", "level", "what"),
+    [
+        (SpoolState(0, 0, 2**30, 2**30, None), Level.OK, "empty, room for 1,024 MiB"),
+        (
+            SpoolState(1_500, 2**29, 2**30, 2**29, NOW / 1000),
+            Level.WARN,
+            "accepted deliveries that wait for Kafka: 1,500, the oldest since 2026-03-02T12:00:00.000Z; room for 512 MiB",
+        ),
+        (
+            SpoolState(1, 2**30 - 2**26, 2**30, 2**26, NOW / 1000),
+            Level.FAIL,
+            "accepted deliveries that wait for Kafka: 1, the oldest since 2026-03-02T12:00:00.000Z; room for 64 MiB",
+        ),
+    ],
+    ids=["empty", "filling", "nearly full"],
+)
+def test_a_spool_in_which_something_waits(spool, level, what):
+    found = list(of_services([ServiceSeen("gateway", "http://g", ready=True, spool=spool)]))
+    assert of(found[1:], level) == [("spool of the gateway", what)]
+    assert bool(found[1].todo) == (level is not Level.OK)
+
+
+@pytest.mark.parametrize("page", ["", "<html>", "leadbeat_gateway_spool_deliveries 1\n", "leadbeat_gateway_spool_bytes x\n"])
+async def test_a_page_that_tells_of_no_spool(page):
+    async def answer(request):
+        return Response(200, text=page)
+
+    async with AsyncClient(transport=MockTransport(answer)) as client:
+        assert await look(client, "gateway", "http://g") == ServiceSeen(
+            "gateway", "http://g", ready=True, told=page[:200].strip()
+        )
 
 
 async def test_services_are_asked_where_they_can_be_reached():
