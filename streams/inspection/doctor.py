@@ -44,9 +44,7 @@ async def examine(load: Callable[[], Settings], now: Callable[[], Millis] = wall
 async def _tables(settings: Settings, now: Callable[[], Millis]) -> TablesSeen | LeadbeatError:
     try:
         return await look_at_tables(settings, now)
-    except Retry as fault:
-        return Retry(fault.where, fault.what, "check redis.url, and that a Redis runs there that this machine can reach")
-    except Fatal as fault:
+    except (Retry, Fatal) as fault:
         return fault
 
 

@@ -67,7 +67,7 @@ async def _read_page(redis: Redis, keys: Keys, windows: Sequence[str], seen: See
             with reaching(keys.applied):
                 return _changed(applied, rest, seen, whole=kind == b"WHOLE"), rest[-1]
         seen = Seen(generation=applied.progress.generation)
-    raise Retry(keys.applied, "its generation changes faster than it is read", "wait, it is asked again")
+    raise Retry(keys.applied, "its generation changes faster than it is read", "ask again when the system is less busy")
 
 
 async def _ask(redis: Redis, keys: Keys, windows: Sequence[str], seen: Seen) -> Any:

@@ -41,6 +41,8 @@ _PASSING: Final = (
 )
 _PASSING_CODES: Final = ("BUSY", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "UNBLOCKED")
 LET_IN: Final = "check user and password in redis.url, and the user's rights: docs/operations.md lists them"
+COME_TO: Final = "check redis.url, and that a Redis runs there that this machine can reach"
+LATER: Final = "ask again in a moment, as services do by themselves"
 _REFUSING: Final = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
 
 
@@ -107,10 +109,10 @@ def reaching(where: str) -> Iterator[None]:
     except _PASSING as error:
         if isinstance(error.__cause__ or error.__context__, SSLError):
             raise Retry(where, f"Redis cannot be trusted: {error}", TRUST.format("redis")) from error
-        raise Retry(where, f"Redis does not answer: {error}", "wait, it is asked again") from error
+        raise Retry(where, f"Redis does not answer: {error}", COME_TO) from error
     except exceptions.ResponseError as error:
         if str(error).startswith(_PASSING_CODES):
-            raise Retry(where, str(error), "wait, it is asked again") from error
+            raise Retry(where, str(error), LATER) from error
         raise Fatal(where, str(error), "find out who else writes under this prefix") from error
     except exceptions.RedisError as error:
         raise Fatal(where, repr(error)) from error
@@ -164,7 +166,7 @@ async def check_server(redis: Redis, prefix: str) -> None:
     for failure in failures:
         text = failure.decode()
         if not _is_about_rights(text):
-            raise Retry("redis", text, "wait, it is asked again")
+            raise Retry("redis", text, LATER)
         raise Fatal("redis", f"its user may not write: {text}", LET_IN)
 
 

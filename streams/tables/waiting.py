@@ -37,7 +37,7 @@ async def read_open(redis: Redis, keys: Keys) -> OpenClocks | None:
                 found |= await _further_pages(redis, keys)
             return OpenClocks(applied.progress.clock, list(found.items()))
         keys = keys.of(applied.progress.generation)
-    raise Retry(keys.applied, "its generation changes faster than it is read", "wait, it is asked again")
+    raise Retry(keys.applied, "its generation changes faster than it is read", "ask again when the system is less busy")
 
 
 async def _first_page(redis: Redis, keys: Keys) -> Any:

@@ -275,6 +275,7 @@ def test_a_redis_that_is_not_there_may_come_back(run, tmp_path):
     code, _, err = run("table", "applied", "--config", tmp_path / "leadbeat.toml")
     assert code == 75
     assert "Redis does not answer" in err
+    assert err.strip().endswith("(check redis.url, and that a Redis runs there that this machine can reach)")
 
 
 def test_tables_of_another_number_of_partitions_are_not_misread(run, config, filled):
