@@ -9,7 +9,8 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final, Literal, NamedTuple, TextIO
 
 import structlog
@@ -47,6 +48,18 @@ REPEAT_S: Final = 30.0
 
 MOST_LINES: Final = 1_000
 """Lines of others that are remembered."""
+
+
+@contextmanager
+def silenced() -> Iterator[None]:
+    """For commands that end: Kafka's client does not log what goes wrong, as the command says the same."""
+    logger = logging.getLogger("aiokafka")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 def configure(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -207,6 +208,16 @@ class _Asked:
 
 CHECK: Final = "check kafka.bootstrap, and that a broker runs there that this machine can reach"
 """What to do when Kafka is not there."""
+
+
+@contextmanager
+def reaching(bootstrap: str) -> Iterator[None]:
+    """Turns what clients of Kafka raise inside into Retry."""
+    try:
+        yield
+    except (KafkaError, TimeoutError) as error:
+        what = "cannot be reached" if isinstance(error, KafkaConnectionError) else f"does not answer as it should: {error!r}"
+        raise Retry(f"Kafka at {bootstrap}", what, CHECK) from None
 
 
 async def _settled(admin: Any, wanted: list[TopicSpec], replication: int | None, asked: _Asked) -> dict[str, int]:

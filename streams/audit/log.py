@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import OffsetOutOfRangeError
 
 from streams.errors import Fatal, Retry
 from streams.security import OPEN, Security, admitted
-from streams.topics import MAX_RECORD_BYTES
+from streams.topics import MAX_RECORD_BYTES, reaching
 from streams.transport import Record, fingerprint
 
 PATIENCE_S: Final = 60.0
@@ -93,11 +93,8 @@ class EventsLog:
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
-        try:
-            yield
-        except OffsetOutOfRangeError:
-            raise Retry(self.where, "has forgotten its beginning while it was read", "ask again") from None
-        except (KafkaError, TimeoutError) as error:
-            away = isinstance(error, KafkaConnectionError)
-            what = "Kafka cannot be reached" if away else f"Kafka does not answer as it should: {error!r}"
-            raise Retry(self.where, what, "check kafka.bootstrap, and that a broker runs there") from None
+        with reaching(self._bootstrap):
+            try:
+                yield
+            except OffsetOutOfRangeError:
+                raise Retry(self.where, "has forgotten its beginning while it was read", "ask again") from None

@@ -13,6 +13,7 @@ from streams.dead_letters.log import DeadLettersLog, reading
 from streams.dead_letters.marks import is_letter
 from streams.inbound.erased import Erased
 from streams.security import kafka_security
+from streams.telemetry import silenced
 from streams.topics import Topics
 
 
@@ -65,13 +66,14 @@ class DeadLetters:
 async def dead_letters(settings: Settings) -> AsyncIterator[DeadLetters]:
     """All dead letters that there are now. Raises Retry."""
     erased, kafka = Erased(settings), settings.kafka
-    async with reading(kafka.bootstrap, Topics(kafka.topic_prefix).dead, kafka_security(kafka)) as log:
-        entries = await _entries(log, erased)
-        if erased:
-            # Who was erased is known only now.
-            await log.rewind()
+    with silenced():
+        async with reading(kafka.bootstrap, Topics(kafka.topic_prefix).dead, kafka_security(kafka)) as log:
             entries = await _entries(log, erased)
-        yield DeadLetters(log, entries)
+            if erased:
+                # Who was erased is known only now.
+                await log.rewind()
+                entries = await _entries(log, erased)
+            yield DeadLetters(log, entries)
 
 
 async def _entries(log: DeadLettersLog, erased: Erased) -> dict[str, Entry]:

@@ -1,18 +1,17 @@
 """The topic of dead letters, read from its beginning on, outside of any group."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from streams.dead_letters.letters import Record
 from streams.errors import Retry
 from streams.security import OPEN, Security, admitted
-from streams.topics import CHECK, MAX_RECORD_BYTES
+from streams.topics import MAX_RECORD_BYTES, reaching
 
 PATIENCE_S: Final = 60.0
 """How long the log may give nothing of what it says that it has."""
@@ -57,7 +56,7 @@ class DeadLettersLog:
 @asynccontextmanager
 async def reading(bootstrap: str, topic: str, security: Security = OPEN) -> AsyncIterator[DeadLettersLog]:
     """The topic from its beginning on. Raises Retry if it cannot be read, or is not there."""
-    with _reaching(bootstrap):
+    with reaching(bootstrap):
         async with admitted(bootstrap, security):
             sources = await _partitions(bootstrap, topic, security)
         consumer = AIOKafkaConsumer(
@@ -88,13 +87,3 @@ async def _partitions(bootstrap: str, topic: str, security: Security) -> list[To
     if not found:
         raise Retry(f"topic {topic}", "is not there", "start a gateway or worker, which makes it")
     return [TopicPartition(topic, each["partition"]) for each in found[0]]
-
-
-@contextmanager
-def _reaching(bootstrap: str) -> Iterator[None]:
-    try:
-        yield
-    except (KafkaError, TimeoutError) as error:
-        away = isinstance(error, KafkaConnectionError)
-        what = "cannot be reached" if away else f"does not answer as it should: {error!r}"
-        raise Retry(f"Kafka at {bootstrap}", what, CHECK) from None

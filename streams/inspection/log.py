@@ -1,15 +1,14 @@
 """Looking at Kafka: brokers, topics, groups. Nothing is written, and no topic made."""
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaConnectionError, KafkaError
+from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaError
 
 from models.units import Millis
 from streams.config import KafkaSettings, Settings
@@ -17,7 +16,8 @@ from streams.errors import Retry
 from streams.inspection.seen import Bounds, GroupSeen, LogSeen, TopicSeen
 from streams.inspection.tails import READING_S, read_bounds, read_dead, read_tail
 from streams.security import kafka_security, refusal
-from streams.topics import Topics
+from streams.telemetry import silenced
+from streams.topics import Topics, reaching
 
 PATIENCE_S: Final = 5.0
 """How long Kafka may take for one answer."""
@@ -28,7 +28,7 @@ _Seen = TypeVar("_Seen")
 async def look_at_log(settings: Settings, clock: Callable[[], Millis]) -> LogSeen:
     """Kafka as it is now. Raises Retry or Fatal if it cannot be reached; with less than that, the rest is still told."""
     kafka = settings.kafka
-    with _silently():
+    with silenced():
         try:
             async with _administrator(kafka) as admin:
                 return await _look(settings, admin, clock)
@@ -48,7 +48,7 @@ async def _look(settings: Settings, admin: AIOKafkaAdminClient, clock: Callable[
             faults.append(Retry(what, f"could not be looked at: {error!r}", "see whether this user may, and the broker's log"))
             return None
 
-    with _reaching(kafka.bootstrap):
+    with reaching(kafka.bootstrap):
         async with asyncio.timeout(PATIENCE_S):
             brokers = len((await admin.describe_cluster())["brokers"])
             # All topics are listed: to ask for one by name may make it.
@@ -75,35 +75,13 @@ def _names(settings: Settings) -> frozenset[str]:
     return frozenset(connection.name for connection in settings.connections)
 
 
-@contextmanager
-def _silently() -> Iterator[None]:
-    """Keep the client's own complaints from the doctor's findings, which say the same."""
-    logger = logging.getLogger("aiokafka")
-    before = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(before)
-
-
-@contextmanager
-def _reaching(bootstrap: str) -> Iterator[None]:
-    try:
-        yield
-    except (KafkaError, TimeoutError) as error:
-        what = "cannot be reached" if isinstance(error, KafkaConnectionError) else f"does not answer as it should: {error!r}"
-        todo = "check kafka.bootstrap, and that a broker runs there that this machine can reach"
-        raise Retry(f"Kafka at {bootstrap}", what, todo) from None
-
-
 @asynccontextmanager
 async def _administrator(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(
         bootstrap_servers=kafka.bootstrap, request_timeout_ms=int(PATIENCE_S * 1000), **kafka_security(kafka)
     )
     try:
-        with _reaching(kafka.bootstrap):
+        with reaching(kafka.bootstrap):
             async with asyncio.timeout(PATIENCE_S):
                 await admin.start()
         yield admin

@@ -84,9 +84,10 @@ async def test_a_topic_that_is_not_there_is_told_and_not_made(kafka, topic_prefi
         await kept(settings(kafka.bootstrap, topic_prefix))
 
 
-async def test_a_kafka_that_is_away_is_told():
+async def test_a_kafka_that_is_away_is_told_once(caplog):
     with pytest.raises(Retry, match="cannot be reached"):
         await asyncio.wait_for(kept(settings("127.0.0.1:1", "")), 30)
+    assert [record for record in caplog.records if record.name.startswith("aiokafka")] == []
 
 
 # --- listed
