@@ -36,10 +36,11 @@ async def black_hole(stage: Stage, rng: Random) -> float:
 
 @kind(quick=0, full=8)
 async def half_open(stage: Stage, rng: Random) -> float:
-    """A machine's connections to Kafka are half open: what it sends arrives nowhere, and nobody tells it."""
+    """Connections of a machine, or of all, to Kafka are half open: what is sent arrives nowhere, and nobody tells."""
     machine = await stage.working(rng)
-    before = sum(wire.connections for wire in machine.kafka)
-    stage.ways.do(*(wire.forget for wire in machine.kafka))
+    wires = [wire for each in rng.choice(([machine], stage.machines)) for wire in each.kafka]
+    before = sum(wire.connections for wire in wires)
+    stage.ways.do(*(wire.forget for wire in wires))
     at = wall_s()
-    await stage.happens(lambda: sum(wire.connections for wire in machine.kafka) > before, "it connects anew", 120)
+    await stage.happens(lambda: sum(wire.connections for wire in wires) > before, "somebody connects anew", 120)
     return at
