@@ -4,7 +4,6 @@ import inspect
 
 import pytest
 from aiokafka import AIOKafkaConsumer
-from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
@@ -16,8 +15,7 @@ from streams.transport.consumer import BatchConsumer, BatchTransport
 from streams.transport.thread import BatchThread
 
 SET_IN_INIT = {
-    AIOKafkaConsumer: {"_client", "_fetch_max_wait_ms", "_subscription", "_coordinator", "_fetcher"},
-    AIOKafkaClient: {"_conns"},
+    AIOKafkaConsumer: {"_fetch_max_wait_ms", "_subscription", "_coordinator", "_fetcher"},
     Fetcher: {"_fetch_task"},
     GroupCoordinator: {"_rejoin_needed_fut", "_heartbeat_task", "_coordination_task"},
     SubscriptionState: {"_fetch_count"},
