@@ -32,6 +32,7 @@ RESERVED: Final = (
         "delivery_",
         "events_",
         "exporter_",
+        "gateway_",
         "known_until_",
         "kpi_",
         "kpis_",

@@ -203,8 +203,8 @@ class GatewayMetrics:
                 self.refused.labels(connection, reason)
 
 
-SPOOL: Final = "leadbeat_gateway_spool_"
-"""How the names of a spool's gauges begin."""
+SPOOL: Final = "leadbeat_gateway_spool"
+"""What the names of a spool's gauges begin with."""
 
 
 class SpoolState(NamedTuple):
@@ -235,7 +235,7 @@ class SpoolCollector(Collector):
         }
         for name, (text, value) in told.items():
             if value is not None:
-                yield GaugeMetricFamily(f"{SPOOL}{name}", text, value)
+                yield GaugeMetricFamily(f"{SPOOL}_{name}", text, value)
 
 
 class NormaliserMetrics:

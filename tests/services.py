@@ -35,8 +35,11 @@ class Missing(Exception):
     """A server that this machine does not have; says what to do about it."""
 
 
-async def until(condition: Callable[[], Any], limit_s: float, what: str) -> Any:
-    """What `condition` (plain or async) gives, once that is true. Fails after the limit, saying `what` did not come."""
+async def until(condition: Callable[[], Any], limit_s: float, what: str, every_s: float = POLL_S) -> Any:
+    """What `condition` (plain or async) gives, once that is true. Fails after the limit, saying `what` did not come.
+
+    `every_s` spares the machine where looking is costly.
+    """
     deadline = time.monotonic() + limit_s
     while True:
         found = condition()
@@ -46,17 +49,22 @@ async def until(condition: Callable[[], Any], limit_s: float, what: str) -> Any:
             return found
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {limit_s} s: {what}")
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(every_s)
 
 
 def until_sync(condition: Callable[[], T], limit_s: float, what: str, every_s: float = POLL_S) -> T:
-    """`until` for tests that are not async; `every_s` spares the machine where looking is costly."""
+    """`until` for tests that are not async."""
     deadline = time.monotonic() + limit_s
     while not (found := condition()):
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {limit_s} s: {what}")
         time.sleep(every_s)
     return found
+
+
+async def let_pass(seconds: float) -> None:
+    """Let so much time pass, for faults that last: a slow sender is slow, a pause is long. Nothing is waited for so."""
+    await asyncio.sleep(seconds)
 
 
 def free_port() -> int:

@@ -57,7 +57,7 @@ def _spool(page: str) -> SpoolState | None:
     """What a gateway's /metrics tell of its spool; nothing if it has none, or that is no page of ours."""
     try:
         samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
-        told = {sample.name.removeprefix(SPOOL): sample.value for sample in samples if sample.name.startswith(SPOOL)}
+        told = {sample.name.removeprefix(f"{SPOOL}_"): sample.value for sample in samples if sample.name.startswith(SPOOL)}
         deliveries, used, limit, room = (int(told[name]) for name in ("deliveries", "bytes", "limit_bytes", "room_bytes"))
     except (ValueError, KeyError):
         return None

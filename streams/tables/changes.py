@@ -7,7 +7,7 @@ from typing import Any, Final
 from streams.errors import Retry
 from streams.tables.keys import Keys
 from streams.tables.rows import Applied, Waiting, decode_applied, decode_waiting
-from streams.tables.server import Redis, load_script, reaching, run_script
+from streams.tables.server import QUIETER, Redis, load_script, reaching, run_script
 
 _ATTEMPTS: Final = 3
 
@@ -67,7 +67,7 @@ async def _read_page(redis: Redis, keys: Keys, windows: Sequence[str], seen: See
             with reaching(keys.applied):
                 return _changed(applied, rest, seen, whole=kind == b"WHOLE"), rest[-1]
         seen = Seen(generation=applied.progress.generation)
-    raise Retry(keys.applied, "its generation changes faster than it is read", "ask again when the system is less busy")
+    raise Retry(keys.applied, "its generation changes faster than it is read", QUIETER)
 
 
 async def _ask(redis: Redis, keys: Keys, windows: Sequence[str], seen: Seen) -> Any:

@@ -42,6 +42,7 @@ _PASSING: Final = (
 _PASSING_CODES: Final = ("BUSY", "LOADING", "MASTERDOWN", "MISCONF", "NOREPLICAS", "UNBLOCKED")
 LET_IN: Final = "check user and password in redis.url, and the user's rights: docs/operations.md lists them"
 COME_TO: Final = "check redis.url, and that a Redis runs there that this machine can reach"
+QUIETER: Final = "ask again when the system is less busy"
 LATER: Final = "ask again in a moment, as services do by themselves"
 _REFUSING: Final = (exceptions.AuthenticationError, exceptions.AuthorizationError, exceptions.NoPermissionError)
 

@@ -8,7 +8,7 @@ from streams.errors import Retry
 from streams.tables.keys import Keys, Pane, bucket_of
 from streams.tables.loading import Chunks, read_applied
 from streams.tables.rows import Applied, OpenClock, Waiting, decode_applied, decode_clock, decode_waiting
-from streams.tables.server import Redis, ask, reaching
+from streams.tables.server import QUIETER, Redis, ask, reaching
 
 _ATTEMPTS: Final = 20
 
@@ -44,7 +44,7 @@ async def read_still(redis: Redis, keys: Keys, measures: Sequence[str]) -> Still
             still = await _read(redis, keys, sorted(part.decode() for part in parts), measures)
         if still is not None:
             return still
-    raise Retry(keys.applied, "changes faster than it is read", "ask again when the system is less busy")
+    raise Retry(keys.applied, "changes faster than it is read", QUIETER)
 
 
 async def _read(redis: Redis, keys: Keys, parts: Sequence[str], measures: Sequence[str]) -> Still | None:

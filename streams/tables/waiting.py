@@ -7,7 +7,7 @@ from models.errors import UNREADABLE
 from streams.errors import Fatal, Retry
 from streams.tables.keys import Keys
 from streams.tables.rows import OpenClock, decode_applied, decode_clock
-from streams.tables.server import Redis, ask, reaching
+from streams.tables.server import QUIETER, Redis, ask, reaching
 
 _PAGE: Final = 5_000
 _ATTEMPTS: Final = 3
@@ -37,7 +37,7 @@ async def read_open(redis: Redis, keys: Keys) -> OpenClocks | None:
                 found |= await _further_pages(redis, keys)
             return OpenClocks(applied.progress.clock, list(found.items()))
         keys = keys.of(applied.progress.generation)
-    raise Retry(keys.applied, "its generation changes faster than it is read", "ask again when the system is less busy")
+    raise Retry(keys.applied, "its generation changes faster than it is read", QUIETER)
 
 
 async def _first_page(redis: Redis, keys: Keys) -> Any:

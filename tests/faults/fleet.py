@@ -13,6 +13,7 @@ from typing import Any, Final
 from children import Service
 from children import end as end_services
 from faults.skewed import Skew
+from services import let_pass
 
 LOOK_S: Final = 0.1
 FATAL: Final = 2
@@ -121,14 +122,12 @@ class Fleet:
 
     async def keep(self) -> None:
         """Read what is said and start again what has ended, for ever."""
-        never = asyncio.Event()
         while True:
             self.look()
             for place in self.places.values():
                 if place.kept and place.service is None and not self.fault:
                     self._start(place)
-            with suppress(TimeoutError):
-                await asyncio.wait_for(never.wait(), LOOK_S)
+            await let_pass(LOOK_S)
 
     def look(self) -> None:
         """Read what was said, and note who has ended."""

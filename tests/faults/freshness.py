@@ -8,6 +8,7 @@ from typing import Final, NamedTuple, Self
 
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from services import let_pass
 
 EVERY_S: Final = 0.2
 RECORD: Final = "lb:{kpi}:applied"
@@ -52,7 +53,6 @@ class Freshness:
             await asyncio.wait([looking])
 
     async def _look(self) -> None:
-        never = asyncio.Event()
         while True:
             with suppress(RedisError, OSError, TimeoutError):
                 async with asyncio.timeout(1):
@@ -62,8 +62,7 @@ class Freshness:
             if self._clock is not None:
                 now = time.time()
                 self.ages.append(Age(now, now - self._clock))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(never.wait(), EVERY_S)
+            await let_pass(EVERY_S)
 
 
 def rank(values: Sequence[float], percent: float) -> float | None:

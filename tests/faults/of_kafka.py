@@ -5,6 +5,7 @@ from random import Random
 
 from faults.kinds import kind
 from faults.stage import SESSION, Stage, wall_s
+from services import let_pass
 
 HOLE_S = (0.8 * SESSION, 1.5 * SESSION)
 
@@ -27,7 +28,7 @@ async def black_hole(stage: Stage, rng: Random) -> float:
     began = wall_s()
     try:
         stage.crm.surge(rng)
-        await stage.for_(rng.uniform(*HOLE_S))
+        await let_pass(rng.uniform(*HOLE_S))
     finally:
         stage.ways.do(*(wire.let_go for wire in wires))
     assert not stage.freshness.has_come_to(began + 1), "something came to pass through a black hole"

@@ -6,6 +6,7 @@ from random import Random
 
 from faults.kinds import kind
 from faults.stage import HAPPENS_S, START_S, Missed, Stage, wall_s
+from services import let_pass
 from wire import Wire
 
 AGES_S = (1, 2, 3, 5, 8, 13)
@@ -37,7 +38,7 @@ async def rolled_back(stage: Stage, rng: Random, age_s: float) -> float:
     copy = await stage.copies.take()
     older = await stage.sequences()
     stage.crm.surge(rng)
-    await stage.for_(age_s)
+    await let_pass(age_s)
     before, mark = await stage.sequences(), stage.fleet.mark()
     if not any(before[number] > older[number] for number in before):
         raise Missed("nothing was stored meanwhile")
@@ -99,7 +100,7 @@ async def full(stage: Stage, rng: Random) -> float:
     try:
         stage.crm.surge(rng)
         await stage.happens(lambda: takes_no_writes(stage, mark), "a checkpoint is not taken")
-        await stage.for_(FULL_S)
+        await let_pass(FULL_S)
     finally:
         await stage.system.redis.config_set("maxmemory", 0)
     stays(stage, mark)
@@ -136,7 +137,7 @@ async def paused(stage: Stage, rng: Random, seconds: float) -> float:
     process.send_signal(signal.SIGSTOP)
     try:
         stage.crm.surge(rng)
-        await stage.for_(seconds)
+        await let_pass(seconds)
     finally:
         process.send_signal(signal.SIGCONT)
     at = wall_s()
@@ -168,7 +169,7 @@ async def redis_slow(stage: Stage, rng: Random) -> float:
         machine.redis.delay_s = ROUND_TRIP_S / 2
     try:
         stage.crm.surge(rng)
-        await stage.for_(SLOW_S)
+        await let_pass(SLOW_S)
     finally:
         for machine in stage.machines:
             machine.redis.delay_s = 0.0

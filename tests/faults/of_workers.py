@@ -9,6 +9,7 @@ from typing import NamedTuple
 from faults.heartbeats import Spoiler
 from faults.kinds import kind
 from faults.stage import HAPPENS_S, RECOVERS_S, SESSION, Machine, Missed, Stage, wall_s
+from services import let_pass
 from wire import Chosen, moving, never, unchanged
 
 from streams.transport.watchdog import EXIT_CODE
@@ -156,7 +157,7 @@ async def stop(stage: Stage, rng: Random) -> float:
         process.freeze()
     try:
         stage.crm.surge(rng)
-        await stage.for_(ASLEEP_S)
+        await let_pass(ASLEEP_S)
         await stage.said(mark, "partition_loaded")
     finally:
         process.thaw()
@@ -202,7 +203,7 @@ async def stop_normaliser(stage: Stage, rng: Random) -> float:
     process.freeze()
     try:
         stage.crm.surge(rng)
-        await stage.for_(ASLEEP_S)
+        await let_pass(ASLEEP_S)
         await stage.happens(lambda: are(everybody - 1), "it is put out of its group")
     finally:
         process.thaw()
@@ -221,7 +222,7 @@ async def stop_publisher(stage: Stage, rng: Random) -> float:
         mark = stage.fleet.mark()
         process.freeze()
     try:
-        await stage.for_(ASLEEP_S)
+        await let_pass(ASLEEP_S)
         await stage.said(mark, "publisher_started")
     finally:
         process.thaw()
@@ -244,7 +245,7 @@ async def cut_off(stage: Stage, rng: Random) -> float:
     try:
         await stage.happens(lambda: machine.redis.mute, "a checkpoint is under way")
         stage.ways.do(machine.redis.hold, *(wire.hold for wire in machine.kafka))
-        await stage.for_(rng.choice((ASLEEP_S, ASLEEP_S, AWAY_S)))
+        await let_pass(rng.choice((ASLEEP_S, ASLEEP_S, AWAY_S)))
         await stage.said(mark, "partition_loaded")
         stage.ways.do(machine.redis.mend)
         at = wall_s()
@@ -271,7 +272,7 @@ async def cut_off_from_kafka(stage: Stage, rng: Random) -> float:
             "it publishes no more",
         )
         mark = stage.fleet.mark()
-        await stage.for_(GONE_S / 2)
+        await let_pass(GONE_S / 2)
         assert not stage.fleet.says(mark, "publisher_started", process=process), "it publishes again"
         assert not stage.fleet.says(mark, "round_refused"), "it gets in the way of whoever publishes now"
     finally:

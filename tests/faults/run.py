@@ -133,12 +133,12 @@ async def play(
         try:
             await stage.recovered(wall_s())
             calm_since = wall_s()
-            await stage.for_(CALM_S)
+            await services.let_pass(CALM_S)
             for kind in plan:
                 outcome.ages.setdefault("calm", []).extend(stage.freshness.between(calm_since, wall_s()))
                 await inject(stage, kind, Random(f"{seed}/{len(outcome.faults)}"), outcome, tell)
                 calm_since = wall_s()
-                await stage.for_(rng.uniform(*PAUSE_S))
+                await services.let_pass(rng.uniform(*PAUSE_S))
             outcome.verdict = await judge(stage)
         except (AssertionError, TimeoutError) as error:
             outcome.stopped = f"{type(error).__name__}: {error}"[:3000]

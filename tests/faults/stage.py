@@ -1,10 +1,8 @@
 """One installation under fault: Leadbeat's services as machines have them, its servers, and the ways between."""
 
-import asyncio
-import inspect
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -19,7 +17,7 @@ from faults.crm import Crm, telling
 from faults.fleet import Fleet, Place, kept
 from faults.freshness import Freshness
 from faults.ways import Ways
-from services import Redis, free_port
+from services import Redis, free_port, until
 from system import PARTITIONS, SECRET, SESSION_S, System, installed
 from wire import Wire
 
@@ -92,21 +90,12 @@ class Stage:
 
     async def until(self, condition: Callable[[], Any], limit_s: float, what: str) -> Any:
         """What a condition gives once it is true. Fails when the limit has passed, or a service cannot go on."""
-        deadline = time.monotonic() + limit_s
-        while True:
-            assert not self.fault, self.fault
-            found = condition()
-            if inspect.isawaitable(found):
-                found = await found
-            if found:
-                return found
-            assert time.monotonic() <= deadline, f"not within {limit_s} s: {what}"
-            await self.for_(LOOK_S)
 
-    async def for_(self, seconds: float) -> None:
-        """Let so much time pass: a fault lasts as long as it lasts."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(asyncio.Event().wait(), seconds)
+        def checked() -> Any:
+            assert not self.fault, self.fault
+            return condition()
+
+        return await until(checked, limit_s, what, LOOK_S)
 
     async def happens(self, condition: Callable[[], Any], what: str, limit_s: float = HAPPENS_S) -> Any:
         """The same for what must come of a fault. Raises Missed if it does not come."""

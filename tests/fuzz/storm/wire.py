@@ -11,6 +11,8 @@ from enum import Enum, auto
 from itertools import count
 from typing import Final, NamedTuple, TypeAlias
 
+from services import let_pass
+
 PATIENCE_S: Final = 30.0
 """Longer than a gateway waits for anything."""
 
@@ -94,8 +96,7 @@ class Line:
                         self._writer.write(step)
                         await self._writer.drain()
                     case float():
-                        with suppress(TimeoutError):
-                            await asyncio.wait_for(asyncio.Event().wait(), step)
+                        await let_pass(step)
                     case end:
                         self.end(end)
 
