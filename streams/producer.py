@@ -16,6 +16,8 @@ log = structlog.get_logger(__name__)
 STOP_LIMIT_S: Final = 5.0
 """How long a producer may take for its last words."""
 
+REQUEST_TIMEOUT_MS: Final = 10_000
+"""How long a broker may take for an answer: then the producer is made anew, with other connections."""
 
 BATCH_BYTES: Final = 512 * 1024
 """How large a batch of records grows before it is sent."""
@@ -43,6 +45,7 @@ class LastingProducer:
             "client_id": client_id,
             "max_request_size": MAX_RECORD_BYTES,
             "max_batch_size": BATCH_BYTES,
+            "request_timeout_ms": REQUEST_TIMEOUT_MS,
             **options,
         }
         self._producer: Any = None

@@ -21,7 +21,6 @@ PROBE_S = 1.0
 """How often Kafka is asked whether it is there, and how soon a lost producer is made anew."""
 
 MAX_BATCH_BYTES = 256 * 1024
-REQUEST_TIMEOUT_MS = 10_000
 
 PATIENCE_S = 5.0
 """How long one such question may take."""
@@ -60,7 +59,6 @@ class KafkaDeliveries:
             settings.kafka.bootstrap,
             "leadbeat-gateway",
             max_batch_size=MAX_BATCH_BYTES,
-            request_timeout_ms=REQUEST_TIMEOUT_MS,
             **kafka_security(settings.kafka),
         )
         self._producer: Any = None

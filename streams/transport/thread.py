@@ -12,6 +12,8 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import structlog
+from aiokafka.client import ConnectionGroup
+from aiokafka.conn import CloseReason
 from aiokafka.errors import (
     IllegalStateError,
     KafkaError,
@@ -186,9 +188,24 @@ class BatchThread(AIOKafkaConsumerThread):
         if now - self._asked_at < ENDS_EVERY_S:
             return
         self._asked_at = now
-        with suppress(KafkaError, TimeoutError):
-            async with asyncio.timeout(ENDS_LIMIT_S):
-                self._ends = await consumer.end_offsets(consumer.assignment())
+        try:
+            with suppress(KafkaError):
+                async with asyncio.timeout(ENDS_LIMIT_S):
+                    self._ends = await consumer.end_offsets(consumer.assignment())
+        except TimeoutError:
+            self._hang_up(consumer)
+
+    def _hang_up(self, consumer: Any) -> None:
+        """Close all connections, as some broker does not answer: they are made anew when they are needed.
+
+        One that is half open shows in nothing else, and each would keep its next request for the request timeout, one after the
+        other. That on which we ask to join the group stays: there the answer waits for the other members.
+        """
+        log.info("connections_closed", reason=f"a broker has not answered for {ENDS_LIMIT_S:.0f} s")
+        member = self.is_member()
+        for (_, group), connection in tuple(consumer._client._conns.items()):
+            if member or group is not ConnectionGroup.COORDINATION:
+                connection.close(reason=CloseReason.CONNECTION_TIMEOUT)
 
     def is_member(self) -> bool:
         """Whether the consumer is in its group: it has no need to rejoin, and its heart beats. Read from any thread."""

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.client import ConnectionGroup
 from aiokafka.errors import KafkaError, KafkaTimeoutError
 from owners import Remembering, Saved, append, numbers, producing, serving
 from services import until
@@ -121,6 +122,31 @@ async def test_a_consumer_that_is_given_nothing_any_more_is_seen_to_stand_still(
         assert [behind(awake) for awake in (1, 61)] == [None, None]
         assert behind(62) == f"{tp} stands at 5 for over 60 s with more to do"
         assert await alive.inside(alive.pulse) is None
+
+
+async def test_a_broker_that_does_not_answer_is_asked_over_other_connections(kafka, topic, producer, monkeypatch):
+    monkeypatch.setattr(thread, "ENDS_EVERY_S", 0)
+    monkeypatch.setattr(thread, "ENDS_LIMIT_S", 0.2)
+    tp, owner = TP(topic, 0), Remembering()
+    async with serving(kafka.bootstrap, topic, topic, owner):
+        await append(producer, tp, numbers(0, 5))
+        await all_here(owner, 5)
+        alive = owner.control._thread
+        before = dict(alive._consumer._client._conns)
+        assert {group for _, group in before} == set(ConnectionGroup)
+        assert await alive.inside(alive.pulse) is None
+        assert all(connection.connected() for connection in before.values())  # as it has answered
+
+        async def silent(_):
+            await asyncio.Event().wait()
+
+        with monkeypatch.context() as patched:
+            patched.setattr(alive._consumer, "end_offsets", silent)
+            assert await alive.inside(alive.pulse) is None
+        assert [connection.connected() for connection in before.values()] == [False] * len(before)
+        await append(producer, tp, numbers(5, 10))
+        await all_here(owner, 10)
+        await until(alive.is_member, LIMIT_S, "it is a member")
 
 
 async def test_a_held_partition_keeps_still_and_loses_nothing(kafka, topic, producer):

@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.client import AIOKafkaClient
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.consumer.subscription_state import Assignment, SubscriptionState, TopicPartitionState
@@ -15,7 +16,8 @@ from streams.transport.consumer import BatchConsumer, BatchTransport
 from streams.transport.thread import BatchThread
 
 SET_IN_INIT = {
-    AIOKafkaConsumer: {"_fetch_max_wait_ms", "_subscription", "_coordinator", "_fetcher"},
+    AIOKafkaConsumer: {"_client", "_fetch_max_wait_ms", "_subscription", "_coordinator", "_fetcher"},
+    AIOKafkaClient: {"_conns"},
     Fetcher: {"_fetch_task"},
     GroupCoordinator: {"_rejoin_needed_fut", "_heartbeat_task", "_coordination_task"},
     SubscriptionState: {"_fetch_count"},
