@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from models.calendars import Hours, Shift
 from models.rules import LISTS, Absence, CalendarUse, Plan, Quota, Rules, SlaPolicy
-from models.units import SECOND, Millis, moment
+from models.units import DAY, SECOND, Millis, moment
 from streams.config.values import WEEKDAYS
 from streams.local.replay_report import span, told_target
 
@@ -44,8 +44,10 @@ def changes(old: Rules, new: Rules) -> Iterator[Change]:
     yield from _sla(old, new)
     for where in LISTS.values():
         yield from _list(where, getattr(old, where), getattr(new, where), ", which counts as other")
+    yield from _list("referral_origins", old.referral_origins, new.referral_origins)
     before, after = ([" × ".join(pair) for pair in each.pairs] for each in (old, new))
     yield from _list("pairs", before, after)
+    yield from _plain("customers.after_purchase_days", *(str(each.customer_ms // DAY) for each in (old, new)))
     yield from _plain("meetings.grace", _span(old.meeting_grace_ms), _span(new.meeting_grace_ms))
     yield from _plain(
         "meetings.unmarked", *("held" if each.unmarked_meetings_count_as_held else "unmarked" for each in (old, new))

@@ -2,8 +2,11 @@
 
 import tomllib
 
+import pytest
 from crowd import RULES
+from msgspec.structs import replace
 
+from models.rules import Rules
 from streams.config import Settings
 from streams.rulebook.changes import changes
 
@@ -144,3 +147,48 @@ def test_calendars_are_told_by_what_is_otherwise_in_them():
         "+ rep_calendars: ana from 2026-04-01 none",
         "+ absences: ana from 2026-05-01 until 2026-05-02T12:00:00+02:00",
     ]
+
+
+# All that rules can say, and nothing of it as it is if nothing is said.
+WHOLE = rules(
+    """
+    rules_version = 2
+    organisation.zone = "Europe/Berlin"
+    lead_sources = ["partner"]
+    origins = ["fair"]
+    sales_regions = ["emea"]
+    segments = ["small", "large"]
+    campaigns = ["spring"]
+    products = ["seat"]
+    competitors = ["acme"]
+    loss_reasons = ["price"]
+    nurture_tracks = ["slow"]
+    referral_origins = ["fair"]
+    pairs = [["team", "segment"]]
+    customers.after_purchase_days = 30
+    meetings = { grace = "2h", unmarked = "held" }
+    money.currency = "CHF"
+    money.gross_margin_percent = 80
+    deal_stages = [{ name = "qualified", probability = 30 }]
+    targets = [{ kpi = "revenue", value = "90", window = "month" }]
+    leaderboards = [{ kpi = "calls", best = "lowest" }]
+    quotas = [{ rep = "ana", amount = 7, per = "month" }]
+    plans = [{ rep = "ana", commission_percent = 7.5 }]
+    roster = [{ rep = "ana", team = "north" }]
+    sla = [{ target = "10m" }]
+    calendars = [{ name = "shop", hours = { mon = ["09:00-17:00"] } }]
+    team_calendars = [{ team = "north", calendar = "shop" }]
+    rep_calendars = [{ rep = "ana", calendar = "shop" }]
+    absences = [{ rep = "ana", from = 2026-03-02, until = 2026-03-03 }]
+    """
+)
+
+
+@pytest.mark.parametrize("field", [field for field in Rules.__struct_fields__ if field != "version"])
+def test_nothing_of_the_rules_differs_without_being_told(field):
+    kept = {"calendars": WHOLE.calendars} | {field: getattr(Rules(), field)}
+    old = replace(Rules(), **kept)
+    new = replace(old, **{field: getattr(WHOLE, field)})
+    assert getattr(old, field) != getattr(new, field)
+    assert list(changes(old, new)) != []
+    assert list(changes(new, old)) != []
