@@ -180,6 +180,11 @@ class Stack:
     def _environment(self, name: str) -> dict[str, str]:
         told = self.content["services"][name].get("environment", {})
         ours = {key: self._local(name, str(value)) for key, value in told.items()}
+        for key, host in told.items():
+            if host in self.content["services"]:  # where another service is, whose ports stand beside it
+                section = key.removesuffix("HOST")
+                ports = [other for other in told if other.startswith(section) and other.endswith("PORT")]
+                ours |= {key: "127.0.0.1"} | {port: str(self.port(host, told[port])) for port in ports}
         python = {"PYTHONPATH": os.pathsep.join([str(CHECKOUT), os.environ.get("PYTHONPATH", "")])}
         return {**os.environ, **python, **ours}
 

@@ -18,8 +18,8 @@ from streams.serving.dashboards.promql import WEEKS
 CONTENT = compose()
 SERVICES = CONTENT["services"]
 OURS = {name for name, service in SERVICES.items() if service["image"].startswith("leadbeat:")}
-ENDS = {"topics", "simulator"}
-"""Who has nothing to be asked whether it is healthy: a job, and what stands for somebody else's CRM."""
+ENDS = {"topics", "simulator", "leadbeat"}
+"""Who has nothing to be asked whether it is healthy: jobs, and what stands for somebody else's CRM."""
 
 each_service = pytest.mark.parametrize("name", SERVICES)
 
@@ -27,7 +27,7 @@ each_service = pytest.mark.parametrize("name", SERVICES)
 def test_docker_compose_accepts_it():
     if not shutil.which("docker-compose"):
         pytest.skip("no docker-compose on the PATH (on Debian: apt install docker-compose)")
-    command = ["docker-compose", "--file", COMPOSE, "--profile", "simulator", "config"]
+    command = ["docker-compose", "--file", COMPOSE, "--profile", "simulator", "--profile", "commands", "config"]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert yaml.safe_load(done.stdout)["services"].keys() == SERVICES.keys()
@@ -77,7 +77,7 @@ def test_a_service_cannot_take_the_machine_for_itself(name):
 def test_a_service_is_started_again_and_says_how_it_is(name):
     service = SERVICES[name]
     assert service["init"] is True
-    assert service["restart"] == {"topics": "no", "simulator": "on-failure"}.get(name, "unless-stopped")
+    assert service["restart"] == {"topics": "no", "leadbeat": "no", "simulator": "on-failure"}.get(name, "unless-stopped")
     assert ("healthcheck" in service) == (name not in ENDS)
 
 
@@ -92,11 +92,12 @@ def test_only_loopback_is_published_and_the_pipeline_is_apart():
     assert published
     assert [port for port in published if not port.startswith("127.0.0.1:")] == []
     assert CONTENT["networks"]["pipeline"]["internal"] is True
-    assert {name for name, service in SERVICES.items() if service["networks"] == ["pipeline"]} == {"kafka", "redis", "topics"}
+    apart = {name for name, service in SERVICES.items() if service["networks"] == ["pipeline"]}
+    assert apart == {"kafka", "redis", "topics", "leadbeat"}
 
 
-def test_only_the_simulator_has_to_be_asked_for():
-    assert {name for name, service in SERVICES.items() if "profiles" in service} == {"simulator"}
+def test_only_the_simulator_and_commands_have_to_be_asked_for():
+    assert {name for name, service in SERVICES.items() if "profiles" in service} == {"simulator", "leadbeat"}
 
 
 @each_service
@@ -117,6 +118,7 @@ def test_secrets_are_files_and_go_only_to_those_who_need_them():
         "gateway": webhooks,
         "worker": [*webhooks, "subject-key"],  # its settings name the connection, too
         "exporter": ["floor-token-hash", "prometheus-token-hash"],  # no token itself
+        "leadbeat": [*webhooks, "floor-token-hash", "prometheus-token-hash", "subject-key"],  # for as long as a command runs
         "prometheus": ["prometheus-token"],
         "simulator": webhooks,
         "grafana": ["grafana-admin"],

@@ -5,6 +5,7 @@ import re
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from signal import SIGTERM
 
@@ -167,6 +168,19 @@ def test_every_service_is_healthy(stack):
     assert len(checked) == 7
     for name in checked:
         until_sync(lambda name=name: stack.is_healthy(name), PATIENCE_S, f"{name} is healthy", LOOK_S)
+
+
+def test_the_doctor_reaches_all_of_it_and_finds_nothing_broken(stack, prometheus):
+    def finds_nothing() -> bool:
+        stack.processes.pop("leadbeat", None)
+        return stack.start("leadbeat").popen.wait(PATIENCE_S) == 0
+
+    with suppress(AssertionError):
+        until_sync(finds_nothing, PATIENCE_S, "the doctor finds nothing", LOOK_S)
+    found = stack.processes.pop("leadbeat").text()
+    assert re.findall(r"^fail.*", found, re.MULTILINE) == []
+    ready = re.findall(r"^ok +(\w+): is ready at http", found, re.MULTILINE)
+    assert set(ready) == {"gateway", "exporter", "normaliser", "processor"}
 
 
 def test_everything_ends_in_order_within_its_time(stack, prometheus):
