@@ -68,8 +68,8 @@ def _life(name: str, until: Millis, span: Duration, rng: Random) -> list[Event]:
         (
             touch("t1", name, version=later, rep=rng.choice(REPS), connected=True),
             deleted(later, name, ("touch", "t1")),
-            lead(name, version=later, owner=rng.choice(REPS), owner_at=called_at, lead_source=rng.choice(SOURCES)),
-            meeting("m1", name, version=later, booked_at=replied_at, scheduled_at=later, rep=owner, outcome="held"),
+            lead(name, version=later, owner=rng.choice(REPS), owner_at=min(called_at, later), lead_source=rng.choice(SOURCES)),
+            meeting("m1", name, version=later, booked_at=min(replied_at, later), scheduled_at=later, rep=owner, outcome="held"),
             email("t2", later, name, automated=True),
         )
     )

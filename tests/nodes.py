@@ -4,10 +4,12 @@ import random
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from secured import Authority
 from services import Missing, Server, ask_redis, until_sync
 
 MASTERS = 3
@@ -24,6 +26,8 @@ class Cluster:
 
     servers: list[Server]
     ports: list[int]
+    secured: Sequence[int] = ()
+    """The ports with TLS, if there are any."""
 
     @property
     def url(self) -> str:
@@ -71,18 +75,22 @@ class Cluster:
     stop = kill
 
 
-def cluster(folder: Path) -> Cluster:
-    """Start one; takes some 5 s."""
+def cluster(folder: Path, authority: Authority | None = None) -> Cluster:
+    """Start one; takes some 5 s. With an authority nodes have TLS, between them, too, and a way in without."""
     binary, tool = shutil.which("redis-server"), shutil.which("redis-cli")
     if not binary or not tool:
         raise Missing("Redis Cluster: no redis-server and redis-cli on the PATH")
     ports = free_ports(2 * MASTERS)
-    nodes = Cluster([_node(binary, folder / str(port), port) for port in ports], ports)
+    secured = free_ports(2 * MASTERS) if authority else []
+    safe = [_tls(authority, port) for port in secured] if authority else [{}] * len(ports)
+    servers = [_node(binary, folder / str(port), port, more) for port, more in zip(ports, safe, strict=True)]
+    nodes = Cluster(servers, ports, secured)
     try:
         for server in nodes.servers:
             server.start()
-        addresses = [f"127.0.0.1:{port}" for port in ports]
+        addresses = [f"127.0.0.1:{port}" for port in secured or ports]
         making = [tool, "--cluster", "create", *addresses, "--cluster-replicas", "1", "--cluster-yes"]
+        making += ["--tls", "--cacert", str(authority.certificate)] if authority else []
         subprocess.run(making, check=True, capture_output=True, timeout=LIMIT_S)
         until_sync(nodes.has_taken_over, LIMIT_S, "the cluster is whole")
     except BaseException:
@@ -91,9 +99,24 @@ def cluster(folder: Path) -> Cluster:
     return nodes
 
 
-def _node(binary: str, folder: Path, port: int) -> Server:
+def _tls(authority: Authority, port: int) -> dict[str, str]:
+    """A node's options for TLS on a port."""
+    certificate, key = authority.issue(f"node-{port}")
+    return {
+        "tls-port": str(port),
+        "tls-cert-file": str(certificate),
+        "tls-key-file": str(key),
+        "tls-ca-cert-file": str(authority.certificate),
+        "tls-auth-clients": "optional",
+        "tls-cluster": "yes",
+        "tls-replication": "yes",
+    }
+
+
+def _node(binary: str, folder: Path, port: int, more: Mapping[str, str]) -> Server:
     folder.mkdir()
     options = {
+        **more,
         "bind": "127.0.0.1",
         "port": port,
         "save": "",

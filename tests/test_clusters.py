@@ -3,11 +3,13 @@
 import nodes
 import pytest
 from redis.asyncio.connection import SSLConnection
-from secured import PASSWORD, redis_users
-from services import ask_redis, free_port
+from secured import PASSWORD, Authority, redis_users
+from services import Missing, ask_redis, free_port
 
+from streams.config.tls import TlsSettings
 from streams.errors import Fatal, Retry
 from streams.processing.checkpoint import claim_partition
+from streams.security import tls_context
 from streams.tables import Keys, check_server, connect, read_applied
 from streams.tables.emptying import empty
 
@@ -46,6 +48,45 @@ async def test_users_may_do_on_a_cluster_what_they_do(started):
         assert (await read_applied(redis, [keys]))[0] == held
         with pytest.raises(Fatal, match="no permissions"):
             await claim_partition(redis, keys, 4, "exporter")
+
+
+async def test_who_is_not_let_in_is_told_so_and_does_not_wait(started):
+    async with logged_in(started(nodes.cluster), "nobody") as redis:
+        with pytest.raises(Fatal, match="check user and password"):
+            await check_server(redis, "lb")
+
+
+@pytest.fixture
+def secured(tmp_path):
+    """A cluster with TLS, and who has issued its certificates."""
+    try:
+        authority = Authority.made(tmp_path / "authority")
+        (tmp_path / "nodes").mkdir()
+        cluster = nodes.cluster(tmp_path / "nodes", authority)
+    except Missing as missing:
+        pytest.skip(str(missing))
+    yield cluster, authority
+    cluster.kill()
+
+
+async def test_every_node_is_reached_over_tls_and_none_without_its_authority(secured, tmp_path):
+    cluster, authority = secured
+    url = f"rediss+cluster://127.0.0.1:{cluster.secured[0]}"
+    async with connect(url, tls=trusting(authority)) as redis:
+        await check_server(redis, "lb")
+        held = [await claim_partition(redis, Keys("lb", number), 12, "worker") for number in range(12)]
+        assert await read_applied(redis, [Keys("lb", number) for number in range(12)]) == held
+        asked = {node.port for node in redis.get_nodes() if any(connection.is_connected for connection in node._connections)}
+    assert len(asked) >= nodes.MASTERS
+    assert asked <= set(cluster.secured)
+    other = Authority.made(tmp_path / "other")
+    async with connect(url, tls=trusting(other)) as redis:
+        with pytest.raises(Retry, match="cannot be trusted"):
+            await read_applied(redis, [Keys("lb", 1)])
+
+
+def trusting(authority):
+    return tls_context("redis.tls", TlsSettings(ca_file=str(authority.certificate)))
 
 
 def logged_in(cluster, user):

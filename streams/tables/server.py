@@ -105,10 +105,11 @@ def reaching(where: str) -> Iterator[None]:
     """
     try:
         yield
-    except _REFUSING as error:
-        raise Fatal(where, str(error), LET_IN) from error
-    except _PASSING as error:
-        if isinstance(error.__cause__ or error.__context__, SSLError):
+    except (*_REFUSING, *_PASSING) as error:
+        causes = list(_causes(error))
+        if any(isinstance(cause, _REFUSING) for cause in causes):
+            raise Fatal(where, str(error), LET_IN) from error
+        if any(isinstance(cause, SSLError) for cause in causes):
             raise Retry(where, f"Redis cannot be trusted: {error}", TRUST.format("redis")) from error
         raise Retry(where, f"Redis does not answer: {error}", COME_TO) from error
     except exceptions.ResponseError as error:
@@ -120,6 +121,13 @@ def reaching(where: str) -> Iterator[None]:
     except UNREADABLE as error:
         what = f"holds what this version does not write: {error!r}"
         raise Fatal(where, what, "find out who else writes under this prefix") from error
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and all that has led to it: a cluster's client wraps what its nodes say."""
+    while error:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 @cache
